@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef COMPAT_H
+#define COMPAT_H
+
+/* What a libc may lack, one function a file.  The first include of every .c file in core. */
+#include "config.h"
+
+#include <stddef.h>
+
+#ifndef HAVE_EXPLICIT_BZERO
+void explicit_bzero(void *data, size_t size);
+#endif
+
+#endif

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef HOLDFAST_SOURCE_H
+#define HOLDFAST_SOURCE_H
+
+#include <holdfast/host.h>
+#include <holdfast/options.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * Records are flat.  Pointers in them are the source's, valid until the sink returns.  Times are
+ * nanoseconds since 1970-01-01T00:00:00Z; HF_NO_TIME: not known.
+ */
+#define HF_NO_TIME INT64_MIN
+
+/* What the account is, for account.json. */
+struct hf_account {
+	uint32_t struct_size;
+	uint32_t flags;
+	struct hf_text service; /* "slack", "jsonl" */
+	struct hf_text id;      /* of the workspace or account, where the service has one */
+	struct hf_text name;
+};
+
+struct hf_room {
+	uint32_t struct_size;
+	uint32_t flags;
+	struct hf_text id;
+	struct hf_text name;
+	struct hf_text kind; /* direct, group, channel */
+	struct hf_text topic;
+	int64_t created_ns;
+	int64_t updated_ns;
+	uint64_t estimated_messages; /* 0: not known */
+	uint64_t estimated_bytes;
+	struct hf_blob raw; /* the provider's own JSON value; size 0: none */
+};
+
+struct hf_participant {
+	uint32_t struct_size;
+	uint32_t flags;
+	struct hf_text id;
+	struct hf_text name;
+	struct hf_blob raw;
+};
+
+struct hf_reaction {
+	struct hf_text key; /* the emoji, or its name at the provider */
+	uint64_t count;
+	const struct hf_text *senders; /* may be fewer than count, or NULL */
+	uint64_t sender_count;
+};
+
+struct hf_attachment {
+	struct hf_text id;
+	struct hf_text kind; /* image, video, audio, file, sticker */
+	struct hf_text name;
+	struct hf_text mime;
+	struct hf_text url; /* a reference; may need the source to be fetched, may expire */
+	int64_t size;       /* bytes; -1: not known */
+	int64_t width;      /* pixels; -1 */
+	int64_t height;
+	int64_t duration_ms; /* -1 */
+	int64_t expires_ns;
+};
+
+#define HF_MESSAGE_DELETED 1u /* the provider says it was deleted */
+
+/* The full state of one message at one time. */
+struct hf_message {
+	uint32_t struct_size;
+	uint32_t flags;
+	struct hf_text id;
+	struct hf_text sender;
+	struct hf_text kind; /* text, image, system, ...; the provider's word where there is no better one */
+	struct hf_text text;
+	struct hf_text reply_to; /* id of the message this one answers */
+	struct hf_text thread;   /* id of the thread's first message */
+	int64_t sent_ns;
+	int64_t edited_ns;
+	int64_t deleted_ns;
+	const struct hf_reaction *reactions;
+	uint64_t reaction_count;
+	const struct hf_attachment *attachments;
+	uint64_t attachment_count;
+	struct hf_blob raw; /* token for token; white space between tokens may be left out */
+};
+
+/*
+ * Where records go.  A nonzero answer means: stop now and return it.  Every pointer may be NULL
+ * when the query did not ask for its kind.
+ */
+struct hf_record_sink {
+	uint32_t struct_size;
+	uint32_t flags;
+	void *ctx;
+	int (*account)(void *ctx, const struct hf_account *account, struct hf_error *err);
+	int (*room)(void *ctx, const struct hf_room *room, struct hf_error *err);
+	int (*participant)(void *ctx, const struct hf_participant *participant, struct hf_error *err);
+	int (*message)(void *ctx, const struct hf_message *message, struct hf_error *err);
+	/*
+	 * All records so far of this query are covered by cursor: given it later, the source leaves
+	 * them out.  The host keeps it only after they are durable.
+	 */
+	int (*checkpoint)(void *ctx, const struct hf_blob *cursor, struct hf_error *err);
+	/* One record that cannot be read; the source goes on with the next.  where: "FILE:LINE" or an id. */
+	int (*failed)(void *ctx, const char *where, const struct hf_error *why, struct hf_error *err);
+};
+
+#define HF_QUERY_ACCOUNT      1u
+#define HF_QUERY_ROOMS        2u
+#define HF_QUERY_PARTICIPANTS 3u /* of one room, or of the account where room is NULL */
+#define HF_QUERY_MESSAGES     4u /* of one room */
+
+struct hf_query {
+	uint32_t struct_size;
+	uint32_t what;
+	uint32_t page; /* messages between two checkpoints, at most; 0: the source's choice */
+	uint32_t flags;
+	struct hf_text room;   /* the room's id, HF_TEXT_UTF8 */
+	struct hf_blob cursor; /* from an earlier checkpoint of the same query; size 0: from the start */
+};
+
+struct hf_source_caps {
+	uint32_t struct_size;
+	uint32_t can_incremental; /* HF_YES: cursors leave unchanged records out */
+	uint32_t can_deletions;
+	uint32_t rate_limited; /* HF_YES: checkpoint every page */
+};
+
+struct hf_source_ops {
+	uint32_t struct_size;
+	uint32_t flags;
+	int (*configure)(const struct hf_value *values, uint32_t count, struct hf_error *err);
+	int (*open)(const struct hf_host *host, const struct hf_value *values, uint32_t count,
+	    void **ret_handle, struct hf_error *err);
+	void (*close)(void *handle);
+	int (*caps)(void *handle, struct hf_source_caps *ret_caps, struct hf_error *err);
+	/*
+	 * Pushes what query asks for.  HF_OK means: everything there is was pushed, and a room that was
+	 * not pushed was not there.  Messages of a room come oldest first where the provider has an order.
+	 */
+	int (*enumerate)(void *handle, const struct hf_query *query, const struct hf_record_sink *sink,
+	    struct hf_error *err);
+	/* Pushes an attachment's bytes from offset on.  NULL: not offered. */
+	int (*fetch_media)(void *handle, const struct hf_attachment *attachment, uint64_t offset,
+	    const struct hf_sink *sink, struct hf_error *err);
+};
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef HOLDFAST_STRATEGY_H
+#define HOLDFAST_STRATEGY_H
+
+#include <holdfast/source.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * A strategy backs up one type.  It sees one account at a time through a view that the host stands
+ * behind, and never a source's own pointer.
+ */
+struct hf_source_view {
+	uint32_t struct_size;
+	uint32_t flags;
+	void *ctx;
+	const char *account; /* its name in the configuration */
+	const char *source;  /* the plugin's name */
+	int (*caps)(void *ctx, struct hf_source_caps *ret_caps, struct hf_error *err);
+	int (*enumerate)(void *ctx, const struct hf_query *query, const struct hf_record_sink *sink,
+	    struct hf_error *err);
+	int (*fetch_media)(void *ctx, const struct hf_attachment *attachment, uint64_t offset,
+	    const struct hf_sink *sink, struct hf_error *err);
+};
+
+/* One piece of work: it is run, checkpointed, retried and carried over as a whole. */
+struct hf_unit {
+	uint32_t struct_size;
+	uint32_t flags;
+	struct hf_text id;  /* what execute gets back; HF_TEXT_UTF8 */
+	const char *path;   /* the folder it owns in the snapshot, "/chats/family/rooms/x" */
+	struct hf_blob data; /* opaque, for execute; at most 1 MiB */
+	uint64_t items;     /* estimates; 0: not known */
+	uint64_t bytes;
+};
+
+struct hf_planner {
+	uint32_t struct_size;
+	uint32_t flags;
+	void *ctx;
+	int (*unit)(void *ctx, const struct hf_unit *unit, struct hf_error *err);
+};
+
+/* What the host knows of a record with this id in this log. */
+#define HF_KNOWN_NEW       1
+#define HF_KNOWN_CHANGED   2
+#define HF_KNOWN_UNCHANGED 3
+
+/*
+ * What identifies a record and its state.  parts: small hashes of the strategy's choosing; of a
+ * changed record the host says which differ.
+ */
+struct hf_record_key {
+	struct hf_blob id;
+	struct hf_blob content;
+	uint32_t parts[2];
+};
+
+/*
+ * Where a unit's results go.  Everything a unit does not write it keeps as it was in the previous
+ * snapshot.  Paths are relative to the unit's folder, '/' between components; the host checks them
+ * again and refuses "..", "." and empty components.
+ */
+struct hf_emitter {
+	uint32_t struct_size;
+	uint32_t flags;
+	void *ctx;
+	/* Pushes a file of the previous snapshot, or HF_ENOTFOUND.  For small files: at most 16 MiB. */
+	int (*previous)(void *ctx, const char *path, const struct hf_sink *sink, struct hf_error *err);
+	/* Writes a small file whole.  mtime_ns: of the newest record in it. */
+	int (*file)(void *ctx, const char *path, const struct hf_blob *data, int64_t mtime_ns,
+	    struct hf_error *err);
+	/* Opens the append-only log in a folder ("messages").  One log at a time is open. */
+	int (*log_open)(void *ctx, const char *path, struct hf_error *err);
+	/* HF_KNOWN_...; ret_parts gets the parts of the known state when it is changed. */
+	int (*log_known)(void *ctx, const struct hf_record_key *key, uint32_t ret_parts[2],
+	    struct hf_error *err);
+	/* Appends one line (with its newline) under the key asked for last.  time_ns: of the record. */
+	int (*log_append)(void *ctx, const struct hf_record_key *key, const struct hf_blob *line,
+	    int64_t time_ns, struct hf_error *err);
+	/* Closes the log; ret_records is how many records it holds in all, ret_time_ns the newest time. */
+	int (*log_close)(void *ctx, uint64_t *ret_records, int64_t *ret_time_ns, struct hf_error *err);
+	/* A point to resume from: everything so far, and cursor for the strategy itself. */
+	int (*checkpoint)(void *ctx, const struct hf_blob *cursor, struct hf_error *err);
+	/* Counts: items looked at (unchanged ones too) and bytes read. */
+	int (*done)(void *ctx, uint64_t items, uint64_t bytes, struct hf_error *err);
+	/* One item that could not be backed up; the unit goes on, the job ends "partial". */
+	int (*failed)(void *ctx, const char *item, const struct hf_error *why, struct hf_error *err);
+};
+
+#define HF_RUN_FULL 1u /* read everything again, whatever the cursors say */
+
+struct hf_run {
+	uint32_t struct_size;
+	uint32_t flags;
+	struct hf_blob cursor; /* of the last checkpoint of this unit in this job; size 0: none */
+};
+
+struct hf_strategy_ops {
+	uint32_t struct_size;
+	uint32_t flags;
+	int (*configure)(const struct hf_value *values, uint32_t count, struct hf_error *err);
+	int (*open)(const struct hf_host *host, const struct hf_value *values, uint32_t count,
+	    void **ret_handle, struct hf_error *err);
+	void (*close)(void *handle);
+	/* Cheap: no message is read.  Pushes the units of one account in any order. */
+	int (*plan)(void *handle, const struct hf_source_view *view, const struct hf_planner *planner,
+	    struct hf_error *err);
+	int (*execute)(void *handle, const struct hf_source_view *view, const struct hf_unit *unit,
+	    const struct hf_run *run, const struct hf_emitter *emitter, struct hf_error *err);
+	int (*restore)(void *handle, struct hf_error *err); /* reserved: NULL */
+};
+
+#ifdef __cplusplus
+}
+#endif
+#endif
