@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <json.h>
+
 #include "base/time.h"
 #include "repository/check.h"
 #include "repository/ledger.h"
@@ -81,6 +83,19 @@ without_path(const char *path, const char *msg)
 	return strncmp(msg, path, size) == 0 && strncmp(msg + size, ": ", 2) == 0 ? msg + size + 2 : msg;
 }
 
+/* Whether text is one JSON object, as every file here must be. */
+static int
+parse_object(const char *path, const struct buffer *text, struct hf_error *err)
+{
+	struct json_object *object;
+	int r;
+
+	r = object_parse(path, text->data, text->size, &object, err);
+	if (r == HF_OK)
+		json_object_put(object);
+	return r;
+}
+
 static int
 check_object(struct check *check, uint32_t type, const struct repository_id *id, struct hf_error *err)
 {
@@ -97,7 +112,7 @@ check_object(struct check *check, uint32_t type, const struct repository_id *id,
 		r = object_load_json(check->repository, type, name, type == HF_OBJECT_INDEX ? INDEX_MAX : SMALL_MAX,
 		    &content, &why);
 	if (r == HF_OK && type != HF_OBJECT_INDEX)
-		r = object_check_json(path, content.data, content.size, &why);
+		r = parse_object(path, &content, &why);
 	buffer_release(&content);
 	/* Others' locks come and go. */
 	if (r == HF_OK || (r == HF_ENOTFOUND && type == HF_OBJECT_LOCK))
