@@ -7,7 +7,8 @@ set -u
 umask 022
 : "${srcdir:=.}" "${abs_top_builddir:=$(cd .. && pwd)}"
 tests=$(cd "$srcdir" && pwd)
-PYTHON=${PYTHON:-python3}
+# Not a shim that looks for the right one each time.
+PYTHON=$("${PYTHON:-python3}" -c "import sys; print(sys.executable)" 2>/dev/null) || PYTHON=python3
 
 name=$(basename "$0" .sh)
 T=$(mktemp -d "$(pwd)/$name.XXXXXX") || exit 99
