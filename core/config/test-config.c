@@ -152,6 +152,9 @@ static void
 test_syntax(void)
 {
 	EXPECT("", "f:1:1: the file is empty; holdfast.yaml(5) shows an example");
+	EXPECT("\xef\xbb\xbf" "a: 1\na: 2\n",
+	    "f:2:1: a is already given in line 1; remove one of the two");
+	EXPECT("a: 1\r\na: 2\r\n", "f:2:1: a is already given in line 1; remove one of the two");
 	EXPECT("# only\n", "f:1:1: the file is empty; holdfast.yaml(5) shows an example");
 	EXPECT("a: 1\na: 2\n", "f:2:1: a is already given in line 1; remove one of the two");
 	EXPECT("a: &x 1\nb: *x\n",
