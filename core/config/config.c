@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "base/path.h"
-#include "config/nearest.h"
+#include "base/nearest.h"
 #include "config/scalar.h"
 #include "config/schema.h"
 
@@ -263,7 +263,7 @@ config_nearest_repository(const struct config *config, const char *name)
 
 	for (i = 0; i < config->repository_count; i++)
 		nearest_offer(&nearest, config->repositories[i].name);
-	return nearest_found(&nearest);
+	return nearest.best;
 }
 
 static void
@@ -302,7 +302,7 @@ config_link_account(const struct schema_reader *reader, const char *where,
 	for (i = 0; i < config->account_count; i++)
 		nearest_offer(&nearest, config->accounts[i].name);
 	(void)problem_add(reader->list, name->mark, "%s: there is no account %s%s", where, name->text,
-	    nearest_hint(&hint, nearest_found(&nearest)));
+	    nearest_hint(&hint, nearest.best));
 	return NULL;
 }
 
@@ -536,7 +536,7 @@ config_plan(const struct config *config, const char *name, const struct config_p
 	(void)hf_error_set(err, HF_EINVAL, 0, "%s: %s%s%s (plans: %s%s)", config->file,
 	    name != NULL ? "there is no plan " : "more than one plan; name the one that is meant",
 	    name != NULL ? problem_quote(&word, name) : "",
-	    nearest_hint(&hint, name != NULL ? nearest_found(&nearest) : NULL),
+	    nearest_hint(&hint, name != NULL ? nearest.best : NULL),
 	    names.size > 0 ? (const char *)names.data : "", names.failed != HF_OK ? ", ..." : "");
 	buffer_release(&names);
 	return HF_EINVAL;
