@@ -3,10 +3,15 @@
 
 #include "base/path.h"
 #include "repository/origin.h"
+#include "repository/target.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /* The first word of a small file, or "". */
@@ -68,4 +73,27 @@ origin_process_start(pid_t pid, uint64_t *ret)
 		*ret = strtoull(at + 1, NULL, 10);
 	buffer_release(&text);
 	return at != NULL;
+}
+
+int
+target_openat(int directory, const char *name, int flags, mode_t mode)
+{
+	struct open_how how;
+	long fd;
+	int tries;
+
+	memset(&how, 0, sizeof(how));
+	how.flags = (uint64_t)(flags | O_CLOEXEC | O_NOFOLLOW | O_LARGEFILE);
+	how.mode = (flags & O_CREAT) != 0 ? mode : 0;
+	how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+	/* EAGAIN: something was renamed while the kernel looked. */
+	for (tries = 0; tries < 100; tries++) {
+		fd = syscall(SYS_openat2, directory, name, &how, sizeof(how));
+		if (fd >= 0 || (errno != EAGAIN && errno != EINTR))
+			break;
+	}
+	/* Before Linux 5.6, and under a system call filter that does not know it. */
+	if (fd < 0 && (errno == ENOSYS || errno == EPERM))
+		return target_openat_plain(directory, name, flags, mode);
+	return (int)fd;
 }

@@ -137,4 +137,8 @@ size_t chunker_cut(const struct chunker *chunker, const uint8_t *data, size_t si
 bool polynomial_is_irreducible(uint64_t polynomial);
 int polynomial_random(uint64_t *ret, struct hf_error *err);
 
+/* ---- snapshot.c ---- */
+int snapshot_load(struct repository *repository, const struct repository_id *id, struct snapshot *ret,
+    struct hf_error *err);
+
 #endif

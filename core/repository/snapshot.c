@@ -136,8 +136,8 @@ read_members(struct json_object *object, const char *path, struct snapshot *snap
 	return r;
 }
 
-static int
-load_snapshot(struct repository *repository, const struct repository_id *id, struct snapshot *ret,
+int
+snapshot_load(struct repository *repository, const struct repository_id *id, struct snapshot *ret,
     struct hf_error *err)
 {
 	struct buffer json = BUFFER_INIT(SNAPSHOT_MAX);
@@ -273,7 +273,7 @@ read_entries(struct repository *repository, struct entries *entries, struct hf_e
 
 	for (i = 0; i < entries_count(entries); i++) {
 		entry = *entries_at(entries, i);
-		r = load_snapshot(repository, &entry.id, &snapshot, err);
+		r = snapshot_load(repository, &entry.id, &snapshot, err);
 		if (r == HF_ENOTFOUND)
 			continue;
 		if (r != HF_OK) {
@@ -298,7 +298,7 @@ emit_entry(struct repository *repository, const struct entry *entry, snapshot_fn
 
 	if (entry->kept != NULL)
 		return fn(ctx, entry->kept, err);
-	r = load_snapshot(repository, &entry->id, &snapshot, err);
+	r = snapshot_load(repository, &entry->id, &snapshot, err);
 	if (r == HF_ENOTFOUND)
 		return HF_OK;
 	if (r != HF_OK)
@@ -357,7 +357,7 @@ newest(struct repository *repository, const char *tag, struct snapshot *ret, str
 
 	r = list_entries(repository, &entries, err);
 	for (i = 0; r == HF_OK && i < entries_count(&entries); i++) {
-		r = load_snapshot(repository, &entries_at(&entries, i)->id, &snapshot, err);
+		r = snapshot_load(repository, &entries_at(&entries, i)->id, &snapshot, err);
 		if (r == HF_ENOTFOUND) {
 			r = HF_OK;
 			continue;
@@ -431,7 +431,7 @@ repository_find_snapshot(struct repository *repository, const char *name, struct
 	if (found > 1)
 		return hf_error_set(err, HF_EINVAL, 0,
 		    "the ids of %zu snapshots begin with %s: give more of its digits", found, name);
-	return load_snapshot(repository, &id, ret, err);
+	return snapshot_load(repository, &id, ret, err);
 }
 
 /* ---- writing ---- */

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef PLUGIN_NEAREST_H
+#define PLUGIN_NEAREST_H
+
+#include <stddef.h>
+
+/*
+ * What somebody may have meant.  A search over any number of candidates: start with NEAREST_INIT and
+ * the wrong name, offer each right one, and look at best.
+ */
+struct nearest {
+	const char *name;
+	const char *best; /* one of the candidates, or NULL: none is near enough to be worth naming */
+	size_t distance;
+};
+
+#define NEAREST_INIT(wrong) {(wrong), NULL, 0}
+
+/* Of equally near candidates the first offered stays. */
+void nearest_offer(struct nearest *nearest, const char *candidate);
+/*
+ * How many single letters have to be changed, left out, put in or swapped with their neighbour to make
+ * b of a; '-' and '_', and upper and lower case, count as equal.  Names over 64 bytes are far from all.
+ */
+size_t nearest_distance(const char *a, const char *b);
+
+#endif
