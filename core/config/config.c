@@ -67,6 +67,7 @@ static const struct schema_field gate_fields[] = {
 };
 
 #define SECOND INT64_C(1000000000)
+#define DAY    (86400 * SECOND)
 
 static const struct schema_field retry_fields[] = {
     {.name = "max_attempts", .type = SCHEMA_INT, .offset = AT(config_retry, max_attempts),
@@ -74,9 +75,9 @@ static const struct schema_field retry_fields[] = {
     {.name = "backoff", .type = SCHEMA_ENUM, .offset = AT(config_retry, backoff),
         .default_value = "exponential", .words = backoff_words},
     {.name = "initial", .type = SCHEMA_DURATION, .offset = AT(config_retry, initial_ns),
-        .default_value = "30 s", .min = SECOND, .max = 7 * 86400 * SECOND},
+        .default_value = "30 s", .min = SECOND, .max = 7 * DAY},
     {.name = "maximum", .type = SCHEMA_DURATION, .offset = AT(config_retry, maximum_ns),
-        .default_value = "5 h", .min = SECOND, .max = 30 * 86400 * SECOND},
+        .default_value = "5 h", .min = SECOND, .max = 30 * DAY},
     {.name = NULL},
 };
 
@@ -177,7 +178,6 @@ config_read_repositories(
 	const struct node *node, *section = config_section(reader, root, "repositories");
 	struct config_repository *repository;
 	const struct schema_rest *rest;
-	const char *where;
 	size_t count;
 
 	if (section == NULL)
@@ -187,10 +187,11 @@ config_read_repositories(
 		return;
 	config->repositories = repository;
 	for (node = section->first; node != NULL; node = node->next, repository++) {
+		const char *where = config_where(reader, node, "repository");
+
 		config->repository_count++;
 		repository->name = node->key;
 		repository->mark = node->key_mark;
-		where = config_where(reader, node, "repository");
 		if (where == NULL || !schema_is_map(reader, node, where))
 			continue;
 		rest = NULL;
@@ -208,7 +209,6 @@ config_read_accounts(
 	const struct node *node, *section = config_section(reader, root, "accounts");
 	struct config_account *account;
 	const struct schema_rest *rest;
-	const char *where;
 	size_t count;
 
 	if (section == NULL)
@@ -218,10 +218,11 @@ config_read_accounts(
 		return;
 	config->accounts = account;
 	for (node = section->first; node != NULL; node = node->next, account++) {
+		const char *where = config_where(reader, node, "account");
+
 		config->account_count++;
 		account->name = node->key;
 		account->mark = node->key_mark;
-		where = config_where(reader, node, "account");
 		if (where == NULL || !schema_is_map(reader, node, where))
 			continue;
 		rest = NULL;
@@ -314,7 +315,7 @@ config_link_accounts(const struct schema_reader *reader, const struct node *node
 	size_t i, n = names->items != NULL ? names->count : config->account_count;
 	const struct config_account **accounts;
 
-	accounts = arena_alloc(reader->list->arena, (n + 1) * sizeof(*accounts));
+	accounts = arena_alloc(reader->list->arena, (n + 1) * sizeof(void *));
 	if (accounts == NULL)
 		return;
 	for (i = 0; i < n; i++) {
@@ -351,7 +352,6 @@ config_read_plans(const struct schema_reader *reader, const struct node *root, s
 {
 	const struct node *node, *section = config_section(reader, root, "plans");
 	struct config_plan *plans;
-	const char *where;
 
 	if (section == NULL)
 		return;
@@ -360,9 +360,9 @@ config_read_plans(const struct schema_reader *reader, const struct node *root, s
 		return;
 	config->plans = plans;
 	for (node = section->first; node != NULL; node = node->next) {
+		const char *where = config_where(reader, node, "plan");
 		struct plan_text text = {0};
 
-		where = config_where(reader, node, "plan");
 		if (where == NULL || !schema_is_map(reader, node, where))
 			continue;
 		schema_read(reader, node, where, plan_fields, &text, NULL, NULL);
@@ -491,10 +491,12 @@ config_load(
 	int rc;
 
 	rc = config_check_mode(file, err);
-	if (rc == HF_OK)
-		rc = config_folder(file, &folder, err);
-	if (rc == HF_OK)
-		rc = path_read(file, NODE_MAX_FILE, &text, err);
+	if (rc != HF_OK)
+		return rc;
+	rc = config_folder(file, &folder, err);
+	if (folder == NULL)
+		return rc;
+	rc = path_read(file, NODE_MAX_FILE, &text, err);
 	if (rc == HF_OK)
 		rc = config_parse(text.data, text.size, file, folder, ret, ret_broken, err);
 	buffer_release(&text);
@@ -516,8 +518,6 @@ config_find_plan(const struct config *config, const char *name)
 {
 	size_t i;
 
-	if (name == NULL)
-		return config->plan_count == 1 ? config->plans : NULL;
 	for (i = 0; i < config->plan_count; i++) {
 		if (strcmp(config->plans[i].name, name) == 0)
 			return &config->plans[i];
@@ -529,13 +529,19 @@ int
 config_plan(const struct config *config, const char *name, const struct config_plan **ret,
     struct hf_error *err)
 {
-	const struct config_plan *found = config_find_plan(config, name);
+	const struct config_plan *found = NULL;
 	struct buffer names = BUFFER_INIT(300);
 	struct nearest nearest = NEAREST_INIT(name != NULL ? name : "");
 	struct nearest_hint hint;
 	struct problem_word word;
 	size_t i;
 
+	if (name == NULL && config->plan_count == 1) {
+		*ret = config->plans;
+		return HF_OK;
+	}
+	if (name != NULL)
+		found = config_find_plan(config, name);
 	if (found != NULL) {
 		*ret = found;
 		return HF_OK;
@@ -558,14 +564,17 @@ config_repository(const struct config *config, const char *name,
     const struct config_repository **ret, struct hf_error *err)
 {
 	struct buffer names = BUFFER_INIT(300);
-	const struct config_repository *found;
+	const struct config_repository *found = NULL;
 	struct nearest_hint hint;
 	struct problem_word word;
 	size_t i;
 
-	found = name != NULL ? config_find_repository(config, name) : NULL;
-	if (name == NULL && config->repository_count == 1)
-		found = config->repositories;
+	if (name == NULL && config->repository_count == 1) {
+		*ret = config->repositories;
+		return HF_OK;
+	}
+	if (name != NULL)
+		found = config_find_repository(config, name);
 	if (found != NULL) {
 		*ret = found;
 		return HF_OK;

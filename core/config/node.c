@@ -61,7 +61,8 @@ node_character_start(const struct node_reader *reader, const yaml_parser_t *pars
 {
 	size_t offset = parser->problem_offset;
 
-	if (strstr(parser->problem, "trailing") == NULL || offset > reader->size)
+	if (parser->problem == NULL || strstr(parser->problem, "trailing") == NULL ||
+	    offset > reader->size)
 		return offset;
 	while (offset > 0 && (reader->data[offset - 1] & 0xc0) == 0x80)
 		offset--;
@@ -93,8 +94,9 @@ node_syntax_error(struct node_reader *reader, const yaml_parser_t *parser)
 	return problem_add(reader->list, mark, "not YAML: %s", problem);
 }
 
+/* A key that is there twice is told, and reading goes on to find more mistakes. */
 static int
-node_check_duplicate(struct node_reader *reader, const struct node *map, const struct node *key)
+node_check_key(struct node_reader *reader, const struct node *map, const struct node *key)
 {
 	struct problem_word word;
 	const struct node *other;
@@ -103,10 +105,12 @@ node_check_duplicate(struct node_reader *reader, const struct node *map, const s
 		return problem_add(
 		    reader->list, key->mark, "more than %u keys in one map", NODE_MAX_KEYS);
 	for (other = map->first; other != NULL; other = other->next) {
-		if (strcmp(other->key, key->text) == 0)
-			return problem_add(reader->list, key->mark,
-			    "%s is already given in line %u; remove one of the two",
-			    problem_quote(&word, key->text), other->key_mark.line);
+		if (strcmp(other->key, key->text) != 0)
+			continue;
+		(void)problem_add(reader->list, key->mark,
+		    "%s is already given in line %u; remove one of the two",
+		    problem_quote(&word, key->text), other->key_mark.line);
+		break;
 	}
 	return HF_OK;
 }
@@ -116,7 +120,6 @@ static int
 node_attach(struct node_reader *reader, struct node *node)
 {
 	struct node *parent = reader->depth > 0 ? reader->open[reader->depth - 1] : NULL;
-	int rc = HF_OK;
 
 	if (parent == NULL) {
 		reader->root = node;
@@ -125,10 +128,8 @@ node_attach(struct node_reader *reader, struct node *node)
 	if (parent->kind == NODE_MAP && reader->key == NULL) {
 		if (node->kind != NODE_TEXT)
 			return problem_add(reader->list, node->mark, "a key must be text");
-		/* A key that is there twice is told, and reading goes on to find more. */
-		rc = node_check_duplicate(reader, parent, node);
 		reader->key = node;
-		return parent->count >= NODE_MAX_KEYS ? rc : HF_OK;
+		return node_check_key(reader, parent, node);
 	}
 	if (parent->kind == NODE_MAP) {
 		node->key = reader->key->text;

@@ -99,9 +99,10 @@ list_units(const struct unit *units, char *text, size_t size)
 	for (n = 0; units[n].name != NULL; n++)
 		;
 	text[0] = '\0';
-	while (n-- > 0 && used < size)
+	for (; n > 0 && used < size; n--)
 		used += (size_t)snprintf(
-		    text + used, size - used, "%s%s", units[n].name, n > 1 ? ", " : n == 1 ? " or " : "");
+		    text + used, size - used, "%s%s", units[n - 1].name,
+		    n > 2 ? ", " : n == 2 ? " or " : "");
 }
 
 static int

@@ -107,8 +107,11 @@ schema_path(const struct schema_reader *reader, const struct schema_field *field
 {
 	struct hf_error err = HF_ERROR_INIT;
 	char *path = NULL;
+	int rc = scalar_path(node->text, reader->folder, &path, &err);
 
-	if (scalar_path(node->text, reader->folder, &path, &err) != HF_OK)
+	if (rc == HF_ENOMEM)
+		reader->list->arena->failed = 1;
+	if (rc != HF_OK)
 		return problem_add(reader->list, node->mark, "%s: %s", field->name, err.msg);
 	*place = arena_copy(reader->list->arena, path, strlen(path));
 	free(path);

@@ -3,7 +3,6 @@
 
 #include "base/unit.h"
 #include "config/cron.h"
-#include "base/nearest.h"
 #include "config/problem.h"
 #include "config/scalar.h"
 
@@ -202,21 +201,6 @@ test_cron(void)
 }
 
 static void
-test_nearest(void)
-{
-	static const char *const words[] = {"repository", "accounts", "types", "schedule", NULL};
-
-	CU_ASSERT_STRING_EQUAL(nearest_in("repositroy", words), "repository");
-	CU_ASSERT_STRING_EQUAL(nearest_in("Account", words), "accounts");
-	CU_ASSERT_STRING_EQUAL(nearest_in("tpyes", words), "types");
-	CU_ASSERT_PTR_NULL(nearest_in("x", words));
-	CU_ASSERT_PTR_NULL(nearest_in("", words));
-	CU_ASSERT_PTR_NULL(nearest_in("password", words));
-	CU_ASSERT_PTR_NULL(nearest_in(
-	    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", words));
-}
-
-static void
 test_quote(void)
 {
 	struct problem_word word;
@@ -243,8 +227,7 @@ main(void)
 {
 	CU_TestInfo tests[] = {{"numbers", test_numbers}, {"sizes", test_sizes},
 	    {"durations", test_durations}, {"format", test_format}, {"paths", test_paths},
-	    {"names", test_names}, {"cron", test_cron}, {"nearest", test_nearest},
-	    {"quote", test_quote}, CU_TEST_INFO_NULL};
+	    {"names", test_names}, {"cron", test_cron}, {"quote", test_quote}, CU_TEST_INFO_NULL};
 
 	return unit_run("scalar", tests);
 }
