@@ -511,25 +511,36 @@ config_free(struct config *config)
 	free(config);
 }
 
+static const struct config_plan *
+config_find_plan(const struct config *config, const char *name)
+{
+	size_t i;
+
+	if (name == NULL)
+		return config->plan_count == 1 ? config->plans : NULL;
+	for (i = 0; i < config->plan_count; i++) {
+		if (strcmp(config->plans[i].name, name) == 0)
+			return &config->plans[i];
+	}
+	return NULL;
+}
+
 int
 config_plan(const struct config *config, const char *name, const struct config_plan **ret,
     struct hf_error *err)
 {
+	const struct config_plan *found = config_find_plan(config, name);
 	struct buffer names = BUFFER_INIT(300);
 	struct nearest nearest = NEAREST_INIT(name != NULL ? name : "");
 	struct nearest_hint hint;
 	struct problem_word word;
 	size_t i;
 
-	if (name == NULL && config->plan_count == 1) {
-		*ret = config->plans;
+	if (found != NULL) {
+		*ret = found;
 		return HF_OK;
 	}
 	for (i = 0; i < config->plan_count; i++) {
-		if (name != NULL && strcmp(config->plans[i].name, name) == 0) {
-			*ret = &config->plans[i];
-			return HF_OK;
-		}
 		nearest_offer(&nearest, config->plans[i].name);
 		buffer_appendf(&names, "%s%s", i > 0 ? ", " : "", config->plans[i].name);
 	}
