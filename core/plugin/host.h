@@ -31,7 +31,7 @@ void host_free(struct host *host);
 /* What the plugin gets; lives as long as host. */
 const struct hf_host *host_table(const struct host *host);
 /*
- * Offers an extension to all instances of the process, before the first plugin is loaded; extension
+ * The JSON slicer is always there.  Offers another extension to all instances of the process, before the first plugin is loaded; extension
  * NULL takes it back.  id and extension are kept, not copied.  HF_ERANGE: there are too many.
  */
 int host_set_extension(const char *id, const void *extension, struct hf_error *err);

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/json.h"
 #include "base/log.h"
 #include "plugin/host.h"
 
@@ -85,29 +86,19 @@ copy_struct(void *to, uint32_t to_size, const void *from, uint32_t base, const c
 	return HF_OK;
 }
 
-/* One line of printable UTF-8; what plugins say is shown on terminals. */
+/* One line of UTF-8 without control characters: what plugins say is shown on terminals. */
 static bool
 text_good(const char *text)
 {
-	const unsigned char *p = (const unsigned char *)text;
-	size_t i, more, size = strnlen(text, TEXT_MAX + 1);
+	size_t i, size = strnlen(text, TEXT_MAX + 1);
 
-	if (size > TEXT_MAX)
-		return false;
 	for (i = 0; i < size; i++) {
-		if (p[i] < ' ' || p[i] == 0x7f || (p[i] >= 0x80 && p[i] < 0xc2) || p[i] > 0xf4)
+		/* C1 controls are U+0080 to U+009F: C2 80 to C2 9F. */
+		if ((unsigned char)text[i] < ' ' || text[i] == 0x7f ||
+		    (text[i] == '\xc2' && (unsigned char)text[i + 1] < 0xa0))
 			return false;
-		more = p[i] < 0x80 ? 0 : p[i] < 0xe0 ? 1 : p[i] < 0xf0 ? 2 : 3;
-		if ((p[i] == 0xe0 && p[i + 1] < 0xa0) || (p[i] == 0xf0 && p[i + 1] < 0x90) ||
-		    (p[i] == 0xed && p[i + 1] > 0x9f) || (p[i] == 0xf4 && p[i + 1] > 0x8f) ||
-		    (p[i] == 0xc2 && p[i + 1] < 0xa0))
-			return false;
-		for (; more > 0; more--) {
-			if ((p[++i] & 0xc0) != 0x80)
-				return false;
-		}
 	}
-	return true;
+	return size <= TEXT_MAX && json_is_utf8(text, size);
 }
 
 static int

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "plugin/nearest.h"
+#include "config/nearest.h"
 
 struct registry {
 	struct plugin_scan *scan;
@@ -104,6 +104,7 @@ registry_load(
 {
 	const struct plugin_scan *scan = registry->scan;
 	struct nearest nearest = NEAREST_INIT(name);
+	struct nearest_hint hint;
 	const struct plugin_refused *refused;
 	size_t i;
 	int rc;
@@ -119,9 +120,8 @@ registry_load(
 	}
 	if ((refused = refused_as(scan, name)) != NULL)
 		return hf_error_set(err, HF_EINVAL, 0, "%s", refused->reason);
-	return hf_error_set(err, HF_ENOTFOUND, 0, "no plugin \"%s\" in %s%s%s%s", name, scan->directories,
-	    nearest.best != NULL ? "; did you mean \"" : "", nearest.best != NULL ? nearest.best : "",
-	    nearest.best != NULL ? "\"?" : "");
+	return hf_error_set(err, HF_ENOTFOUND, 0, "no plugin \"%s\" in %s%s", name, scan->directories,
+	    nearest_hint(&hint, nearest_found(&nearest)));
 }
 
 /* Looks for a component in the file at i; *ret_component NULL when it is not there. */
@@ -144,6 +144,7 @@ not_found(struct registry *registry, uint32_t kind, const char *name, struct hf_
 {
 	const struct plugin_scan *scan = registry->scan;
 	struct nearest nearest = NEAREST_INIT(name);
+	struct nearest_hint hint;
 	const struct plugin_refused *refused = refused_as(scan, name);
 	const struct plugin *plugin;
 	size_t i, j;
@@ -158,9 +159,8 @@ not_found(struct registry *registry, uint32_t kind, const char *name, struct hf_
 				nearest_offer(&nearest, plugin->components[j].name);
 		}
 	}
-	return hf_error_set(err, HF_ENOTFOUND, 0, "no %s plugin \"%s\" in %s%s%s%s", plugin_kind_name(kind),
-	    name, scan->directories, nearest.best != NULL ? "; did you mean \"" : "",
-	    nearest.best != NULL ? nearest.best : "", nearest.best != NULL ? "\"?" : "");
+	return hf_error_set(err, HF_ENOTFOUND, 0, "no %s plugin \"%s\" in %s%s", plugin_kind_name(kind),
+	    name, scan->directories, nearest_hint(&hint, nearest_found(&nearest)));
 }
 
 int

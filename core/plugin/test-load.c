@@ -291,7 +291,7 @@ test_describe(void)
 	CU_ASSERT_PTR_NOT_NULL(strstr(buffer_string(&out), "\nkind=source\ncomponent=fake\n"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(buffer_string(&out), "has_enumerate=1\n"));
 	CU_ASSERT_PTR_NULL(strstr(buffer_string(&out), "has_fetch_media"));
-	CU_ASSERT_PTR_NOT_NULL(strstr(buffer_string(&out), "default 1 MB 1 B to 2 MB"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(buffer_string(&out), "size, default 1 MB, 1 B to 2 MB\n"));
 	buffer_clear(&out);
 	CU_ASSERT_EQUAL(plugin_describe(result, true, &out, &err), HF_OK);
 	CU_ASSERT_PTR_NOT_NULL(strstr(buffer_string(&out), "\"name\":\"page_size\",\"type\":\"size\""));

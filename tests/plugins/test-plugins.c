@@ -392,7 +392,7 @@ test_registry(void)
 	CU_ASSERT_EQUAL(registry_find(registry, HF_KIND_STORAGE, "inside", &again, &err), HF_OK);
 	CU_ASSERT_STRING_EQUAL(again->plugin->name, "bundle");
 	CU_ASSERT_EQUAL(registry_find(registry, HF_KIND_STORAGE, "insied", &again, &err), HF_ENOTFOUND);
-	CU_ASSERT_PTR_NOT_NULL(strstr(err.msg, "did you mean \"inside\"?"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.msg, "did you mean inside?"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(err.msg, folder));
 	log_set_level(HF_LOG_INFO);
 	CU_ASSERT_EQUAL(registry_find(registry, HF_KIND_SOURCE, "good", &again, &err), HF_ENOTFOUND);
@@ -401,7 +401,7 @@ test_registry(void)
 	CU_ASSERT_PTR_NOT_NULL(strstr(err.msg, "not an ELF file"));
 	CU_ASSERT_EQUAL(registry_find(registry, 99, "good", &again, &err), HF_EINVAL);
 	CU_ASSERT_EQUAL(registry_load(registry, "bundel", &plugin, &err), HF_ENOTFOUND);
-	CU_ASSERT_PTR_NOT_NULL(strstr(err.msg, "did you mean \"bundle\"?"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.msg, "did you mean bundle?"));
 	CU_ASSERT_EQUAL(registry_load(registry, "bundle", &plugin, &err), HF_OK);
 	CU_ASSERT_FALSE(file_is_there(unloaded));
 	registry_free(registry);
