@@ -210,7 +210,7 @@ unknown(const struct hf_option *table, const struct options_place *place,
 
 	options_offer(&nearest, table, &names);
 	return wrong(place, mark, err, "unknown option %s%s", problem_quote(&word, given->name),
-	    nearest_hint(&hint, nearest_found(&nearest)));
+	    nearest_hint(&hint, nearest.best));
 }
 
 static int

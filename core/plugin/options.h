@@ -7,8 +7,8 @@
 
 #include <holdfast/options.h>
 
+#include "base/nearest.h"
 #include "config/config.h"
-#include "config/nearest.h"
 
 /* A component's options, checked; one entry each in the order of the table.  Owns its strings. */
 struct options {

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "config/nearest.h"
+#include "base/nearest.h"
 
 struct registry {
 	struct plugin_scan *scan;
@@ -121,7 +121,7 @@ registry_load(
 	if ((refused = refused_as(scan, name)) != NULL)
 		return hf_error_set(err, HF_EINVAL, 0, "%s", refused->reason);
 	return hf_error_set(err, HF_ENOTFOUND, 0, "no plugin \"%s\" in %s%s", name, scan->directories,
-	    nearest_hint(&hint, nearest_found(&nearest)));
+	    nearest_hint(&hint, nearest.best));
 }
 
 /* Looks for a component in the file at i; *ret_component NULL when it is not there. */
@@ -160,7 +160,7 @@ not_found(struct registry *registry, uint32_t kind, const char *name, struct hf_
 		}
 	}
 	return hf_error_set(err, HF_ENOTFOUND, 0, "no %s plugin \"%s\" in %s%s", plugin_kind_name(kind),
-	    name, scan->directories, nearest_hint(&hint, nearest_found(&nearest)));
+	    name, scan->directories, nearest_hint(&hint, nearest.best));
 }
 
 int
