@@ -177,7 +177,8 @@ option_json(const struct hf_option *option, struct buffer *out)
 	if (option->default_value != NULL)
 		put_member(out, ",", "default", option->default_value);
 	if (has_range(option))
-		buffer_appendf(out, ",\"min\":%" PRId64 ",\"max\":%" PRId64, option->min, option->max);
+		buffer_appendf(
+		    out, ",\"min\":%" PRId64 ",\"max\":%" PRId64, option->min, option->max);
 	put_member(out, ",", "help", option->help != NULL ? option->help : "");
 	buffer_append_byte(out, '}');
 }
@@ -255,8 +256,7 @@ component_text(const struct plugin_component *component, struct buffer *out)
 	const struct plugin_callback *callback = plugin_callbacks(component->kind);
 	uint32_t i;
 
-	buffer_appendf(out,
-	    "\nkind=%s\ncomponent=%s\nsummary=%s\nthread_model=%s\nops_size=%u\n",
+	buffer_appendf(out, "\nkind=%s\ncomponent=%s\nsummary=%s\nthread_model=%s\nops_size=%u\n",
 	    plugin_kind_name(component->kind), component->name, component->summary,
 	    thread_model_name(component->thread_model), component->ops_size);
 	for (; callback->name != NULL; callback++) {
@@ -284,8 +284,7 @@ describe_text(const struct plugin *plugin, struct buffer *out)
 }
 
 int
-plugin_describe(
-    const struct plugin *plugin, bool json, struct buffer *out, struct hf_error *err)
+plugin_describe(const struct plugin *plugin, bool json, struct buffer *out, struct hf_error *err)
 {
 	if (json)
 		describe_json(plugin, out);

@@ -145,7 +145,8 @@ host_set_extension(const char *id, const void *extension, struct hf_error *err)
 			place = i;
 	}
 	if (place == EXTENSIONS_MAX)
-		return hf_error_set(err, HF_ERANGE, 0, "more than %d host extensions", EXTENSIONS_MAX);
+		return hf_error_set(
+		    err, HF_ERANGE, 0, "more than %d host extensions", EXTENSIONS_MAX);
 	extensions[place].id = id;
 	extensions[place].extension = extension;
 	return HF_OK;

@@ -69,7 +69,8 @@ options_offer(struct nearest *nearest, const struct hf_option *table, struct opt
 /* Puts the place in front of a sentence; always HF_EINVAL. */
 HF_PRINTF(4, 5)
 static int
-wrong(const struct options_place *place, struct mark mark, struct hf_error *err, const char *fmt, ...)
+wrong(
+    const struct options_place *place, struct mark mark, struct hf_error *err, const char *fmt, ...)
 {
 	struct hf_error sentence = HF_ERROR_INIT;
 	va_list ap;
@@ -79,8 +80,8 @@ wrong(const struct options_place *place, struct mark mark, struct hf_error *err,
 	va_end(ap);
 	if (place->file == NULL)
 		return hf_error_set(err, HF_EINVAL, 0, "%s", sentence.msg);
-	return hf_error_set(err, HF_EINVAL, 0, "%s:%u:%u: %s", place->file, mark.line, mark.column,
-	    sentence.msg);
+	return hf_error_set(
+	    err, HF_EINVAL, 0, "%s:%u:%u: %s", place->file, mark.line, mark.column, sentence.msg);
 }
 
 static int
@@ -109,14 +110,13 @@ read_value(const struct hf_option *option, const char *text, bool quoted, const 
 		*ret_string = strdup(text);
 		return *ret_string != NULL ? HF_OK : no_memory(err);
 	default:
-		return hf_error_set(
-		    err, HF_EINVAL, 0, "of type %u, which this holdfast does not know", option->type);
+		return hf_error_set(err, HF_EINVAL, 0,
+		    "of type %u, which this holdfast does not know", option->type);
 	}
 }
 
 static int
-check_range(
-    const struct hf_option *option, const char *text, int64_t number, struct hf_error *err)
+check_range(const struct hf_option *option, const char *text, int64_t number, struct hf_error *err)
 {
 	char min[OPTIONS_FORMAT_SIZE], max[OPTIONS_FORMAT_SIZE];
 
@@ -139,8 +139,7 @@ take_value(const struct hf_option *option, const char *text, bool quoted, const 
 	struct hf_value *value = &options->values[at];
 	int rc;
 
-	rc = read_value(
-	    option, text, quoted, folder, &value->number, &options->strings[at], err);
+	rc = read_value(option, text, quoted, folder, &value->number, &options->strings[at], err);
 	if (rc == HF_OK)
 		rc = check_range(option, text, value->number, err);
 	if (rc != HF_OK)
@@ -254,8 +253,8 @@ take(const struct hf_option *table, const struct options_place *place,
 
 /* Takes the default, or says what is required and not there. */
 static int
-complete(const struct hf_option *option, const struct options_place *place,
-    struct options *options, uint32_t at, struct hf_error *err)
+complete(const struct hf_option *option, const struct options_place *place, struct options *options,
+    uint32_t at, struct hf_error *err)
 {
 	struct hf_error why = HF_ERROR_INIT;
 	const char *help = option->help != NULL ? option->help : options_type_name(option->type);

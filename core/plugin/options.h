@@ -14,7 +14,7 @@
 struct options {
 	uint32_t count;
 	struct hf_value *values;       /* for the plugin; a secret has set, and no text */
-	struct config_secret *secrets; /* parallel; neither file nor command where it is no secret */
+	struct config_secret *secrets; /* parallel; both NULL where it is no secret */
 	char **strings;                /* parallel; the memory behind both */
 };
 

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define ENTRY(type, flags, name, def, min, max)                                                   \
+#define ENTRY(type, flags, name, def, min, max)                                                    \
 	{sizeof(struct hf_option), (type), (flags), 1, (name), "help", (def), (min), (max)}
 
 enum { FOLDER, LABEL, COUNT, LIMIT, PAUSE, QUICK, TOKEN };
@@ -37,8 +37,8 @@ parse(const char *const texts[], size_t count, struct options **options)
 	unsigned i;
 
 	for (i = 0; i < count; i++)
-		items[i] = (struct config_option){texts[2 * i], texts[2 * i + 1], false, 10 + i, 20,
-		    10 + i, 5};
+		items[i] = (struct config_option){
+		    texts[2 * i], texts[2 * i + 1], false, 10 + i, 20, 10 + i, 5};
 	err.msg[0] = '\0';
 	return options_parse(table, &place, &given, options, &err);
 }
@@ -261,8 +261,7 @@ static void
 test_host(void)
 {
 	struct seen seen = {{0}, 0, 0};
-	struct host_services services = {
-	    &seen, seen_log, seen_stop, seen_deadline, seen_progress};
+	struct host_services services = {&seen, seen_log, seen_stop, seen_deadline, seen_progress};
 	const struct hf_host_json *json;
 	const struct hf_host *t;
 	struct host *host = NULL;
