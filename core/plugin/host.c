@@ -8,9 +8,9 @@
 
 #include <holdfast/plugin.h>
 
+#include "base/json.h"
 #include "base/log.h"
 #include "base/time.h"
-#include "plugin/secret.h"
 
 #define EXTENSIONS_MAX 16
 #define MESSAGE_MAX    1023
@@ -88,16 +88,30 @@ host_progress(void *ctx, uint64_t done, uint64_t total, const char *unit)
 static int
 host_secret(void *ctx, uint32_t index, const struct hf_sink *sink, struct hf_error *err)
 {
+	struct buffer text = BUFFER_INIT(SECRET_MAX);
 	const struct host *host = ctx;
+	const struct config_secret *secret;
+	int rc;
 
 	if (host->options == NULL || index >= host->options->count ||
 	    !(host->option_table[index].flags & HF_OPTION_SECRET))
 		return hf_error_set(
 		    err, HF_EINVAL, 0, "%s: option %u is not a secret", host->instance, index);
-	if (host->options->secrets[index].way == 0)
-		return hf_error_set(err, HF_ENOTFOUND, 0, "%s: neither %s_file nor %s_command is configured",
-		    host->instance, host->option_table[index].name, host->option_table[index].name);
-	return secret_read(&host->options->secrets[index], sink, err);
+	secret = &host->options->secrets[index];
+	if (secret->file == NULL && secret->command == NULL)
+		return hf_error_set(err, HF_ENOTFOUND, 0,
+		    "%s: neither %s_file nor %s_command is configured", host->instance,
+		    host->option_table[index].name, host->option_table[index].name);
+	/* All at once beforehand, so that no copy stays behind in a block that moved. */
+	rc = buffer_reserve(&text, SECRET_MAX);
+	if (rc == HF_OK)
+		rc = secret_read(secret, &text, err);
+	else
+		(void)buffer_status(&text, host->instance, err);
+	if (rc == HF_OK)
+		rc = sink->write(sink->ctx, text.data, text.size, err);
+	buffer_wipe(&text);
+	return rc;
 }
 
 static const void *
@@ -106,7 +120,11 @@ host_get_extension(void *ctx, const char *id)
 	size_t i;
 
 	(void)ctx;
-	for (i = 0; id != NULL && i < EXTENSIONS_MAX; i++) {
+	if (id == NULL)
+		return NULL;
+	if (strcmp(id, HF_HOST_JSON) == 0)
+		return &json_host_extension;
+	for (i = 0; i < EXTENSIONS_MAX; i++) {
 		if (extensions[i].extension != NULL && strcmp(extensions[i].id, id) == 0)
 			return extensions[i].extension;
 	}
@@ -127,7 +145,8 @@ host_set_extension(const char *id, const void *extension, struct hf_error *err)
 			place = i;
 	}
 	if (place == EXTENSIONS_MAX)
-		return hf_error_set(err, HF_ERANGE, 0, "more than %d host extensions", EXTENSIONS_MAX);
+		return hf_error_set(
+		    err, HF_ERANGE, 0, "more than %d host extensions", EXTENSIONS_MAX);
 	extensions[place].id = id;
 	extensions[place].extension = extension;
 	return HF_OK;

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/json.h"
 #include "base/log.h"
 #include "plugin/host.h"
 
@@ -31,17 +32,18 @@
 static const struct plugin_callback strategy_callbacks[] = {
     CALLBACK(struct hf_strategy_ops, configure), CALLBACK(struct hf_strategy_ops, open),
     CALLBACK(struct hf_strategy_ops, close), CALLBACK(struct hf_strategy_ops, plan),
-    CALLBACK(struct hf_strategy_ops, execute), OPTIONAL(struct hf_strategy_ops, restore), {NULL, 0, 0}};
+    CALLBACK(struct hf_strategy_ops, execute), OPTIONAL(struct hf_strategy_ops, restore),
+    {NULL, 0, 0}};
 static const struct plugin_callback source_callbacks[] = {CALLBACK(struct hf_source_ops, configure),
     CALLBACK(struct hf_source_ops, open), CALLBACK(struct hf_source_ops, close),
     CALLBACK(struct hf_source_ops, caps), CALLBACK(struct hf_source_ops, enumerate),
     OPTIONAL(struct hf_source_ops, fetch_media), {NULL, 0, 0}};
-static const struct plugin_callback storage_callbacks[] = {CALLBACK(struct hf_storage_ops, configure),
-    CALLBACK(struct hf_storage_ops, open), CALLBACK(struct hf_storage_ops, close),
-    CALLBACK(struct hf_storage_ops, create), CALLBACK(struct hf_storage_ops, properties),
-    CALLBACK(struct hf_storage_ops, put), CALLBACK(struct hf_storage_ops, get),
-    CALLBACK(struct hf_storage_ops, list), CALLBACK(struct hf_storage_ops, stat),
-    CALLBACK(struct hf_storage_ops, remove), {NULL, 0, 0}};
+static const struct plugin_callback storage_callbacks[] = {
+    CALLBACK(struct hf_storage_ops, configure), CALLBACK(struct hf_storage_ops, open),
+    CALLBACK(struct hf_storage_ops, close), CALLBACK(struct hf_storage_ops, create),
+    CALLBACK(struct hf_storage_ops, properties), CALLBACK(struct hf_storage_ops, put),
+    CALLBACK(struct hf_storage_ops, get), CALLBACK(struct hf_storage_ops, list),
+    CALLBACK(struct hf_storage_ops, stat), CALLBACK(struct hf_storage_ops, remove), {NULL, 0, 0}};
 
 /* What load needs to know of each kind's ops. */
 static const struct {
@@ -63,58 +65,49 @@ plugin_callbacks(uint32_t kind)
 }
 
 /*
- * Copies a struct of the plugin's size into one of ours: every struct of the ABI starts with its size,
- * and only grows at its end.
+ * Copies a struct of the plugin's size into one of ours: every struct of the ABI starts with its
+ * size, and only grows at its end.
  */
 static int
-copy_struct(void *to, uint32_t to_size, const void *from, uint32_t base, const char *path, const char *what,
-    struct hf_error *err)
+copy_struct(void *to, uint32_t to_size, const void *from, uint32_t base, const char *path,
+    const char *what, struct hf_error *err)
 {
 	uint32_t size;
 
 	memcpy(&size, from, sizeof(size));
 	if (size < base)
 		return hf_error_set(err, HF_EINVAL, 0,
-		    "%s: %s is %u bytes long by its struct_size, and the ABI's first release has %u", path, what,
-		    size, base);
+		    "%s: %s is %u bytes long by its struct_size; the ABI's first release has %u",
+		    path, what, size, base);
 	if (size > STRUCT_MAX)
-		return hf_error_set(
-		    err, HF_EINVAL, 0, "%s: %s has an absurd struct_size of %u bytes", path, what, size);
+		return hf_error_set(err, HF_EINVAL, 0,
+		    "%s: %s has an absurd struct_size of %u bytes", path, what, size);
 	memset(to, 0, to_size);
 	memcpy(to, from, size < to_size ? size : to_size);
 	return HF_OK;
 }
 
-/* One line of printable UTF-8; what plugins say is shown on terminals. */
+/* One line of UTF-8 without control characters: what plugins say is shown on terminals. */
 static bool
 text_good(const char *text)
 {
-	const unsigned char *p = (const unsigned char *)text;
-	size_t i, more, size = strnlen(text, TEXT_MAX + 1);
+	size_t i, size = strnlen(text, TEXT_MAX + 1);
 
-	if (size > TEXT_MAX)
-		return false;
 	for (i = 0; i < size; i++) {
-		if (p[i] < ' ' || p[i] == 0x7f || (p[i] >= 0x80 && p[i] < 0xc2) || p[i] > 0xf4)
+		/* C1 controls are U+0080 to U+009F: C2 80 to C2 9F. */
+		if ((unsigned char)text[i] < ' ' || text[i] == 0x7f ||
+		    (text[i] == '\xc2' && (unsigned char)text[i + 1] < 0xa0))
 			return false;
-		more = p[i] < 0x80 ? 0 : p[i] < 0xe0 ? 1 : p[i] < 0xf0 ? 2 : 3;
-		if ((p[i] == 0xe0 && p[i + 1] < 0xa0) || (p[i] == 0xf0 && p[i + 1] < 0x90) ||
-		    (p[i] == 0xed && p[i + 1] > 0x9f) || (p[i] == 0xf4 && p[i + 1] > 0x8f) ||
-		    (p[i] == 0xc2 && p[i + 1] < 0xa0))
-			return false;
-		for (; more > 0; more--) {
-			if ((p[++i] & 0xc0) != 0x80)
-				return false;
-		}
 	}
-	return true;
+	return size <= TEXT_MAX && json_is_utf8(text, size);
 }
 
 static int
 check_text(const char *text, const char *path, const char *what, struct hf_error *err)
 {
 	if (text != NULL && !text_good(text))
-		return hf_error_set(err, HF_EINVAL, 0, "%s: %s is not one line of text", path, what);
+		return hf_error_set(
+		    err, HF_EINVAL, 0, "%s: %s is not one line of text", path, what);
 	return HF_OK;
 }
 
@@ -127,7 +120,9 @@ option_name_valid(const char *name)
 	if (name[0] < 'a' || name[0] > 'z')
 		return false;
 	for (i = 1; name[i] != '\0'; i++) {
-		if (i == 64 || ((name[i] < 'a' || name[i] > 'z') && (name[i] < '0' || name[i] > '9') && name[i] != '_'))
+		if (i == 64 ||
+		    ((name[i] < 'a' || name[i] > 'z') && (name[i] < '0' || name[i] > '9') &&
+			name[i] != '_'))
 			return false;
 	}
 	return true;
@@ -141,19 +136,20 @@ check_option(const struct hf_option *options, uint32_t at, const char *path, str
 	int rc;
 
 	if (!option_name_valid(option->name))
-		return hf_error_set(err, HF_EINVAL, 0, "%s: option %u has an unusable name", path, at);
+		return hf_error_set(
+		    err, HF_EINVAL, 0, "%s: option %u has an unusable name", path, at);
 	for (i = 0; i < at; i++) {
 		if (strcmp(options[i].name, option->name) == 0)
-			return hf_error_set(
-			    err, HF_EINVAL, 0, "%s: the option \"%s\" is there twice", path, option->name);
+			return hf_error_set(err, HF_EINVAL, 0,
+			    "%s: the option \"%s\" is there twice", path, option->name);
 	}
 	if (option->type < HF_OPTION_STRING || option->type > HF_OPTION_PATH)
 		return hf_error_set(err, HF_ENOTSUP, 0,
 		    "%s: the option \"%s\" is of type %u, which this holdfast does not know", path,
 		    option->name, option->type);
 	if ((option->flags & HF_OPTION_SECRET) && option->type != HF_OPTION_STRING)
-		return hf_error_set(
-		    err, HF_EINVAL, 0, "%s: the secret option \"%s\" is not a string", path, option->name);
+		return hf_error_set(err, HF_EINVAL, 0,
+		    "%s: the secret option \"%s\" is not a string", path, option->name);
 	if (option->min > option->max)
 		return hf_error_set(err, HF_EINVAL, 0,
 		    "%s: the option \"%s\" has a minimum above its maximum", path, option->name);
@@ -185,14 +181,14 @@ copy_options(struct plugin_component *component, const struct hf_option *from, c
 		if (count == OPTIONS_MAX)
 			return hf_error_set(
 			    err, HF_EINVAL, 0, "%s: more than %d options", path, OPTIONS_MAX);
-		rc = copy_struct(
-		    &component->options[count], sizeof(entry), at, OPTION_BASE, path, "an option", err);
+		rc = copy_struct(&component->options[count], sizeof(entry), at, OPTION_BASE, path,
+		    "an option", err);
 		if (rc != HF_OK)
 			return rc;
 		if (entry.struct_size != stride)
 			return hf_error_set(err, HF_EINVAL, 0,
-			    "%s: the options of one table differ in struct_size (%u and %u)", path, stride,
-			    entry.struct_size);
+			    "%s: the options of one table differ in struct_size (%u and %u)", path,
+			    stride, entry.struct_size);
 		if ((rc = check_option(component->options, count, path, err)) != HF_OK)
 			return rc;
 		component->option_count = count + 1;
@@ -200,26 +196,28 @@ copy_options(struct plugin_component *component, const struct hf_option *from, c
 }
 
 static int
-copy_ops(struct plugin_component *component, const void *from, const char *path, struct hf_error *err)
+copy_ops(
+    struct plugin_component *component, const void *from, const char *path, struct hf_error *err)
 {
 	const struct plugin_callback *callback = kinds[component->kind].callbacks;
 	void (*function)(void);
 	int rc;
 
 	if (from == NULL)
-		return hf_error_set(
-		    err, HF_EINVAL, 0, "%s: the component \"%s\" has no ops", path, component->name);
-	rc = copy_struct(&component->ops, kinds[component->kind].size, from, kinds[component->kind].base, path,
-	    "an ops table", err);
+		return hf_error_set(err, HF_EINVAL, 0, "%s: the component \"%s\" has no ops", path,
+		    component->name);
+	rc = copy_struct(&component->ops, kinds[component->kind].size, from,
+	    kinds[component->kind].base, path, "an ops table", err);
 	if (rc != HF_OK)
 		return rc;
 	memcpy(&component->ops_size, from, sizeof(component->ops_size));
 	for (; callback->name != NULL; callback++) {
-		memcpy(&function, (const char *)&component->ops + callback->offset, sizeof(function));
+		memcpy(
+		    &function, (const char *)&component->ops + callback->offset, sizeof(function));
 		if (function == NULL && !callback->optional)
 			return hf_error_set(err, HF_EINVAL, 0,
-			    "%s: the component \"%s\" does not have \"%s\", which is not optional", path,
-			    component->name, callback->name);
+			    "%s: the component \"%s\" does not have \"%s\", which is not optional",
+			    path, component->name, callback->name);
 	}
 	return HF_OK;
 }
@@ -232,7 +230,8 @@ add_component(struct plugin *plugin, const struct hf_component *from, struct hf_
 	struct hf_component copy;
 	int rc;
 
-	rc = copy_struct(&copy, sizeof(copy), from, COMPONENT_BASE, plugin->path, "a component", err);
+	rc = copy_struct(
+	    &copy, sizeof(copy), from, COMPONENT_BASE, plugin->path, "a component", err);
 	if (rc != HF_OK)
 		return rc;
 	if (plugin_kind_name(copy.kind) == NULL) {
@@ -242,10 +241,11 @@ add_component(struct plugin *plugin, const struct hf_component *from, struct hf_
 		return HF_OK;
 	}
 	if (!plugin_name_valid(copy.name))
-		return hf_error_set(err, HF_EINVAL, 0, "%s: a component's name is unusable", plugin->path);
+		return hf_error_set(
+		    err, HF_EINVAL, 0, "%s: a component's name is unusable", plugin->path);
 	if (plugin_component(plugin, copy.kind, copy.name) != NULL)
-		return hf_error_set(err, HF_EINVAL, 0, "%s: the %s \"%s\" is there twice", plugin->path,
-		    plugin_kind_name(copy.kind), copy.name);
+		return hf_error_set(err, HF_EINVAL, 0, "%s: the %s \"%s\" is there twice",
+		    plugin->path, plugin_kind_name(copy.kind), copy.name);
 	if ((rc = check_text(copy.summary, plugin->path, "a summary", err)) != HF_OK)
 		return rc;
 	component->plugin = plugin;
@@ -258,14 +258,16 @@ add_component(struct plugin *plugin, const struct hf_component *from, struct hf_
 	component->name = copy.name;
 	component->summary = copy.summary != NULL ? copy.summary : "";
 	component->get_extension = copy.get_extension;
-	plugin->component_count++; /* so that its options are freed with the plugin, whatever follows */
+	/* Counted before it is complete, so that its options are freed with the plugin. */
+	plugin->component_count++;
 	if ((rc = copy_options(component, copy.options, plugin->path, err)) != HF_OK)
 		return rc;
 	return copy_ops(component, copy.ops, plugin->path, err);
 }
 
 static int
-check_descriptor(struct plugin *plugin, const struct hf_plugin *copy, const char *name, struct hf_error *err)
+check_descriptor(
+    struct plugin *plugin, const struct hf_plugin *copy, const char *name, struct hf_error *err)
 {
 	const struct {
 		const char *text, *what;
@@ -276,8 +278,8 @@ check_descriptor(struct plugin *plugin, const struct hf_plugin *copy, const char
 
 	if (!plugin_name_valid(copy->name) || strcmp(copy->name, name) != 0)
 		return hf_error_set(err, HF_EINVAL, 0,
-		    "%s: its descriptor does not have the name \"%s\" of the file and the note", plugin->path,
-		    name);
+		    "%s: its descriptor does not have the name \"%s\" of the file and the note",
+		    plugin->path, name);
 	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
 		if ((rc = check_text(texts[i].text, plugin->path, texts[i].what, err)) != HF_OK)
 			return rc;
@@ -303,10 +305,13 @@ plugin_check(const struct hf_plugin *descriptor, const char *path, const char *n
 	int rc;
 
 	if (descriptor == NULL)
-		return hf_error_set(err, HF_EINVAL, 0, "%s: its entry point returns no descriptor", path);
-	if ((rc = copy_struct(&copy, sizeof(copy), descriptor, PLUGIN_BASE, path, "its descriptor", err)) != HF_OK)
+		return hf_error_set(
+		    err, HF_EINVAL, 0, "%s: its entry point returns no descriptor", path);
+	if ((rc = copy_struct(&copy, sizeof(copy), descriptor, PLUGIN_BASE, path, "its descriptor",
+		 err)) != HF_OK)
 		return rc;
-	if ((plugin = calloc(1, sizeof(*plugin))) == NULL || (plugin->path = strdup(path)) == NULL ||
+	if ((plugin = calloc(1, sizeof(*plugin))) == NULL ||
+	    (plugin->path = strdup(path)) == NULL ||
 	    (plugin->components = calloc(COMPONENTS_MAX, sizeof(*plugin->components))) == NULL) {
 		rc = hf_error_set(err, HF_ENOMEM, 0, "%s: out of memory", path);
 		goto fail;
@@ -336,7 +341,10 @@ fail:
 
 typedef const struct hf_plugin *(*entry_fn)(void);
 
-/* The entry point, which has to lie in the file itself: dlsym also looks into the libraries it needs. */
+/*
+ * The entry point, which has to lie in the file itself: dlsym also looks into the libraries it
+ * needs.
+ */
 static int
 find_entry(const struct plugin_file *file, void *module, entry_fn *ret_entry, struct hf_error *err)
 {
@@ -349,8 +357,8 @@ find_entry(const struct plugin_file *file, void *module, entry_fn *ret_entry, st
 		return hf_error_set(
 		    err, HF_EINVAL, 0, "%s: it has no entry point \"" ENTRY "\"", file->path);
 	if (dladdr(symbol, &info) == 0 || info.dli_fname == NULL || stat(info.dli_fname, &st) != 0)
-		return hf_error_set(
-		    err, HF_EINVAL, 0, "%s: nobody knows where its entry point comes from", file->path);
+		return hf_error_set(err, HF_EINVAL, 0,
+		    "%s: nobody knows where its entry point comes from", file->path);
 	if (!scan_same_file(file, &st))
 		return hf_error_set(err, HF_EINVAL, 0,
 		    "%s: it has no entry point of its own, \"" ENTRY "\" comes from %s", file->path,
@@ -374,14 +382,18 @@ plugin_load(const struct plugin_file *file, struct plugin **ret_plugin, struct h
 		return hf_error_set(err, HF_EIO, errno, "%s: %s", file->path, strerror(errno));
 	if (!scan_same_file(file, &st))
 		return hf_error_set(err, HF_EPERM, 0,
-		    "%s: the file was replaced or changed after it was found; start again", file->path);
+		    "%s: the file was replaced or changed after it was found; start again",
+		    file->path);
 	module = dlopen(file->path, RTLD_NOW | RTLD_LOCAL);
 	if (module == NULL) {
 		reason = dlerror();
-		return hf_error_set(
-		    err, HF_ENOTSUP, 0, "%s", reason != NULL ? reason : "a plugin cannot be loaded");
+		return hf_error_set(err, HF_ENOTSUP, 0, "%s",
+		    reason != NULL ? reason : "a plugin cannot be loaded");
 	}
-	/* From here on the module stays: unmapping code that may have left threads or handlers is worse. */
+	/*
+	 * From here on the module stays: unmapping code that may have left threads or handlers is
+	 * worse.
+	 */
 	if ((rc = find_entry(file, module, &entry, err)) != HF_OK)
 		return rc;
 	return plugin_check(entry(), file->path, file->name, ret_plugin, err);
@@ -410,7 +422,8 @@ plugin_component(const struct plugin *plugin, uint32_t kind, const char *name)
 	size_t i;
 
 	for (i = 0; i < plugin->component_count; i++) {
-		if (plugin->components[i].kind == kind && strcmp(plugin->components[i].name, name) == 0)
+		if (plugin->components[i].kind == kind &&
+		    strcmp(plugin->components[i].name, name) == 0)
 			return &plugin->components[i];
 	}
 	return NULL;

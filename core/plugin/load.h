@@ -10,8 +10,8 @@ struct plugin;
 
 /*
  * A checked copy of what a plugin says of one component.  Structs are ours in size: what an older
- * plugin does not have is 0, what a newer one has more is left out.  Strings are the plugin's, which
- * stays mapped for the life of the process.
+ * plugin does not have is 0, what a newer one has more is left out.  Strings are the plugin's,
+ * which stays mapped for the life of the process.
  */
 struct plugin_component {
 	const struct plugin *plugin;
@@ -23,7 +23,7 @@ struct plugin_component {
 	const char *name;
 	const char *summary;
 	struct hf_option *options; /* option_count, and an entry without name */
-	union {                    /* after kind; callbacks that are not optional are there */
+	union { /* after kind; callbacks that are not optional are there */
 		struct hf_strategy_ops strategy;
 		struct hf_source_ops source;
 		struct hf_storage_ops storage;
@@ -47,18 +47,22 @@ struct plugin {
 };
 
 /*
- * Loads a file that scan found, checks everything it says, and calls its load function.  From here on
- * the plugin's code runs.  HF_EPERM: not the file that was scanned any more, or not to be trusted;
- * HF_EINVAL: breaks the rules of the ABI; HF_ENOTSUP: cannot be loaded here (the message is the
- * loader's); or what the plugin's own load function says.  The code is never unmapped.
+ * Loads a file that scan found, checks everything it says, and calls its load function.  From here
+ * on the plugin's code runs.  HF_EPERM: not the file that was scanned any more, or not to be
+ * trusted; HF_EINVAL: breaks the rules of the ABI; HF_ENOTSUP: cannot be loaded here (the message
+ * is the loader's); or what the plugin's own load function says.  The code is never unmapped.
  */
 int plugin_load(const struct plugin_file *file, struct plugin **ret_plugin, struct hf_error *err);
 /* Calls the plugin's unload function and frees the copies; no component of it may be in use. */
 void plugin_free(struct plugin *plugin);
 /* NULL when the plugin has no such component. */
-const struct plugin_component *plugin_component(const struct plugin *plugin, uint32_t kind, const char *name);
+const struct plugin_component *plugin_component(
+    const struct plugin *plugin, uint32_t kind, const char *name);
 
-/* What plugin_load checks after the entry point, for a descriptor from elsewhere; path is for messages. */
+/*
+ * What plugin_load checks after the entry point, for a descriptor from elsewhere; path is for
+ * messages.
+ */
 int plugin_check(const struct hf_plugin *descriptor, const char *path, const char *name,
     struct plugin **ret_plugin, struct hf_error *err);
 

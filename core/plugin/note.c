@@ -10,20 +10,20 @@
 
 #include <holdfast/plugin.h>
 
-#define EI_CLASS      4
-#define EI_DATA       5
-#define CLASS_32      1
-#define CLASS_64      2
-#define DATA_LITTLE   1
-#define DATA_BIG      2
-#define TYPE_DYN      3
-#define PT_LOAD_      1
-#define PT_NOTE_      4
-#define NOTE_TYPE     1
-#define NOTE_OWNER    "holdfast"
-#define HEADERS_MAX   256
-#define SEGMENT_MAX   65536
-#define DESC_MAX      4096
+#define EI_CLASS    4
+#define EI_DATA     5
+#define CLASS_32    1
+#define CLASS_64    2
+#define DATA_LITTLE 1
+#define DATA_BIG    2
+#define TYPE_DYN    3
+#define PT_LOAD_    1
+#define PT_NOTE_    4
+#define NOTE_TYPE   1
+#define NOTE_OWNER  "holdfast"
+#define HEADERS_MAX 256
+#define SEGMENT_MAX 65536
+#define DESC_MAX    4096
 
 /* Where the fields that matter lie, for each word size. */
 struct layout {
@@ -154,7 +154,8 @@ elf_open(struct elf *elf, bool any_machine, struct hf_error *err)
 	if ((rc = read_at(elf, 0, h, elf->layout->header_size, err)) != HF_OK)
 		return rc;
 	if (number(elf, h + 16, 2) != TYPE_DYN)
-		return hf_error_set(err, HF_ECORRUPT, 0, "it is an ELF file but not a shared object");
+		return hf_error_set(
+		    err, HF_ECORRUPT, 0, "it is an ELF file but not a shared object");
 	if (!any_machine && (rc = check_machine(h, err)) != HF_OK)
 		return rc;
 	elf->phoff = number(elf, h + elf->layout->phoff, elf->layout->word);
@@ -165,7 +166,7 @@ elf_open(struct elf *elf, bool any_machine, struct hf_error *err)
 	shnum = number(elf, h + elf->layout->shnum, 2);
 	if (elf->phnum == 0 || elf->phnum > HEADERS_MAX || elf->phentsize < elf->layout->ph_size)
 		return hf_error_set(err, HF_ECORRUPT, 0, "its ELF program headers are not usable");
-	/* Nothing here needs the sections, but they lie at the end: what lacks them was cut short. */
+	/* Nothing here needs the sections, but they lie at the end: without them it was cut. */
 	if (!inside(elf->phoff, (uint64_t)elf->phnum * elf->phentsize, elf->source->size) ||
 	    !inside(shoff, shnum * shentsize, elf->source->size))
 		return hf_error_set(err, HF_ECORRUPT, 0, "the ELF file is cut short");
@@ -174,8 +175,8 @@ elf_open(struct elf *elf, bool any_machine, struct hf_error *err)
 
 /* Looks through one segment of notes; HF_ENOTFOUND when ours is not in it. */
 static int
-find_in_segment(
-    const struct elf *elf, uint64_t at, uint64_t end, uint64_t align, struct plugin_note *note, struct hf_error *err)
+find_in_segment(const struct elf *elf, uint64_t at, uint64_t end, uint64_t align,
+    struct plugin_note *note, struct hf_error *err)
 {
 	char desc[DESC_MAX];
 	uint8_t head[12], owner[sizeof(NOTE_OWNER)];
@@ -190,7 +191,8 @@ find_in_segment(
 		at += sizeof(head);
 		desc_at = at + ((namesz + align - 1) & ~(align - 1));
 		if (!inside(desc_at, descsz, end))
-			return hf_error_set(err, HF_ECORRUPT, 0, "an ELF note in it is longer than its segment");
+			return hf_error_set(
+			    err, HF_ECORRUPT, 0, "an ELF note in it is longer than its segment");
 		if (namesz == sizeof(owner) && number(elf, head + 8, 4) == NOTE_TYPE) {
 			if ((rc = read_at(elf, at, owner, sizeof(owner), err)) != HF_OK)
 				return rc;
@@ -198,7 +200,8 @@ find_in_segment(
 				if (descsz > sizeof(desc))
 					return hf_error_set(err, HF_ECORRUPT, 0,
 					    "its holdfast note is longer than %d bytes", DESC_MAX);
-				if ((rc = read_at(elf, desc_at, desc, (size_t)descsz, err)) != HF_OK)
+				if ((rc = read_at(elf, desc_at, desc, (size_t)descsz, err)) !=
+				    HF_OK)
 					return rc;
 				return note_parse(desc, (size_t)descsz, note, err);
 			}
@@ -211,8 +214,8 @@ find_in_segment(
 }
 
 int
-note_read_from(
-    const struct note_source *source, bool any_machine, struct plugin_note *ret_note, struct hf_error *err)
+note_read_from(const struct note_source *source, bool any_machine, struct plugin_note *ret_note,
+    struct hf_error *err)
 {
 	struct elf elf = {source, NULL, false, 0, 0, 0};
 	struct plugin_note note;
@@ -225,14 +228,18 @@ note_read_from(
 	if ((rc = elf_open(&elf, any_machine, err)) != HF_OK)
 		return rc;
 	for (i = 0; i < elf.phnum; i++) {
-		rc = read_at(&elf, elf.phoff + (uint64_t)i * elf.phentsize, ph, elf.layout->ph_size, err);
+		rc = read_at(
+		    &elf, elf.phoff + (uint64_t)i * elf.phentsize, ph, elf.layout->ph_size, err);
 		if (rc != HF_OK)
 			return rc;
 		type = (uint32_t)number(&elf, ph, 4);
 		offset = number(&elf, ph + elf.layout->ph_offset, elf.layout->word);
 		size = number(&elf, ph + elf.layout->ph_filesz, elf.layout->word);
 		align = number(&elf, ph + elf.layout->ph_align, elf.layout->word);
-		/* The loader maps what the headers promise; past the end of the file that is a SIGBUS. */
+		/*
+		 * The loader maps what the headers promise; past the end of the file that is a
+		 * SIGBUS.
+		 */
 		if ((type == PT_LOAD_ || type == PT_NOTE_) && !inside(offset, size, source->size))
 			return hf_error_set(err, HF_ECORRUPT, 0, "the ELF file is cut short");
 		if (type != PT_NOTE_ || found || size > SEGMENT_MAX)
@@ -243,7 +250,8 @@ note_read_from(
 		found = rc == HF_OK;
 	}
 	if (!found)
-		return hf_error_set(err, HF_ENOTFOUND, 0, "it has no .note.holdfast: it is no holdfast plugin");
+		return hf_error_set(
+		    err, HF_ENOTFOUND, 0, "it has no .note.holdfast: it is no holdfast plugin");
 	*ret_note = note;
 	return HF_OK;
 }
@@ -264,7 +272,8 @@ file_read(void *ctx, uint64_t offset, void *data, size_t size, struct hf_error *
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return hf_error_set(err, HF_EIO, errno, "it cannot be read: %s", strerror(errno));
+			return hf_error_set(
+			    err, HF_EIO, errno, "it cannot be read: %s", strerror(errno));
 		if (n == 0)
 			return hf_error_set(err, HF_ECORRUPT, 0, "the ELF file is cut short");
 		done += (size_t)n;
@@ -375,11 +384,13 @@ note_parse(const char *text, size_t size, struct plugin_note *ret_note, struct h
 	for (line = text; size > 0; line = end + 1) {
 		end = memchr(line, '\n', size);
 		if (end == NULL)
-			return hf_error_set(err, HF_ECORRUPT, 0, "a line of its holdfast note has no end");
+			return hf_error_set(
+			    err, HF_ECORRUPT, 0, "a line of its holdfast note has no end");
 		size -= (size_t)(end - line) + 1;
 		equals = memchr(line, '=', (size_t)(end - line));
 		if (equals == NULL)
-			return hf_error_set(err, HF_ECORRUPT, 0, "a line of its holdfast note has no \"=\"");
+			return hf_error_set(
+			    err, HF_ECORRUPT, 0, "a line of its holdfast note has no \"=\"");
 		for (key = 0; key < KEY_COUNT; key++) {
 			if (strlen(keys[key]) == (size_t)(equals - line) &&
 			    memcmp(keys[key], line, (size_t)(equals - line)) == 0)
@@ -392,8 +403,8 @@ note_parse(const char *text, size_t size, struct plugin_note *ret_note, struct h
 			    err, HF_ECORRUPT, 0, "its holdfast note has \"%s\" twice", keys[key]);
 		seen[key] = true;
 		if (!parse_value(&note, key, equals + 1, (size_t)(end - equals) - 1))
-			return hf_error_set(
-			    err, HF_ECORRUPT, 0, "its holdfast note has an unusable \"%s\"", keys[key]);
+			return hf_error_set(err, HF_ECORRUPT, 0,
+			    "its holdfast note has an unusable \"%s\"", keys[key]);
 		if (key == KEY_ABI && note.abi != HF_ABI_MAJOR)
 			return hf_error_set(err, HF_ENOTSUP, 0,
 			    "it is built for plugin ABI %u, and this holdfast has %u: install the "
@@ -402,7 +413,8 @@ note_parse(const char *text, size_t size, struct plugin_note *ret_note, struct h
 	}
 	for (key = 0; key < KEY_COUNT; key++) {
 		if (!seen[key])
-			return hf_error_set(err, HF_ECORRUPT, 0, "its holdfast note has no \"%s\"", keys[key]);
+			return hf_error_set(
+			    err, HF_ECORRUPT, 0, "its holdfast note has no \"%s\"", keys[key]);
 	}
 	*ret_note = note;
 	return HF_OK;

@@ -47,8 +47,8 @@ struct note_source {
 	/* Exactly size bytes from offset, which lies inside the file. */
 	int (*read)(void *ctx, uint64_t offset, void *data, size_t size, struct hf_error *err);
 };
-int note_read_from(
-    const struct note_source *source, bool any_machine, struct plugin_note *ret_note, struct hf_error *err);
+int note_read_from(const struct note_source *source, bool any_machine, struct plugin_note *ret_note,
+    struct hf_error *err);
 /* Reads the note's text: lines "key=value", a NUL at the end allowed.  Unknown keys are left out. */
 int note_parse(const char *text, size_t size, struct plugin_note *ret_note, struct hf_error *err);
 

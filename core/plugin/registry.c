@@ -25,8 +25,10 @@ registry_open_scan(struct plugin_scan *scan, struct registry **ret_registry, str
 	else
 		registry->scan = scan;
 	if (registry == NULL ||
-	    (registry->plugins = calloc(scan->file_count + 1, sizeof(*registry->plugins))) == NULL ||
-	    (registry->failures = calloc(scan->file_count + 1, sizeof(*registry->failures))) == NULL) {
+	    (registry->plugins = calloc(scan->file_count + 1, sizeof(*registry->plugins))) ==
+		NULL ||
+	    (registry->failures = calloc(scan->file_count + 1, sizeof(*registry->failures))) ==
+		NULL) {
 		registry_free(registry);
 		return hf_error_set(err, HF_ENOMEM, 0, "out of memory while looking for plugins");
 	}
@@ -99,11 +101,12 @@ refused_as(const struct plugin_scan *scan, const char *name)
 }
 
 int
-registry_load(
-    struct registry *registry, const char *name, const struct plugin **ret_plugin, struct hf_error *err)
+registry_load(struct registry *registry, const char *name, const struct plugin **ret_plugin,
+    struct hf_error *err)
 {
 	const struct plugin_scan *scan = registry->scan;
 	struct nearest nearest = NEAREST_INIT(name);
+	struct nearest_hint hint;
 	const struct plugin_refused *refused;
 	size_t i;
 	int rc;
@@ -119,9 +122,8 @@ registry_load(
 	}
 	if ((refused = refused_as(scan, name)) != NULL)
 		return hf_error_set(err, HF_EINVAL, 0, "%s", refused->reason);
-	return hf_error_set(err, HF_ENOTFOUND, 0, "no plugin \"%s\" in %s%s%s%s", name, scan->directories,
-	    nearest.best != NULL ? "; did you mean \"" : "", nearest.best != NULL ? nearest.best : "",
-	    nearest.best != NULL ? "\"?" : "");
+	return hf_error_set(err, HF_ENOTFOUND, 0, "no plugin \"%s\" in %s%s", name,
+	    scan->directories, nearest_hint(&hint, nearest.best));
 }
 
 /* Looks for a component in the file at i; *ret_component NULL when it is not there. */
@@ -144,6 +146,7 @@ not_found(struct registry *registry, uint32_t kind, const char *name, struct hf_
 {
 	const struct plugin_scan *scan = registry->scan;
 	struct nearest nearest = NEAREST_INIT(name);
+	struct nearest_hint hint;
 	const struct plugin_refused *refused = refused_as(scan, name);
 	const struct plugin *plugin;
 	size_t i, j;
@@ -158,9 +161,8 @@ not_found(struct registry *registry, uint32_t kind, const char *name, struct hf_
 				nearest_offer(&nearest, plugin->components[j].name);
 		}
 	}
-	return hf_error_set(err, HF_ENOTFOUND, 0, "no %s plugin \"%s\" in %s%s%s%s", plugin_kind_name(kind),
-	    name, scan->directories, nearest.best != NULL ? "; did you mean \"" : "",
-	    nearest.best != NULL ? nearest.best : "", nearest.best != NULL ? "\"?" : "");
+	return hf_error_set(err, HF_ENOTFOUND, 0, "no %s plugin \"%s\" in %s%s",
+	    plugin_kind_name(kind), name, scan->directories, nearest_hint(&hint, nearest.best));
 }
 
 int

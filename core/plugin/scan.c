@@ -28,7 +28,7 @@ scan_same_file(const struct plugin_file *file, const struct stat *st)
 	    file->size == (uint64_t)st->st_size && file->mtime_ns == mtime_ns(st);
 }
 
-/* One component of the way to a plugin; *shared says that its parent lets others make files in it. */
+/* One component of the way to a plugin. */
 static int
 trusted_component(const char *path, bool last, struct hf_error *err)
 {
@@ -37,26 +37,27 @@ trusted_component(const char *path, bool last, struct hf_error *err)
 	bool writable;
 
 	if (lstat(path, &st) != 0)
-		return hf_error_set(err, errno == ENOENT ? HF_ENOTFOUND : HF_EIO, errno, "%s: %s", path,
-		    strerror(errno));
+		return hf_error_set(err, errno == ENOENT ? HF_ENOTFOUND : HF_EIO, errno, "%s: %s",
+		    path, strerror(errno));
 	if (S_ISLNK(st.st_mode))
-		return hf_error_set(err, HF_EPERM, 0, "%s: is a symbolic link where none was before", path);
+		return hf_error_set(
+		    err, HF_EPERM, 0, "%s: is a symbolic link where none was before", path);
 	if (st.st_uid != 0 && st.st_uid != geteuid())
 		return hf_error_set(err, HF_EPERM, 0,
-		    "%s: the %s belongs to user %lu, and plugins are only taken from root or from the user "
-		    "that runs holdfast (%lu)",
+		    "%s: the %s belongs to user %lu; plugins are taken from root and from the "
+		    "user that runs holdfast (%lu)",
 		    path, what, (unsigned long)st.st_uid, (unsigned long)geteuid());
 	writable = (st.st_mode & (S_IWGRP | S_IWOTH)) != 0;
 	/*
-	 * In a sticky directory of root's nobody can replace another user's entry, and the next component
-	 * has to be root's or ours.
+	 * In a sticky directory of root's nobody can replace another user's entry, and the next
+	 * component has to be root's or ours.
 	 */
 	if (writable && S_ISDIR(st.st_mode) && (st.st_mode & S_ISVTX) && st.st_uid == 0)
 		return HF_OK;
 	if (writable)
 		return hf_error_set(err, HF_EPERM, 0,
-		    "%s: other users may write to this %s, so no plugin is taken from it (chmod go-w)", path,
-		    what);
+		    "%s: other users may write to this %s; no plugin is taken from it (chmod go-w)",
+		    path, what);
 	return HF_OK;
 }
 
@@ -68,7 +69,8 @@ scan_trusted(const char *path, struct hf_error *err)
 	int rc;
 
 	if (path[0] != '/' || size >= sizeof(prefix))
-		return hf_error_set(err, HF_EINVAL, 0, "%s: is not an absolute path of usable length", path);
+		return hf_error_set(
+		    err, HF_EINVAL, 0, "%s: is not an absolute path of usable length", path);
 	if ((rc = trusted_component("/", false, err)) != HF_OK)
 		return rc;
 	for (i = 1; i <= size; i++) {
@@ -157,7 +159,8 @@ examine(const char *real, const char *shown, struct plugin_file *file, struct pl
 	else if (!S_ISREG(st.st_mode))
 		rc = hf_error_set(err, HF_ECORRUPT, 0, "%s: it is not a regular file", shown);
 	else if ((st.st_uid != 0 && st.st_uid != geteuid()) || (st.st_mode & (S_IWGRP | S_IWOTH)))
-		rc = hf_error_set(err, HF_EPERM, 0, "%s: other users may write to this file", shown);
+		rc =
+		    hf_error_set(err, HF_EPERM, 0, "%s: other users may write to this file", shown);
 	else
 		rc = note_read(fd, shown, note, err);
 	(void)close(fd);
@@ -172,8 +175,8 @@ examine(const char *real, const char *shown, struct plugin_file *file, struct pl
 
 /* Checks one "holdfast-NAME.so" and says in why what is wrong with it. */
 static int
-check_file(const struct plugin_scan *scan, const char *path, const char *name, struct plugin_file *file,
-    struct hf_error *why)
+check_file(const struct plugin_scan *scan, const char *path, const char *name,
+    struct plugin_file *file, struct hf_error *why)
 {
 	const struct plugin_file *earlier;
 	struct plugin_note note;
@@ -182,23 +185,25 @@ check_file(const struct plugin_scan *scan, const char *path, const char *name, s
 
 	if (!plugin_name_valid(name))
 		return hf_error_set(why, HF_EINVAL, 0,
-		    "%s: \"%s\" cannot be a plugin's name: 1 to 32 of a-z, 0-9 and \"-\", a letter first",
+		    "%s: \"%s\" cannot be a plugin's name: 1 to 32 of a-z, 0-9 and "
+		    "\"-\", a letter first",
 		    path, name);
 	real = realpath(path, NULL);
 	if (real == NULL)
-		return hf_error_set(why, errno == ENOMEM ? HF_ENOMEM : HF_EIO, errno, "%s: %s", path,
-		    strerror(errno));
+		return hf_error_set(why, errno == ENOMEM ? HF_ENOMEM : HF_EIO, errno, "%s: %s",
+		    path, strerror(errno));
 	if ((rc = examine(real, path, file, &note, why)) != HF_OK)
 		goto fail;
 	if (strcmp(note.name, name) != 0) {
 		rc = hf_error_set(why, HF_EINVAL, 0,
-		    "%s: the plugin in it is named \"%s\", so the file should be " PREFIX "%s" SUFFIX, path,
-		    note.name, note.name);
+		    "%s: the plugin in it is named \"%s\", so the file should be " PREFIX
+		    "%s" SUFFIX,
+		    path, note.name, note.name);
 		goto fail;
 	}
 	if ((earlier = find_name(scan, name)) != NULL) {
-		rc = hf_error_set(
-		    why, HF_EEXIST, 0, "%s: not used, because %s was found first", path, earlier->path);
+		rc = hf_error_set(why, HF_EEXIST, 0, "%s: not used, because %s was found first",
+		    path, earlier->path);
 		goto fail;
 	}
 	file->path = real;
@@ -251,8 +256,8 @@ read_names(const char *directory, char ***ret_names, size_t *ret_count, struct h
 
 	dir = opendir(directory);
 	if (dir == NULL)
-		return hf_error_set(err, errno == ENOENT ? HF_ENOTFOUND : HF_EIO, errno, "%s: %s", directory,
-		    strerror(errno));
+		return hf_error_set(err, errno == ENOENT ? HF_ENOTFOUND : HF_EIO, errno, "%s: %s",
+		    directory, strerror(errno));
 	for (;;) {
 		errno = 0;
 		entry = readdir(dir);
@@ -261,8 +266,8 @@ read_names(const char *directory, char ***ret_names, size_t *ret_count, struct h
 		if (!name_of(entry->d_name, name))
 			continue;
 		if (count == SCAN_FILES_MAX) {
-			rc = hf_error_set(err, HF_ERANGE, 0, "%s: more than %d plugin files", directory,
-			    SCAN_FILES_MAX);
+			rc = hf_error_set(err, HF_ERANGE, 0, "%s: more than %d plugin files",
+			    directory, SCAN_FILES_MAX);
 			goto fail;
 		}
 		more = realloc(names, (count + 1) * sizeof(*more));
@@ -302,7 +307,8 @@ scan_directory(struct plugin_scan *scan, const char *directory, struct hf_error 
 
 	/* A relative path would take plugins from wherever the program is started. */
 	if (directory[0] != '/') {
-		(void)hf_error_set(&why, HF_EINVAL, 0, "%s: a plugin directory has to be an absolute path",
+		(void)hf_error_set(&why, HF_EINVAL, 0,
+		    "%s: a plugin directory has to be an absolute path",
 		    directory[0] == '\0' ? "\"\"" : directory);
 		return refuse(scan, directory, why.msg, err);
 	}

@@ -32,9 +32,10 @@ struct plugin_scan {
 };
 
 /*
- * Looks for plugins in $HOLDFAST_PLUGIN_PATH (a colon list of absolute paths; not obeyed in a set-uid
- * or otherwise privileged process), or else in the directory holdfast was built for.  Runs no plugin
- * code.  *ret_scan is freed with scan_free.  HF_ENOMEM; HF_ERANGE: more than SCAN_FILES_MAX files.
+ * Looks for plugins in $HOLDFAST_PLUGIN_PATH (a colon list of absolute paths; not obeyed in a
+ * set-uid or otherwise privileged process), or else in the directory holdfast was built for.  Runs
+ * no plugin code.  *ret_scan is freed with scan_free.  HF_ENOMEM; HF_ERANGE: more than
+ * SCAN_FILES_MAX files.
  */
 int scan_open(struct plugin_scan **ret_scan, struct hf_error *err);
 /* The same for a colon list of directories. */

@@ -28,8 +28,8 @@ fake_configure(const struct hf_value *values, uint32_t count, struct hf_error *e
 }
 
 static int
-fake_open(const struct hf_host *host, const struct hf_value *values, uint32_t count, void **ret_handle,
-    struct hf_error *e)
+fake_open(const struct hf_host *host, const struct hf_value *values, uint32_t count,
+    void **ret_handle, struct hf_error *e)
 {
 	(void)host, (void)values, (void)count, (void)ret_handle, (void)e;
 	return HF_OK;
@@ -49,7 +49,8 @@ fake_caps(void *handle, struct hf_source_caps *ret_caps, struct hf_error *e)
 }
 
 static int
-fake_enumerate(void *handle, const struct hf_query *query, const struct hf_record_sink *sink, struct hf_error *e)
+fake_enumerate(void *handle, const struct hf_query *query, const struct hf_record_sink *sink,
+    struct hf_error *e)
 {
 	(void)handle, (void)query, (void)sink, (void)e;
 	return HF_OK;
@@ -58,7 +59,8 @@ fake_enumerate(void *handle, const struct hf_query *query, const struct hf_recor
 static const struct hf_source_ops good_ops = {
     sizeof(good_ops), 0, fake_configure, fake_open, fake_close, fake_caps, fake_enumerate, NULL};
 static const struct hf_option good_options[] = {
-    {sizeof(struct hf_option), HF_OPTION_SIZE, 0, 1, "page_size", "how much at once", "1 MB", 1, 2000000},
+    {sizeof(struct hf_option), HF_OPTION_SIZE, 0, 1, "page_size", "how much at once", "1 MB", 1,
+	2000000},
     {0}};
 
 /* The parts of a good plugin, for each test to spoil one. */
@@ -165,7 +167,8 @@ test_newer(void)
 	memset(newer_options, 0x55, sizeof(newer_options));
 	newer_options[0].option = newer_options[1].option = good_options[0];
 	newer_options[1].option.name = "second";
-	newer_options[0].option.struct_size = newer_options[1].option.struct_size = sizeof(newer_options[0]);
+	newer_options[0].option.struct_size = newer_options[1].option.struct_size =
+	    sizeof(newer_options[0]);
 	memset(&newer_options[2].option, 0, sizeof(newer_options[2].option));
 	component.ops = &newer_ops;
 	component.options = &newer_options[0].option;
@@ -291,10 +294,11 @@ test_describe(void)
 	CU_ASSERT_PTR_NOT_NULL(strstr(buffer_string(&out), "\nkind=source\ncomponent=fake\n"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(buffer_string(&out), "has_enumerate=1\n"));
 	CU_ASSERT_PTR_NULL(strstr(buffer_string(&out), "has_fetch_media"));
-	CU_ASSERT_PTR_NOT_NULL(strstr(buffer_string(&out), "default 1 MB 1 B to 2 MB"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(buffer_string(&out), "size, default 1 MB, 1 B to 2 MB\n"));
 	buffer_clear(&out);
 	CU_ASSERT_EQUAL(plugin_describe(result, true, &out, &err), HF_OK);
-	CU_ASSERT_PTR_NOT_NULL(strstr(buffer_string(&out), "\"name\":\"page_size\",\"type\":\"size\""));
+	CU_ASSERT_PTR_NOT_NULL(
+	    strstr(buffer_string(&out), "\"name\":\"page_size\",\"type\":\"size\""));
 	buffer_release(&out);
 	plugin_free(result);
 }

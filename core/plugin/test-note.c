@@ -27,7 +27,8 @@ put(struct image *image, size_t at, uint64_t n, size_t size)
 }
 
 static size_t
-put_note(struct image *image, size_t at, const char *owner, uint32_t type, const char *desc, size_t align)
+put_note(struct image *image, size_t at, const char *owner, uint32_t type, const char *desc,
+    size_t align)
 {
 	put(image, at, strlen(owner) + 1, 4);
 	put(image, at + 4, strlen(desc) + 1, 4);
@@ -196,11 +197,14 @@ test_text(void)
 	CU_ASSERT_EQUAL(parse("abi=1\nname=x\nkinds=source\nversion=1", &err), HF_ECORRUPT);
 	CU_ASSERT_EQUAL(parse("abi=1\nname=X\nkinds=source\nversion=1\n", &err), HF_ECORRUPT);
 	CU_ASSERT_EQUAL(parse("abi=1\nname=../x\nkinds=source\nversion=1\n", &err), HF_ECORRUPT);
-	CU_ASSERT_EQUAL(parse("abi=1\nabi=1\nname=x\nkinds=source\nversion=1\n", &err), HF_ECORRUPT);
-	CU_ASSERT_EQUAL(parse("abi=99999999999\nname=x\nkinds=source\nversion=1\n", &err), HF_ECORRUPT);
+	CU_ASSERT_EQUAL(
+	    parse("abi=1\nabi=1\nname=x\nkinds=source\nversion=1\n", &err), HF_ECORRUPT);
+	CU_ASSERT_EQUAL(
+	    parse("abi=99999999999\nname=x\nkinds=source\nversion=1\n", &err), HF_ECORRUPT);
 	CU_ASSERT_EQUAL(parse("abi=1\nname=x\nkinds=source\nversion=\033[2J\n", &err), HF_ECORRUPT);
 	CU_ASSERT_EQUAL(
-	    note_parse("abi=1\nname=x\nkinds=gate,source,\nversion=1\n\0\0", 43, &note, &err), HF_OK);
+	    note_parse("abi=1\nname=x\nkinds=gate,source,\nversion=1\n\0\0", 43, &note, &err),
+	    HF_OK);
 	CU_ASSERT_EQUAL(note.kinds, PLUGIN_KIND_BIT(HF_KIND_SOURCE));
 }
 
@@ -225,8 +229,8 @@ int
 main(void)
 {
 	CU_TestInfo tests[] = {{"all layouts", test_all_layouts}, {"cut short", test_cut_short},
-	    {"every byte wrong", test_every_byte_wrong}, {"refusals", test_refusals}, {"text", test_text},
-	    {"names", test_names}, CU_TEST_INFO_NULL};
+	    {"every byte wrong", test_every_byte_wrong}, {"refusals", test_refusals},
+	    {"text", test_text}, {"names", test_names}, CU_TEST_INFO_NULL};
 
 	return unit_run("note", tests);
 }

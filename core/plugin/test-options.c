@@ -2,118 +2,67 @@
 #include "compat/compat.h"
 
 #include "base/unit.h"
+#include "plugin/host.h"
 #include "plugin/options.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#define ENTRY(type, flags, name, def, min, max)                                                       \
+#define ENTRY(type, flags, name, def, min, max)                                                    \
 	{sizeof(struct hf_option), (type), (flags), 1, (name), "help", (def), (min), (max)}
 
 enum { FOLDER, LABEL, COUNT, LIMIT, PAUSE, QUICK, TOKEN };
 static const struct hf_option table[] = {
     ENTRY(HF_OPTION_PATH, HF_OPTION_REQUIRED, "folder", NULL, 0, 0),
-    ENTRY(HF_OPTION_STRING, 0, "label", NULL, 0, 0), ENTRY(HF_OPTION_INT, 0, "count", "3", -5, 10),
+    ENTRY(HF_OPTION_STRING, 0, "label", NULL, 0, 0),
+    ENTRY(HF_OPTION_INT, 0, "count", "3", -5, 10),
     ENTRY(HF_OPTION_SIZE, 0, "limit", "100 MB", 1000, 5000000000),
-    ENTRY(HF_OPTION_DURATION, 0, "pause", NULL, 0, 0), ENTRY(HF_OPTION_BOOL, 0, "quick", "false", 0, 0),
-    ENTRY(HF_OPTION_STRING, HF_OPTION_SECRET, "token", NULL, 0, 0), {0}};
+    ENTRY(HF_OPTION_DURATION, 0, "pause", NULL, 0, 0),
+    ENTRY(HF_OPTION_BOOL, 0, "quick", "false", 0, 0),
+    ENTRY(HF_OPTION_STRING, HF_OPTION_SECRET, "token", NULL, 0, 0),
+    {0},
+};
 
+static const struct options_place place = {"c.yaml", "/base", {7, 3}};
 static struct hf_error err;
 
+/* Parses up to three options, which stand in lines 10, 11, 12. */
 static int
-parse_two(const char *name, const char *text, struct options **options, size_t *bad)
+parse(const char *const texts[], size_t count, struct options **options)
 {
-	struct option_text texts[] = {{"folder", "/f"}, {name, text}};
+	struct config_option items[3];
+	struct config_options given = {items, count};
+	unsigned i;
 
-	return options_parse(table, "/base", texts, 2, options, bad, &err);
+	for (i = 0; i < count; i++)
+		items[i] = (struct config_option){
+		    texts[2 * i], texts[2 * i + 1], false, 10 + i, 20, 10 + i, 5};
+	err.msg[0] = '\0';
+	return options_parse(table, &place, &given, options, &err);
 }
 
-/* The message for a second option that is wrong; checks that it is the second that is blamed. */
+/* The message for a second option that is wrong. */
 static const char *
 message(const char *name, const char *text)
 {
+	const char *const texts[] = {"folder", "/f", name, text};
 	struct options *options = NULL;
-	size_t bad = 99;
 
-	err.msg[0] = '\0';
-	CU_ASSERT_EQUAL(parse_two(name, text, &options, &bad), HF_EINVAL);
+	CU_ASSERT_EQUAL(parse(texts, 2, &options), HF_EINVAL);
 	CU_ASSERT_PTR_NULL(options);
-	CU_ASSERT_EQUAL(bad, 1);
 	options_free(options);
 	return err.msg;
-}
-
-static int64_t
-value(uint32_t type, const char *text)
-{
-	int64_t number = -12345;
-
-	return options_value(type, text, &number, NULL) == HF_OK ? number : -12345;
-}
-
-static void
-test_values(void)
-{
-	CU_ASSERT_EQUAL(value(HF_OPTION_SIZE, "100 MB"), 100000000);
-	CU_ASSERT_EQUAL(value(HF_OPTION_SIZE, "16MiB"), 16 << 20);
-	CU_ASSERT_EQUAL(value(HF_OPTION_SIZE, "1 kB"), 1000);
-	CU_ASSERT_EQUAL(value(HF_OPTION_SIZE, "1 KiB"), 1024);
-	CU_ASSERT_EQUAL(value(HF_OPTION_SIZE, "0 B"), 0);
-	CU_ASSERT_EQUAL(value(HF_OPTION_SIZE, "3 GiB"), INT64_C(3) << 30);
-	CU_ASSERT_EQUAL(value(HF_OPTION_SIZE, "9223372036854775807 B"), INT64_MAX);
-	CU_ASSERT_EQUAL(value(HF_OPTION_SIZE, "9223372036854775808 B"), -12345);
-	CU_ASSERT_EQUAL(value(HF_OPTION_SIZE, "9223372036854775807 kB"), -12345);
-	CU_ASSERT_EQUAL(value(HF_OPTION_SIZE, "100"), -12345);
-	CU_ASSERT_EQUAL(value(HF_OPTION_SIZE, "100 mb"), -12345);
-	CU_ASSERT_EQUAL(value(HF_OPTION_SIZE, "-1 B"), -12345);
-	CU_ASSERT_EQUAL(value(HF_OPTION_SIZE, "1.5 GB"), -12345);
-	CU_ASSERT_EQUAL(value(HF_OPTION_DURATION, "250 ms"), 250000000);
-	CU_ASSERT_EQUAL(value(HF_OPTION_DURATION, "30 s"), INT64_C(30000000000));
-	CU_ASSERT_EQUAL(value(HF_OPTION_DURATION, "2 min"), INT64_C(120000000000));
-	CU_ASSERT_EQUAL(value(HF_OPTION_DURATION, "5 h"), INT64_C(18000000000000));
-	CU_ASSERT_EQUAL(value(HF_OPTION_DURATION, "1 d"), INT64_C(86400000000000));
-	CU_ASSERT_EQUAL(value(HF_OPTION_DURATION, "5 m"), -12345);
-	CU_ASSERT_EQUAL(value(HF_OPTION_DURATION, "30 s "), -12345);
-	CU_ASSERT_EQUAL(value(HF_OPTION_INT, "-9223372036854775808"), INT64_MIN);
-	CU_ASSERT_EQUAL(value(HF_OPTION_INT, "-9223372036854775809"), -12345);
-	CU_ASSERT_EQUAL(value(HF_OPTION_INT, "-0"), 0);
-	CU_ASSERT_EQUAL(value(HF_OPTION_INT, "010"), -12345);
-	CU_ASSERT_EQUAL(value(HF_OPTION_INT, "0x10"), -12345);
-	CU_ASSERT_EQUAL(value(HF_OPTION_INT, "1e3"), -12345);
-	CU_ASSERT_EQUAL(value(HF_OPTION_INT, ""), -12345);
-	CU_ASSERT_EQUAL(value(HF_OPTION_INT, "+1"), -12345);
-	CU_ASSERT_EQUAL(value(HF_OPTION_BOOL, "true"), 1);
-	CU_ASSERT_EQUAL(value(HF_OPTION_BOOL, "false"), 0);
-	CU_ASSERT_EQUAL(value(HF_OPTION_BOOL, "yes"), -12345);
-	CU_ASSERT_EQUAL(value(HF_OPTION_BOOL, "True"), -12345);
-	CU_ASSERT_EQUAL(value(HF_OPTION_BOOL, "1"), -12345);
-	CU_ASSERT_EQUAL(options_value(77, "x", NULL, NULL), HF_ENOTSUP);
-}
-
-static void
-test_format(void)
-{
-	char out[40];
-
-	options_format(HF_OPTION_SIZE, 100000000, out, sizeof(out));
-	CU_ASSERT_STRING_EQUAL(out, "100 MB");
-	options_format(HF_OPTION_SIZE, 16 << 20, out, sizeof(out));
-	CU_ASSERT_STRING_EQUAL(out, "16 MiB");
-	options_format(HF_OPTION_SIZE, 0, out, sizeof(out));
-	CU_ASSERT_STRING_EQUAL(out, "0 B");
-	options_format(HF_OPTION_DURATION, INT64_C(90000000000), out, sizeof(out));
-	CU_ASSERT_STRING_EQUAL(out, "90 s");
-	options_format(HF_OPTION_INT, INT64_MIN, out, sizeof(out));
-	CU_ASSERT_STRING_EQUAL(out, "-9223372036854775808");
 }
 
 static void
 test_table(void)
 {
-	struct option_text texts[] = {{"pause", "30 s"}, {"folder", "sub/x"}, {"token_file", "secret"}};
+	const char *const texts[] = {"pause", "30 s", "folder", "sub/x", "token_file", "secret"};
 	struct options *options = NULL;
 
-	CU_ASSERT_EQUAL_FATAL(options_parse(table, "/base", texts, 3, &options, NULL, &err), HF_OK);
+	CU_ASSERT_EQUAL_FATAL(parse(texts, 3, &options), HF_OK);
 	CU_ASSERT_EQUAL(options->count, 7);
 	CU_ASSERT_STRING_EQUAL(options->values[FOLDER].text, "/base/sub/x");
 	CU_ASSERT_EQUAL(options->values[FOLDER].type, HF_OPTION_PATH);
@@ -127,8 +76,8 @@ test_table(void)
 	/* The plugin learns that there is a secret, and neither it nor where it is. */
 	CU_ASSERT_EQUAL(options->values[TOKEN].set, 1);
 	CU_ASSERT_PTR_NULL(options->values[TOKEN].text);
-	CU_ASSERT_EQUAL(options->secrets[TOKEN].way, OPTION_SECRET_FILE);
-	CU_ASSERT_STRING_EQUAL(options->secrets[TOKEN].text, "/base/secret");
+	CU_ASSERT_STRING_EQUAL(options->secrets[TOKEN].file, "/base/secret");
+	CU_ASSERT_PTR_NULL(options->secrets[TOKEN].command);
 	options_free(options);
 }
 
@@ -136,102 +85,236 @@ static void
 test_wrong(void)
 {
 	struct options *options = NULL;
-	size_t bad = 99;
 
 	CU_ASSERT_STRING_EQUAL(
-	    message("lable", "x"), "\"lable\" is not an option here; did you mean \"label\"?");
-	CU_ASSERT_STRING_EQUAL(message("zzzzzz", "x"), "\"zzzzzz\" is not an option here");
+	    message("lable", "x"), "c.yaml:11:5: unknown option lable, did you mean label?");
+	CU_ASSERT_STRING_EQUAL(message("zzzzzz", "x"), "c.yaml:11:5: unknown option zzzzzz");
 	CU_ASSERT_STRING_EQUAL(message("tokn_file", "x"),
-	    "\"tokn_file\" is not an option here; did you mean \"token_file\" or \"token_command\"?");
-	CU_ASSERT_STRING_EQUAL(message("count", "11"), "count: \"11\" is outside of -5 to 10");
-	CU_ASSERT_STRING_EQUAL(message("count", "many"), "count: \"many\" is not a whole number");
-	CU_ASSERT_STRING_EQUAL(message("limit", "6 GB"), "limit: \"6 GB\" is outside of 1 kB to 5 GB");
-	CU_ASSERT_STRING_EQUAL(message("limit", "100"),
-	    "limit: \"100\" has no unit, as in 100 MB (B, kB, MB, GB, KiB, MiB, GiB)");
-	CU_ASSERT_STRING_EQUAL(message("quick", "on"), "quick: \"on\" is neither true nor false");
-	CU_ASSERT_STRING_EQUAL(message("folder", "/g"), "folder: is given twice");
+	    "c.yaml:11:5: unknown option tokn_file, did you mean token_file?");
+	CU_ASSERT_STRING_EQUAL(message("count", "11"),
+	    "c.yaml:11:20: count: 11 is out of range; from -5 to 10 is allowed");
+	CU_ASSERT_STRING_EQUAL(
+	    message("count", "many"), "c.yaml:11:20: count: many is not a whole number");
+	CU_ASSERT_STRING_EQUAL(message("limit", "6 GB"),
+	    "c.yaml:11:20: limit: 6 GB is out of range; from 1 kB to 5 GB is allowed");
+	CU_ASSERT_PTR_NOT_NULL(strstr(message("limit", "100"), "limit: 100 has no unit"));
+	CU_ASSERT_STRING_EQUAL(
+	    message("quick", "on"), "c.yaml:11:20: quick: on is neither true nor false");
+	CU_ASSERT_STRING_EQUAL(message("folder", "/g"), "c.yaml:11:5: folder: is given twice");
 	/* Somebody who writes the secret itself down does not find it in a log as well. */
 	CU_ASSERT_PTR_NULL(strstr(message("token", "hunter2"), "hunter2"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(err.msg, "token_file"));
-	CU_ASSERT_EQUAL(options_parse(table, NULL, NULL, 0, &options, &bad, &err), HF_EINVAL);
-	CU_ASSERT_EQUAL(bad, 0);
-	CU_ASSERT_STRING_EQUAL(err.msg, "\"folder\" is missing (help)");
+	CU_ASSERT_PTR_NOT_NULL(strstr(message("token_file", ""), "is empty"));
+	CU_ASSERT_EQUAL(options_parse(table, &place, NULL, &options, &err), HF_EINVAL);
+	CU_ASSERT_STRING_EQUAL(err.msg, "c.yaml:7:3: folder is missing (help)");
+}
+
+static void
+test_quoted(void)
+{
+	struct config_option items[] = {
+	    {"folder", "/f", true, 1, 1, 1, 1}, {"quick", "true", true, 1, 1, 1, 1}};
+	struct config_options given = {items, 2};
+	struct options *options = NULL;
+
+	CU_ASSERT_EQUAL(options_parse(table, &place, &given, &options, &err), HF_EINVAL);
+	items[1].quoted = false;
+	CU_ASSERT_EQUAL_FATAL(options_parse(table, &place, &given, &options, &err), HF_OK);
+	CU_ASSERT_EQUAL(options->values[QUICK].number, 1);
+	options_free(options);
+}
+
+static void
+test_tables(void)
+{
+	static const struct hf_option wanted[] = {
+	    ENTRY(HF_OPTION_STRING, HF_OPTION_SECRET | HF_OPTION_REQUIRED, "key", NULL, 0, 0), {0}};
+	static const struct hf_option bad[] = {ENTRY(HF_OPTION_INT, 0, "n", "x", 0, 0), {0}};
+	static const struct hf_option later[] = {ENTRY(99, 0, "n", "x", 0, 0), {0}};
+	struct config_option item = {"folder", "/f", false, 1, 1, 1, 1};
+	struct config_options given = {&item, 1};
+	struct options *options = NULL;
+
+	CU_ASSERT_EQUAL_FATAL(options_parse(NULL, &place, NULL, &options, &err), HF_OK);
+	CU_ASSERT_EQUAL(options->count, 0);
+	options_free(options);
+	options = NULL;
+	CU_ASSERT_EQUAL(options_parse(NULL, &place, &given, &options, &err), HF_EINVAL);
+	CU_ASSERT_EQUAL(options_parse(wanted, &place, NULL, &options, &err), HF_EINVAL);
+	CU_ASSERT_STRING_EQUAL(err.msg, "c.yaml:7:3: key_file or key_command is missing (help)");
+	CU_ASSERT_EQUAL(options_parse(bad, &place, NULL, &options, &err), HF_EINVAL);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.msg, "the plugin's own default"));
+	CU_ASSERT_EQUAL(options_parse(later, &place, NULL, &options, &err), HF_EINVAL);
+	CU_ASSERT_PTR_NULL(options);
+}
+
+struct got {
+	char text[100];
+	size_t size;
+	int calls;
+};
+
+static int
+got_write(void *ctx, const void *data, uint64_t size, struct hf_error *e)
+{
+	struct got *got = ctx;
+
+	(void)e;
+	CU_ASSERT_FATAL(size < sizeof(got->text));
+	memcpy(got->text, data, size);
+	got->text[size] = '\0';
+	got->size = size;
+	got->calls++;
+	return HF_OK;
 }
 
 static void
 test_secrets(void)
 {
-	struct option_text both[] = {{"folder", "/f"}, {"token_file", "/t"}, {"token_command", "pass x"}};
+	const char *const both[] = {"folder", "/f", "token_file", "/t", "token_command", "pass x"};
+	char path[] = "/tmp/holdfast-secret-XXXXXX";
+	const char *file[] = {"folder", "/f", "token_file", path};
+	const char *const command[] = {"folder", "/f", "token_command", "echo two words"};
+	struct got got = {{0}, 0, 0};
+	struct hf_sink sink = {sizeof(sink), 0, &got, got_write};
 	struct options *options = NULL;
-	size_t bad = 99;
+	const struct hf_host *table_of;
+	struct host *host = NULL;
+	int fd;
 
-	CU_ASSERT_EQUAL(options_parse(table, NULL, both, 3, &options, &bad, &err), HF_EINVAL);
-	CU_ASSERT_EQUAL(bad, 2);
-	CU_ASSERT_EQUAL_FATAL(parse_two("token_command", "pass x", &options, NULL), HF_OK);
-	CU_ASSERT_EQUAL(options->secrets[TOKEN].way, OPTION_SECRET_COMMAND);
-	CU_ASSERT_STRING_EQUAL(options->secrets[TOKEN].text, "pass x");
+	CU_ASSERT_EQUAL(parse(both, 3, &options), HF_EINVAL);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.msg, "c.yaml:12:5: token_command"));
+	fd = mkstemp(path);
+	CU_ASSERT_FATAL(fd >= 0);
+	CU_ASSERT_EQUAL(write(fd, "from a file\n", 12), 12);
+	(void)close(fd);
+	CU_ASSERT_EQUAL_FATAL(parse(file, 2, &options), HF_OK);
+	CU_ASSERT_EQUAL_FATAL(host_open("home", NULL, options, table, &host, &err), HF_OK);
+	table_of = host_table(host);
+	CU_ASSERT_EQUAL(table_of->secret(table_of->ctx, TOKEN, &sink, &err), HF_OK);
+	CU_ASSERT_STRING_EQUAL(got.text, "from a file");
+	/* An index that is no secret's, and one beyond the table, get nothing. */
+	CU_ASSERT_EQUAL(table_of->secret(table_of->ctx, FOLDER, &sink, &err), HF_EINVAL);
+	CU_ASSERT_EQUAL(table_of->secret(table_of->ctx, 7, &sink, &err), HF_EINVAL);
+	CU_ASSERT_EQUAL(table_of->secret(table_of->ctx, UINT32_MAX, &sink, &err), HF_EINVAL);
+	/* It is read when it is asked for, so one that is gone is an error then. */
+	CU_ASSERT_EQUAL(unlink(path), 0);
+	CU_ASSERT_EQUAL(table_of->secret(table_of->ctx, TOKEN, &sink, &err), HF_ENOTFOUND);
+	CU_ASSERT_EQUAL(got.calls, 1);
+	host_free(host);
 	options_free(options);
-	options = NULL;
-	CU_ASSERT_EQUAL_FATAL(options_parse(NULL, NULL, NULL, 0, &options, NULL, &err), HF_OK);
-	CU_ASSERT_EQUAL(options->count, 0);
+	CU_ASSERT_EQUAL_FATAL(parse(command, 2, &options), HF_OK);
+	CU_ASSERT_EQUAL_FATAL(host_open("home", NULL, options, table, &host, &err), HF_OK);
+	table_of = host_table(host);
+	CU_ASSERT_EQUAL(table_of->secret(table_of->ctx, TOKEN, &sink, &err), HF_OK);
+	CU_ASSERT_STRING_EQUAL(got.text, "two words");
+	host_free(host);
 	options_free(options);
-	CU_ASSERT_EQUAL(options_parse(NULL, NULL, both, 1, &options, &bad, &err), HF_EINVAL);
+	CU_ASSERT_EQUAL_FATAL(parse(both, 1, &options), HF_OK);
+	CU_ASSERT_EQUAL_FATAL(host_open("home", NULL, options, table, &host, &err), HF_OK);
+	table_of = host_table(host);
+	CU_ASSERT_EQUAL(table_of->secret(table_of->ctx, TOKEN, &sink, &err), HF_ENOTFOUND);
+	host_free(host);
+	options_free(options);
 }
 
-static char *
-path_of(const char *text, const char *base)
-{
-	static char out[256];
-	char *path = NULL;
+/* What the host table passes on. */
+struct seen {
+	char text[2000];
+	int32_t level;
+	uint64_t done;
+};
 
-	if (options_path(text, base, &path, &err) != HF_OK)
-		return NULL;
-	(void)snprintf(out, sizeof(out), "%s", path);
-	free(path);
-	return out;
+static void
+seen_log(void *ctx, const char *instance, int32_t level, const char *msg)
+{
+	struct seen *seen = ctx;
+
+	(void)snprintf(seen->text, sizeof(seen->text), "%s|%s", instance, msg);
+	seen->level = level;
+}
+
+static int32_t
+seen_stop(void *ctx)
+{
+	(void)ctx;
+	return 1;
+}
+
+static int64_t
+seen_deadline(void *ctx)
+{
+	(void)ctx;
+	return 42;
 }
 
 static void
-test_paths(void)
+seen_progress(void *ctx, const char *instance, uint64_t done, uint64_t total, const char *unit)
 {
-	CU_ASSERT_EQUAL(setenv("HOME", "/home/somebody", 1), 0);
-	CU_ASSERT_STRING_EQUAL(path_of("~/x", "/base"), "/home/somebody/x");
-	CU_ASSERT_STRING_EQUAL(path_of("~", "/base"), "/home/somebody");
-	CU_ASSERT_STRING_EQUAL(path_of("/x", "/base"), "/x");
-	CU_ASSERT_STRING_EQUAL(path_of("x", "/base"), "/base/x");
-	CU_ASSERT_STRING_EQUAL(path_of("x", NULL), "x");
-	CU_ASSERT_STRING_EQUAL(path_of("./~x", "/base"), "/base/./~x");
-	CU_ASSERT_PTR_NULL(path_of("~other/x", "/base"));
+	struct seen *seen = ctx;
+
+	(void)snprintf(seen->text, sizeof(seen->text), "%s|%s|%d", instance, unit, (int)total);
+	seen->done = done;
 }
 
 static void
-test_nearest(void)
+test_host(void)
 {
-	struct nearest nearest = NEAREST_INIT("wifi-onlly");
-	char long_name[200];
+	struct seen seen = {{0}, 0, 0};
+	struct host_services services = {&seen, seen_log, seen_stop, seen_deadline, seen_progress};
+	const struct hf_host_json *json;
+	const struct hf_host *t;
+	struct host *host = NULL;
+	static char long_message[5000];
+	int64_t before;
 
-	CU_ASSERT_EQUAL(nearest_distance("abc", "abc"), 0);
-	CU_ASSERT_EQUAL(nearest_distance("abc", "acb"), 1);
-	CU_ASSERT_EQUAL(nearest_distance("abc", ""), 3);
-	CU_ASSERT_EQUAL(nearest_distance("kitten", "sitting"), 3);
-	CU_ASSERT_EQUAL(nearest_distance("Max_Size", "max-size"), 0);
-	nearest_offer(&nearest, "battery");
-	CU_ASSERT_PTR_NULL(nearest.best);
-	nearest_offer(&nearest, "wifi_only");
-	nearest_offer(&nearest, "wifi_onll");
-	CU_ASSERT_STRING_EQUAL(nearest.best, "wifi_only");
-	memset(long_name, 'x', sizeof(long_name) - 1);
-	long_name[sizeof(long_name) - 1] = '\0';
-	nearest_offer(&nearest, long_name);
-	CU_ASSERT_STRING_EQUAL(nearest.best, "wifi_only");
+	CU_ASSERT_EQUAL_FATAL(host_open("home", &services, NULL, NULL, &host, &err), HF_OK);
+	t = host_table(host);
+	CU_ASSERT_EQUAL(t->struct_size, sizeof(*t));
+	hf_log(t, HF_LOG_WARNING, "x%d", 1);
+	CU_ASSERT_STRING_EQUAL(seen.text, "home|x1");
+	CU_ASSERT_EQUAL(seen.level, HF_LOG_WARNING);
+	/* Not NUL-terminated, of any length, of any level. */
+	t->log(t->ctx, 1000, "abcdef", 3);
+	CU_ASSERT_STRING_EQUAL(seen.text, "home|abc");
+	CU_ASSERT_EQUAL(seen.level, HF_LOG_DEBUG);
+	memset(long_message, 'm', sizeof(long_message));
+	t->log(t->ctx, -5, long_message, sizeof(long_message));
+	CU_ASSERT_TRUE(strlen(seen.text) < 1100);
+	CU_ASSERT_EQUAL(seen.level, HF_LOG_ERROR);
+	CU_ASSERT_EQUAL(t->stop_requested(t->ctx), 1);
+	CU_ASSERT_EQUAL(t->deadline_ns(t->ctx), 42);
+	t->progress(t->ctx, 5, 10, "items");
+	CU_ASSERT_STRING_EQUAL(seen.text, "home|items|10");
+	CU_ASSERT_EQUAL(seen.done, 5);
+	before = t->clock_ns(t->ctx);
+	CU_ASSERT_TRUE(before > 0 && t->clock_ns(t->ctx) >= before);
+	json = t->get_extension(t->ctx, HF_HOST_JSON);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(json);
+	CU_ASSERT_TRUE(HF_HAS(json, measure));
+	CU_ASSERT_EQUAL(json->measure("[1]x", 4, NULL), 3);
+	CU_ASSERT_PTR_NULL(t->get_extension(t->ctx, "org.example.thing/1"));
+	CU_ASSERT_EQUAL(host_set_extension("org.example.thing/1", &seen, &err), HF_OK);
+	CU_ASSERT_PTR_EQUAL(t->get_extension(t->ctx, "org.example.thing/1"), &seen);
+	CU_ASSERT_EQUAL(host_set_extension("org.example.thing/1", NULL, &err), HF_OK);
+	CU_ASSERT_PTR_NULL(t->get_extension(t->ctx, "org.example.thing/1"));
+	CU_ASSERT_PTR_NULL(t->get_extension(t->ctx, NULL));
+	host_free(host);
+	/* With nothing behind it the table still answers. */
+	CU_ASSERT_EQUAL_FATAL(host_open("home", NULL, NULL, NULL, &host, &err), HF_OK);
+	t = host_table(host);
+	CU_ASSERT_EQUAL(t->stop_requested(t->ctx), 0);
+	CU_ASSERT_EQUAL(t->deadline_ns(t->ctx), 0);
+	t->progress(t->ctx, 1, 1, NULL);
+	host_free(host);
 }
 
 int
 main(void)
 {
-	CU_TestInfo tests[] = {{"values", test_values}, {"format", test_format}, {"table", test_table},
-	    {"wrong", test_wrong}, {"secrets", test_secrets}, {"paths", test_paths},
-	    {"nearest", test_nearest}, CU_TEST_INFO_NULL};
+	CU_TestInfo tests[] = {{"table", test_table}, {"wrong", test_wrong},
+	    {"quoted", test_quoted}, {"tables", test_tables}, {"secrets", test_secrets},
+	    {"host", test_host}, CU_TEST_INFO_NULL};
 
 	return unit_run("options", tests);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * The source of every fixture plugin.  Each is built with FIXTURE_NAME and one macro that says what is
- * wrong with it; with none it is a good one.
+ * The source of every fixture plugin.  Each is built with FIXTURE_NAME and one macro that says what
+ * is wrong with it; with none it is a good one.
  */
 #define _POSIX_C_SOURCE 200809L
 #include <fcntl.h>
@@ -55,8 +55,8 @@ fixture_configure(const struct hf_value *values, uint32_t count, struct hf_error
 }
 
 static int
-fixture_open(const struct hf_host *host, const struct hf_value *values, uint32_t count, void **ret_handle,
-    struct hf_error *err)
+fixture_open(const struct hf_host *host, const struct hf_value *values, uint32_t count,
+    void **ret_handle, struct hf_error *err)
 {
 	(void)host, (void)values, (void)count, (void)ret_handle, (void)err;
 	return HF_OK;
@@ -84,8 +84,8 @@ fixture_properties(void *handle, struct hf_storage_props *ret_props, struct hf_e
 
 #ifndef NO_CALLBACK
 static int
-fixture_put(void *handle, const struct hf_object_key *key, const struct hf_reader *data, const uint8_t *sha256,
-    uint32_t flags, struct hf_error *err)
+fixture_put(void *handle, const struct hf_object_key *key, const struct hf_reader *data,
+    const uint8_t *sha256, uint32_t flags, struct hf_error *err)
 {
 	(void)handle, (void)key, (void)data, (void)sha256, (void)flags, (void)err;
 	return HF_OK;
@@ -110,7 +110,8 @@ fixture_list(void *handle, uint32_t type, hf_list_fn fn, void *ctx, struct hf_er
 }
 
 static int
-fixture_stat(void *handle, const struct hf_object_key *key, uint64_t *ret_size, struct hf_error *err)
+fixture_stat(
+    void *handle, const struct hf_object_key *key, uint64_t *ret_size, struct hf_error *err)
 {
 	(void)handle, (void)key, (void)ret_size, (void)err;
 	return HF_OK;
@@ -197,7 +198,7 @@ static const struct hf_plugin plugin = {.struct_size = PLUGIN_SIZE,
 
 #if defined(OTHER_ABI)
 #undef HF_NOTE_TEXT
-#define HF_NOTE_TEXT(name, kinds, version)                                                            \
+#define HF_NOTE_TEXT(name, kinds, version)                                                         \
 	"abi=2\nname=" name "\nkinds=" kinds "\nversion=" version "\n"
 #endif
 #ifndef NO_NOTE
