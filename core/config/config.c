@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "base/path.h"
-#include "config/nearest.h"
+#include "base/nearest.h"
 #include "config/scalar.h"
 #include "config/schema.h"
 
@@ -263,7 +263,7 @@ config_nearest_repository(const struct config *config, const char *name)
 
 	for (i = 0; i < config->repository_count; i++)
 		nearest_offer(&nearest, config->repositories[i].name);
-	return nearest_found(&nearest);
+	return nearest.best;
 }
 
 static void
@@ -302,7 +302,7 @@ config_link_account(const struct schema_reader *reader, const char *where,
 	for (i = 0; i < config->account_count; i++)
 		nearest_offer(&nearest, config->accounts[i].name);
 	(void)problem_add(reader->list, name->mark, "%s: there is no account %s%s", where, name->text,
-	    nearest_hint(&hint, nearest_found(&nearest)));
+	    nearest_hint(&hint, nearest.best));
 	return NULL;
 }
 
@@ -511,32 +511,43 @@ config_free(struct config *config)
 	free(config);
 }
 
+static const struct config_plan *
+config_find_plan(const struct config *config, const char *name)
+{
+	size_t i;
+
+	if (name == NULL)
+		return config->plan_count == 1 ? config->plans : NULL;
+	for (i = 0; i < config->plan_count; i++) {
+		if (strcmp(config->plans[i].name, name) == 0)
+			return &config->plans[i];
+	}
+	return NULL;
+}
+
 int
 config_plan(const struct config *config, const char *name, const struct config_plan **ret,
     struct hf_error *err)
 {
+	const struct config_plan *found = config_find_plan(config, name);
 	struct buffer names = BUFFER_INIT(300);
 	struct nearest nearest = NEAREST_INIT(name != NULL ? name : "");
 	struct nearest_hint hint;
 	struct problem_word word;
 	size_t i;
 
-	if (name == NULL && config->plan_count == 1) {
-		*ret = config->plans;
+	if (found != NULL) {
+		*ret = found;
 		return HF_OK;
 	}
 	for (i = 0; i < config->plan_count; i++) {
-		if (name != NULL && strcmp(config->plans[i].name, name) == 0) {
-			*ret = &config->plans[i];
-			return HF_OK;
-		}
 		nearest_offer(&nearest, config->plans[i].name);
 		buffer_appendf(&names, "%s%s", i > 0 ? ", " : "", config->plans[i].name);
 	}
 	(void)hf_error_set(err, HF_EINVAL, 0, "%s: %s%s%s (plans: %s%s)", config->file,
 	    name != NULL ? "there is no plan " : "more than one plan; name the one that is meant",
 	    name != NULL ? problem_quote(&word, name) : "",
-	    nearest_hint(&hint, name != NULL ? nearest_found(&nearest) : NULL),
+	    nearest_hint(&hint, name != NULL ? nearest.best : NULL),
 	    names.size > 0 ? (const char *)names.data : "", names.failed != HF_OK ? ", ..." : "");
 	buffer_release(&names);
 	return HF_EINVAL;

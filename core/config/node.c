@@ -290,7 +290,7 @@ node_read_events(struct node_reader *reader, yaml_parser_t *parser)
 int
 node_parse(const void *data, size_t size, struct problem_list *list, struct node **ret)
 {
-	struct node_reader reader = {.list = list, .data = data, .size = size};
+	struct node_reader reader = {.list = list};
 	struct mark start = {1, 1};
 	yaml_parser_t parser;
 	int rc;
@@ -302,6 +302,13 @@ node_parse(const void *data, size_t size, struct problem_list *list, struct node
 		list->arena->failed = 1;
 		return HF_ENOMEM;
 	}
+	/* A byte order mark would count as a column, and so as indentation. */
+	if (size >= 3 && memcmp(data, "\xef\xbb\xbf", 3) == 0) {
+		data = (const char *)data + 3;
+		size -= 3;
+	}
+	reader.data = data;
+	reader.size = size;
 	yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
 	yaml_parser_set_input_string(&parser, data, size);
 	rc = node_read_events(&reader, &parser);

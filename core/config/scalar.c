@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "base/path.h"
-#include "config/nearest.h"
+#include "base/nearest.h"
 #include "config/problem.h"
 
 struct unit {
@@ -123,7 +123,7 @@ unit_error(const char *text, const char *written, const struct unit *units, cons
 		nearest_offer(&nearest, unit->name);
 	return hf_error_set(err, HF_EINVAL, 0, "%s has the unknown unit %s (units: %s)%s",
 	    problem_quote(&word, text), problem_quote(&word2, written), known,
-	    nearest_hint(&hint, nearest_found(&nearest)));
+	    nearest_hint(&hint, nearest.best));
 }
 
 /* Digits after the point, at most three, as thousandths; false where there are none or more. */

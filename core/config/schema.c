@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "config/cron.h"
-#include "config/nearest.h"
+#include "base/nearest.h"
 #include "config/scalar.h"
 
 static int schema_value(const struct schema_reader *reader, const struct schema_field *field,
@@ -352,7 +352,7 @@ schema_unknown(const struct schema_reader *reader, const struct node *node, cons
 	for (; fields->name != NULL; fields++)
 		nearest_offer(&nearest, fields->name);
 	(void)problem_add(reader->list, node->key_mark, "%s: unknown key %s%s", where,
-	    problem_quote(&word, node->key), nearest_hint(&hint, nearest_found(&nearest)));
+	    problem_quote(&word, node->key), nearest_hint(&hint, nearest.best));
 }
 
 /* "https://user:password@host" would put a secret into the file, and into every message about it. */
@@ -407,7 +407,7 @@ schema_missing(const struct schema_reader *reader, const struct node *map, const
 		if (schema_find(fields, node->key) == NULL)
 			nearest_offer(&nearest, node->key);
 	}
-	found = nearest_found(&nearest);
+	found = nearest.best;
 	if (found != NULL)
 		(void)problem_add(reader->list, node_get(map, found)->key_mark,
 		    "%s: %s is missing; did you mean it with %s?", where, field->name, found);

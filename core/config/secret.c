@@ -13,8 +13,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "config/problem.h"
-
 extern char **environ;
 
 /* Reads to the end, one byte over the limit at most.  HF_ERANGE past it. */
@@ -148,45 +146,43 @@ close_pipe:
 	return HF_OK;
 }
 
+/* The command itself is never told: it may hold more than it should. */
 static int
-secret_wait(pid_t pid, const char *command, struct hf_error *err)
+secret_wait(pid_t pid, struct hf_error *err)
 {
-	struct problem_word word;
 	int status = 0;
 
-	problem_quote(&word, command);
 	while (waitpid(pid, &status, 0) < 0) {
 		if (errno != EINTR)
-			return hf_error_set(err, HF_EIO, errno, "password command \"%s\": %s",
-			    word.text, strerror(errno));
+			return hf_error_set(
+			    err, HF_EIO, errno, "password command: %s", strerror(errno));
 	}
 	if (WIFSIGNALED(status))
-		return hf_error_set(err, HF_EIO, 0, "password command \"%s\": ended by signal %d",
-		    word.text, WTERMSIG(status));
+		return hf_error_set(err, HF_EIO, 0, "password command: ended by signal %d",
+		    WTERMSIG(status));
 	if (WEXITSTATUS(status) != 0)
-		return hf_error_set(err, HF_EIO, 0, "password command \"%s\": exit status %d",
-		    word.text, WEXITSTATUS(status));
+		return hf_error_set(err, HF_EIO, 0, "password command: failed with exit status %d",
+		    WEXITSTATUS(status));
 	return HF_OK;
 }
 
 static int
 secret_from_command(const char *command, struct buffer *out, struct hf_error *err)
 {
-	struct problem_word word;
 	pid_t pid = -1;
 	int fd = -1, rc;
 
 	rc = secret_spawn(command, &pid, &fd, err);
 	if (rc != HF_OK)
 		return rc;
-	rc = secret_read_fd(fd, problem_quote(&word, command), out, err);
+	rc = secret_read_fd(fd, "password command", out, err);
 	(void)close(fd);
 	if (rc != HF_OK) {
 		(void)kill(pid, SIGKILL);
-		(void)secret_wait(pid, command, NULL);
+		(void)secret_wait(pid, NULL);
 		return rc;
 	}
-	return secret_wait(pid, command, err);
+	return secret_wait(pid, err);
 }
 
 /*

@@ -152,6 +152,9 @@ static void
 test_syntax(void)
 {
 	EXPECT("", "f:1:1: the file is empty; holdfast.yaml(5) shows an example");
+	EXPECT("\xef\xbb\xbf" "a: 1\na: 2\n",
+	    "f:2:1: a is already given in line 1; remove one of the two");
+	EXPECT("a: 1\r\na: 2\r\n", "f:2:1: a is already given in line 1; remove one of the two");
 	EXPECT("# only\n", "f:1:1: the file is empty; holdfast.yaml(5) shows an example");
 	EXPECT("a: 1\na: 2\n", "f:2:1: a is already given in line 1; remove one of the two");
 	EXPECT("a: &x 1\nb: *x\n",
@@ -259,7 +262,7 @@ test_values(void)
 	EXPECT(PLAN("accounts: [b]"), "f:7:16: plan p: there is no account b");
 	EXPECT(PLAN("accounts: [a, a]"), "f:7:19: accounts: a is in the list twice");
 	EXPECT(PLAN("accounts: [[a]]"), "f:7:16: accounts: a list is no item of this list");
-	EXPECT(PLAN("repository: rr"), "f:7:17: plan p: there is no repository rr");
+	EXPECT(PLAN("repository: rr"), "f:7:17: plan p: there is no repository rr, did you mean r?");
 	EXPECT(PLAN("schedule: 0 3 * *"), "f:7:15: schedule: \"0 3 * *\" has 4 of the five fields of "
 	                                  "cron: minute hour day month weekday");
 	EXPECT(PLAN("schedule: 0 24 * * *"),
@@ -420,6 +423,20 @@ test_load(void)
 	(void)rmdir(folder);
 }
 
+static void
+test_example_file(void)
+{
+	const struct config_plan *plan = NULL;
+	struct hf_error err = HF_ERROR_INIT;
+	struct config *config = NULL;
+
+	CU_ASSERT_EQUAL_FATAL(config_load(EXAMPLE_FILE, &config, NULL, &err), HF_OK);
+	CU_ASSERT_EQUAL(config_plan(config, "everything", &plan, &err), HF_OK);
+	if (plan != NULL)
+		CU_ASSERT_EQUAL(plan->types, CONFIG_CHATS);
+	config_free(config);
+}
+
 int
 main(void)
 {
@@ -427,7 +444,7 @@ main(void)
 	    {"syntax", test_syntax}, {"keys", test_keys}, {"passwords", test_passwords},
 	    {"values", test_values}, {"all problems", test_all_problems},
 	    {"plan names", test_plan_names}, {"prefixes", test_prefixes}, {"limits", test_limits},
-	    {"load", test_load}, CU_TEST_INFO_NULL};
+	    {"load", test_load}, {"example file", test_example_file}, CU_TEST_INFO_NULL};
 
 	return unit_run("config", tests);
 }

@@ -133,7 +133,7 @@ test_command(void)
 	CU_ASSERT_EQUAL(read_secret(NULL, "read x; echo \"[$x]\"", text), HF_OK);
 	CU_ASSERT_STRING_EQUAL(text, "[]");
 	CU_ASSERT_EQUAL(read_secret(NULL, "echo geheim; exit 3", text), HF_EIO);
-	CU_ASSERT_STRING_EQUAL(text, "password command \"echo geheim; exit 3\": exit status 3");
+	CU_ASSERT_STRING_EQUAL(text, "password command: failed with exit status 3");
 	CU_ASSERT_EQUAL(read_secret(NULL, "kill -9 $$", text), HF_EIO);
 	CU_ASSERT_PTR_NOT_NULL(strstr(text, "ended by signal 9"));
 	CU_ASSERT_EQUAL(read_secret(NULL, "true", text), HF_EINVAL);

@@ -47,7 +47,7 @@ for room in ordinary %55%50%50%45%52 upper; do
 done
 
 # A Slack export cut short, and one that is no zip.
-head -c 20000 "$tests/data/slack-export/slack-export-viewer.zip" >"$T/cut.zip"
+head -c 20000 "$tests/data/chat-slack-export/slack-export-viewer.zip" >"$T/cut.zip"
 echo "not a zip" >"$T/not.zip"
 for file in cut.zip not.zip; do
 	begin_config

@@ -4,7 +4,7 @@
 # by holdfast alike.
 . "${srcdir:-.}/lib.sh"
 need "$PYTHON" restic
-exports=$tests/data/slack-export
+exports=$tests/data/chat-slack-export
 
 begin_config
 for export in slack-export-viewer langchain; do
