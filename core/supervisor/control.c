@@ -46,7 +46,6 @@ struct client {
 	struct client *next;
 	struct bufferevent *stream;
 	bool watching;
-	bool leaving; /* goes as soon as its output is written */
 	char job[JOB_ID_SIZE]; /* what it watches; "" for all */
 };
 
@@ -358,16 +357,6 @@ client_readable(struct bufferevent *stream, void *ctx)
 }
 
 static void
-client_written(struct bufferevent *stream, void *ctx)
-{
-	struct client *client = ctx;
-
-	(void)stream;
-	if (client->leaving)
-		remove_client(client);
-}
-
-static void
 client_ended(struct bufferevent *stream, short what, void *ctx)
 {
 	(void)stream;
@@ -392,7 +381,7 @@ add_client(struct control *control, int fd)
 	client->next = control->clients;
 	control->clients = client;
 	control->count++;
-	bufferevent_setcb(client->stream, client_readable, client_written, client_ended, client);
+	bufferevent_setcb(client->stream, client_readable, NULL, client_ended, client);
 	bufferevent_setwatermark(client->stream, EV_READ, 0, CONTROL_REQUEST_MAX + 1);
 	bufferevent_set_timeouts(client->stream, &idle, &idle);
 	if (bufferevent_enable(client->stream, EV_READ | EV_WRITE) != 0)

@@ -528,7 +528,9 @@ channel_ended(struct bufferevent *channel, short what, void *ctx)
 {
 	struct supervisor *s = ctx;
 
-	(void)what;
+	/* It listens no more, but its last words may still wait to be read. */
+	if ((what & BEV_EVENT_WRITING) != 0)
+		return;
 	bufferevent_free(channel);
 	s->worker.channel = NULL;
 	if (s->worker.ended)
