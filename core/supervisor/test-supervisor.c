@@ -566,7 +566,10 @@ fork_supervisor(const char *script)
 		return pid;
 	supervisor = open_supervisor();
 	add(supervisor, "plan", script, id);
-	_exit(supervisor_run(supervisor, id, &outcome, NULL) == HF_OK ? (int)outcome : 99);
+	if (supervisor_run(supervisor, id, &outcome, NULL) != HF_OK)
+		_exit(99);
+	supervisor_close(supervisor);
+	_exit((int)outcome);
 }
 
 static bool
@@ -639,7 +642,7 @@ test_control(void)
 	CU_ASSERT_EQUAL(status_query(directory, NULL, &reply, NULL), HF_OK);
 	CU_ASSERT_EQUAL(json_object_array_length(json_object_object_get(reply, "jobs")), 0);
 	json_object_put(reply);
-	pid = fork_supervisor("progress=3 note nap=1000 progress=10 done");
+	pid = fork_supervisor("progress=3 note nap=300 checkpoint nap=300 checkpoint nap=300 progress=10 done");
 	CU_ASSERT_FATAL(wait_for_note("order"));
 	CU_ASSERT_EQUAL_FATAL(status_query(directory, NULL, &reply, &err), HF_OK);
 	job = json_object_array_get_idx(json_object_object_get(reply, "jobs"), 0);
