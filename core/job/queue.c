@@ -377,7 +377,8 @@ row_read(struct queue *queue, sqlite3_stmt *statement, struct job **ret, struct 
 			        ? column_read_text(&columns[i], statement, i, job) : HF_ECORRUPT;
 		else
 			r = type == SQLITE_INTEGER
-			        ? column_read_integer(&columns[i], sqlite3_column_int64(statement, i), job) : HF_ECORRUPT;
+			        ? column_read_integer(&columns[i], sqlite3_column_int64(statement, i), job)
+			    : HF_ECORRUPT;
 	}
 	if (r == HF_OK && (job->retry.backoff < RETRY_EXPONENTIAL || job->retry.backoff > RETRY_LINEAR ||
 	        !job_id_valid(job->id) || sqlite3_column_bytes(statement, COLUMNS) != HASH_SIZE))
@@ -760,7 +761,8 @@ move_file(struct queue *queue, const char *path, const char *suffix, const char 
 	unsigned n;
 
 	if (lstat(path, &status) != 0)
-		return errno == ENOENT ? HF_ENOTFOUND : hf_error_set(err, HF_EIO, errno, "%s: %s", path, strerror(errno));
+		return errno == ENOENT ? HF_ENOTFOUND :
+		    hf_error_set(err, HF_EIO, errno, "%s: %s", path, strerror(errno));
 	for (n = 0; n < 1000; n++) {
 		(void)snprintf(target, size, "%s/queue.damaged-%s%s%.0u%s", queue->directory, stamp, n ? "." : "", n,
 		    suffix);
@@ -944,7 +946,8 @@ prune(struct queue *queue, struct hf_error *err)
 {
 	char sql[256];
 
-	(void)snprintf(sql, sizeof(sql), "DELETE FROM job WHERE NOT " UNFINISHED " AND sequence NOT IN (SELECT sequence "
+	(void)snprintf(sql, sizeof(sql),
+	    "DELETE FROM job WHERE NOT " UNFINISHED " AND sequence NOT IN (SELECT sequence "
 	    "FROM job WHERE NOT " UNFINISHED " ORDER BY finished_at DESC, sequence DESC LIMIT %d)",
 	    QUEUE_FINISHED_MAX);
 	return run(queue, sql, err);

@@ -29,6 +29,7 @@ struct repository {
 	uint64_t polynomial;
 	struct key_set key;
 	struct seal *seal;       /* for the thread that uses the repository */
+	struct compressor *compressor; /* of object.c, made when first needed */
 	struct lock_state *lock; /* NULL: not locked */
 	struct index *index;     /* NULL: not loaded */
 };
@@ -45,6 +46,21 @@ int seal_append_iv(struct seal *seal, const uint8_t iv[16], const void *plain, s
     struct hf_error *err);
 
 /* ---- object.c: whole objects ---- */
+struct json_object;
+#define OBJECT_PATH_SIZE 80
+/* "snapshots/0123...": what an object is called in messages. */
+const char *object_path(uint32_t type, const char *name, char out[OBJECT_PATH_SIZE]);
+/* Appends an object's bytes, at most max of them (HF_ERANGE), unchecked. */
+int object_get(const struct repository_storage *storage, uint32_t type, const char *name, size_t max,
+    struct buffer *out, struct hf_error *err);
+/* The same, and checks its name against its SHA-256 (not for config); fetches a second time if it differs. */
+int object_get_checked(const struct repository_storage *storage, uint32_t type, const char *name, size_t max,
+    struct buffer *out, struct hf_error *err);
+/* Stores bytes from memory; flags as of put.  sha256 may be NULL. */
+int object_put(const struct repository_storage *storage, uint32_t type, const char *name, const void *data,
+    size_t size, const uint8_t *sha256, uint32_t flags, struct hf_error *err);
+/* Reads JSON text that must be one object; what: its name for messages.  The caller puts *ret. */
+int object_parse(const char *what, const void *text, size_t size, struct json_object **ret, struct hf_error *err);
 /* Loads an object and checks its name against its SHA-256 (not for config); at most max bytes.  Retries once. */
 int object_load(struct repository *repository, uint32_t type, const char *name, size_t max, struct buffer *out,
     struct hf_error *err);
@@ -78,6 +94,11 @@ int key_create(const struct repository_storage *storage, const struct repository
 /* Tries each key file.  HF_EAUTH when none opens. */
 int key_open(const struct repository_storage *storage, const struct repository_options *options,
     struct key_set *ret_master, struct hf_error *err);
+
+/* ---- lock.c: for tests, while the thread waits ---- */
+int lock_refresh(struct repository *repository, struct hf_error *err);
+/* Pretends that the last refresh was earlier. */
+void lock_backdate(struct repository *repository, int64_t ns);
 
 /* ---- index.c: where each blob lies ---- */
 struct index_entry {
@@ -115,5 +136,9 @@ void chunker_free(struct chunker *chunker);
 size_t chunker_cut(const struct chunker *chunker, const uint8_t *data, size_t size, bool final);
 bool polynomial_is_irreducible(uint64_t polynomial);
 int polynomial_random(uint64_t *ret, struct hf_error *err);
+
+/* ---- snapshot.c ---- */
+int snapshot_load(struct repository *repository, const struct repository_id *id, struct snapshot *ret,
+    struct hf_error *err);
 
 #endif
