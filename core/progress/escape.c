@@ -38,6 +38,14 @@ decode(const uint8_t *text, size_t size, uint32_t *ret)
 	return length;
 }
 
+size_t
+escape_utf8_length(const char *text, size_t size)
+{
+	uint32_t point;
+
+	return size == 0 ? 0 : decode((const uint8_t *)text, size, &point);
+}
+
 static bool
 dangerous(uint32_t point)
 {

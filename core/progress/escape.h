@@ -10,5 +10,7 @@
  * that change the direction of text become \xNN or \u{N}, and a backslash \\.
  */
 void escape_text(struct buffer *out, const char *text, size_t size);
+/* The length of the UTF-8 character that text starts with; 0 where it starts with none. */
+size_t escape_utf8_length(const char *text, size_t size);
 
 #endif

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/time.h"
+#include "progress/escape.h"
 
 static const char *const kind_names[] = {
     [EVENT_QUEUED] = "queued",
@@ -55,10 +56,27 @@ add(struct json_object *object, const char *name, struct json_object *value)
 	return false;
 }
 
+struct json_object *
+progress_json_string(const char *text)
+{
+	size_t size = strlen(text), length, i;
+	struct buffer out = BUFFER_INIT(4 * size + 1);
+	struct json_object *value = NULL;
+
+	for (i = 0; i < size; i += length == 0 ? 1 : length) {
+		length = escape_utf8_length(text + i, size - i);
+		buffer_append(&out, length == 0 ? "\xef\xbf\xbd" : text + i, length == 0 ? 3 : length);
+	}
+	if (buffer_string(&out) != NULL)
+		value = json_object_new_string(buffer_string(&out));
+	buffer_release(&out);
+	return value;
+}
+
 static bool
 add_text(struct json_object *object, const char *name, const char *text)
 {
-	return add(object, name, json_object_new_string(text));
+	return add(object, name, progress_json_string(text));
 }
 
 static bool

@@ -71,6 +71,9 @@ int event_from_json(struct json_object *object, struct job_event *event, struct 
 /* Copies text, cut at the end of a UTF-8 character if it does not fit. */
 void progress_copy_text(char *out, size_t size, const char *text);
 
+/* A JSON string of text; each byte that is no UTF-8 becomes U+FFFD.  NULL without memory. */
+struct json_object *progress_json_string(const char *text);
+
 /* Who looks at progress and events: a renderer, or the control socket's watchers. */
 struct observer {
 	void *ctx;

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef SUPERVISOR_STATE_H
+#define SUPERVISOR_STATE_H
+
+#include <sys/types.h>
+
+#include <holdfast/error.h>
+
+/*
+ * The state directory: $HOLDFAST_STATE_DIR, else $XDG_STATE_HOME/holdfast, else ~/.local/state/holdfast.
+ * Made with mode 0700 when missing; refused when it belongs to somebody else or is open to others.
+ * The caller frees the path.
+ */
+int state_directory(char **ret, struct hf_error *err);
+/* Makes and checks the given directory in the same way. */
+int state_prepare(const char *directory, struct hf_error *err);
+/*
+ * Takes the supervisor's lock; the caller closes the descriptor to give it back.  HF_EBUSY when another
+ * process holds it, with its number in err.
+ */
+int state_lock(const char *directory, int *ret_fd, struct hf_error *err);
+/*
+ * Takes the lock that a worker holds as long as it lives, also past its supervisor's death.
+ * HF_EBUSY when another worker is still there.
+ */
+int worker_lock(const char *directory, int *ret_fd, struct hf_error *err);
+
+#endif

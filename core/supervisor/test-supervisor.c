@@ -1,0 +1,705 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "compat/compat.h"
+
+#include "supervisor/supervisor.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <json-c/json.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/path.h"
+#include "base/time.h"
+#include "base/unit.h"
+#include "supervisor/channel.h"
+#include "supervisor/control.h"
+#include "supervisor/frame.h"
+#include "supervisor/process.h"
+#include "supervisor/state.h"
+#include "supervisor/status.h"
+
+static char directory[64];
+static char program[4096];
+
+static void
+nap(long ms)
+{
+	struct timespec time = {ms / 1000, ms % 1000 * 1000000};
+
+	(void)nanosleep(&time, NULL);
+}
+
+/* Appends a word to a file in the state directory. */
+static void
+note(const char *file, const char *word)
+{
+	char *path = path_join(directory, file);
+	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+
+	if (fd < 0 || write(fd, word, strlen(word)) < 0 || write(fd, " ", 1) < 0)
+		abort();
+	(void)close(fd);
+	free(path);
+}
+
+static bool
+noted(const char *file, char *out, size_t size)
+{
+	char *path = path_join(directory, file);
+	struct buffer text = BUFFER_INIT(4096);
+	bool there = path_read(path, 4000, &text, NULL) == HF_OK;
+
+	if (out != NULL)
+		(void)snprintf(out, size, "%s", there ? buffer_string(&text) : "");
+	buffer_release(&text);
+	free(path);
+	return there;
+}
+
+/* ---- the fake worker: the program itself, which follows the script in the job's options ---- */
+
+static void
+raw(const void *data, size_t size)
+{
+	if (write(PROCESS_CHANNEL_FD, data, size) < 0)
+		_exit(9);
+}
+
+static void
+raw_frame(const char *json)
+{
+	uint32_t size = (uint32_t)strlen(json);
+	uint8_t header[4] = {(uint8_t)size, (uint8_t)(size >> 8), (uint8_t)(size >> 16), (uint8_t)(size >> 24)};
+
+	raw(header, 4);
+	raw(json, size);
+}
+
+static void
+report(struct channel *channel, uint64_t processed)
+{
+	struct progress progress = {.total_items = 10, .processed_items = processed, .current_type = "chats"};
+
+	(void)channel_progress(channel, &progress, NULL);
+}
+
+static void
+checkpoint(struct channel *channel, const struct job *job)
+{
+	struct json_object *data = json_object_new_object();
+
+	(void)json_object_object_add(data, "before", json_object_new_string(job->checkpoint ? job->checkpoint : "-"));
+	(void)channel_checkpoint(channel, data, NULL);
+	json_object_put(data);
+}
+
+static void
+end_done(struct channel *channel, bool partial)
+{
+	struct json_object *result = json_object_new_object();
+
+	(void)json_object_object_add(result, "total", json_object_new_int(10));
+	(void)channel_done(channel, partial, result, NULL);
+	json_object_put(result);
+}
+
+static void
+end_failed(struct channel *channel, int code, const char *message)
+{
+	struct hf_error failure = HF_ERROR_INIT;
+
+	(void)hf_error_set(&failure, code, 0, "%s", message);
+	(void)channel_failed(channel, &failure, NULL);
+}
+
+static void
+grandchild(bool escape, int seconds)
+{
+	if (fork() == 0) {
+		if (escape)
+			(void)setsid();
+		(void)sleep((unsigned)seconds);
+		_exit(0);
+	}
+}
+
+static void
+act(struct channel *channel, const struct job *job, const char *word, long number)
+{
+	static uint8_t junk[FRAME_MAX + 100];
+	int i;
+
+	if (strcmp(word, "progress") == 0) {
+		report(channel, (uint64_t)number);
+	} else if (strcmp(word, "checkpoint") == 0) {
+		checkpoint(channel, job);
+	} else if (strcmp(word, "note") == 0) {
+		note("order", job->plan);
+	} else if (strcmp(word, "nap") == 0) {
+		nap(number);
+	} else if (strcmp(word, "item") == 0) {
+		(void)channel_item_failed(channel, "chats", "a\nb\xff", "gone", NULL);
+	} else if (strcmp(word, "log") == 0) {
+		channel_log(channel, HF_LOG_INFO, "hello \033[2J\xff");
+	} else if (strcmp(word, "crash") == 0) {
+		if (number == 0 || (long)job->crashes < number)
+			(void)kill(getpid(), SIGKILL);
+	} else if (strcmp(word, "exit") == 0) {
+		_exit((int)number);
+	} else if (strcmp(word, "hang") == 0 || strcmp(word, "harden") == 0) {
+		(void)signal(SIGTERM, SIG_IGN);
+		while (strcmp(word, "hang") == 0 && ((long)job->crashes < number || number == 0))
+			(void)pause();
+	} else if (strcmp(word, "garbage") == 0) {
+		memset(junk, 'x', sizeof(junk));
+		raw(junk, 5000);
+	} else if (strcmp(word, "oversize") == 0) {
+		junk[0] = 1;
+		junk[2] = 1;
+		raw(junk, sizeof(junk));
+	} else if (strcmp(word, "json") == 0) {
+		raw_frame("{\"type\":\"progress\",}");
+	} else if (strcmp(word, "unknown") == 0) {
+		raw_frame("{\"type\":\"format_disk\"}");
+	} else if (strcmp(word, "hello") == 0) {
+		raw_frame("{\"type\":\"hello\"}");
+	} else if (strcmp(word, "forge") == 0) {
+		raw_frame("{\"type\":\"event\",\"event\":\"completed\"}");
+	} else if (strcmp(word, "half") == 0) {
+		raw("\x40\0\0\0{\"type\"", 11);
+	} else if (strcmp(word, "flood") == 0) {
+		for (i = 0; i < number; i++)
+			(void)channel_checkpoint(channel, NULL, NULL);
+	} else if (strcmp(word, "child") == 0) {
+		grandchild(false, 30);
+	} else if (strcmp(word, "orphan") == 0) {
+		grandchild(true, (int)number);
+	} else if (strcmp(word, "interrupt") == 0) {
+		(void)kill(getppid(), SIGINT);
+	} else if (strcmp(word, "stop") == 0) {
+		while (!channel_stop_requested(channel))
+			nap(5);
+		note("stopped", job->plan);
+		end_failed(channel, HF_ESTOPPING, "stopped");
+		_exit(0);
+	} else if (strcmp(word, "gone") == 0) {
+		if (!noted("gone", NULL, 0)) {
+			note("waiting", "x");
+			while (!channel_gone(channel))
+				nap(5);
+			nap(number);
+			note("gone", job->plan);
+			_exit(0);
+		}
+	} else if (strcmp(word, "net") == 0) {
+		if ((long)job->attempts < number) {
+			end_failed(channel, HF_ENET, "no route");
+			_exit(0);
+		}
+	} else if (strcmp(word, "fail") == 0) {
+		end_failed(channel, HF_EAUTH, "wrong password");
+		_exit(1);
+	} else if (strcmp(word, "done") == 0) {
+		end_done(channel, false);
+	} else if (strcmp(word, "partial") == 0) {
+		end_done(channel, true);
+	} else {
+		_exit(8);
+	}
+}
+
+static int
+be_worker(void)
+{
+	struct channel *channel;
+	struct job *job;
+	struct json_object *options;
+	char *script, *word, *next, *number;
+	int lock;
+
+	if (getenv("HOLDFAST_STATE_DIR") == NULL || fcntl(4, F_GETFD) != -1 || getpgrp() != getpid())
+		_exit(7);
+	(void)snprintf(directory, sizeof(directory), "%s", getenv("HOLDFAST_STATE_DIR"));
+	if (channel_open(PROCESS_CHANNEL_FD, &channel, &job, NULL) != HF_OK)
+		_exit(6);
+	if (worker_lock(directory, &lock, NULL) != HF_OK)
+		_exit(5);
+	options = json_tokener_parse(job->options);
+	script = strdup(json_object_get_string(json_object_object_get(options, "script")));
+	for (word = strtok_r(script, " ", &next); word != NULL; word = strtok_r(NULL, " ", &next)) {
+		number = strchr(word, '=');
+		if (number != NULL)
+			*number++ = '\0';
+		act(channel, job, word, number == NULL ? 0 : strtol(number, NULL, 10));
+	}
+	free(script);
+	json_object_put(options);
+	channel_close(channel);
+	job_free(job);
+	return 0;
+}
+
+/* ---- the rig ---- */
+
+static struct seen {
+	unsigned events[EVENT_FAILED + 1];
+	unsigned progress;
+	uint64_t processed;
+	char item[64];
+	char last_message[PROGRESS_TEXT_SIZE];
+	char log[4096];
+} seen;
+
+static void
+see_event(void *ctx, const struct job_event *event)
+{
+	(void)ctx;
+	seen.events[event->kind]++;
+	if (event->message[0] != '\0')
+		(void)snprintf(seen.last_message, sizeof(seen.last_message), "%s", event->message);
+	if (event->item[0] != '\0')
+		progress_copy_text(seen.item, sizeof(seen.item), event->item);
+}
+
+static void
+see_progress(void *ctx, const struct progress *progress)
+{
+	(void)ctx;
+	seen.progress++;
+	seen.processed = progress->processed_items;
+}
+
+static void
+see_log(void *ctx, int level, const char *msg)
+{
+	size_t used = strlen(seen.log);
+
+	(void)ctx;
+	(void)level;
+	(void)snprintf(seen.log + used, sizeof(seen.log) - used, "%s\n", msg);
+}
+
+static void
+empty_directory(void)
+{
+	DIR *dir = opendir(directory);
+	struct dirent *entry;
+	char *path;
+
+	while (dir != NULL && (entry = readdir(dir)) != NULL) {
+		path = path_join(directory, entry->d_name);
+		(void)unlink(path);
+		free(path);
+	}
+	(void)closedir(dir);
+	memset(&seen, 0, sizeof(seen));
+}
+
+static struct supervisor *
+open_supervisor(void)
+{
+	static const char *const arguments[] = {"test-supervisor", "worker", NULL};
+	struct supervisor_options options = {.directory = directory, .program = program, .arguments = arguments,
+	    .observer = {NULL, see_progress, see_event}, .hang_ms = 400, .stop_ms = 300, .term_ms = 100,
+	    .restart_ms = 1};
+	struct supervisor *supervisor = NULL;
+	struct hf_error err = HF_ERROR_INIT;
+
+	if (supervisor_open(&options, &supervisor, &err) != HF_OK)
+		(void)fprintf(stderr, "%s\n", err.msg);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(supervisor);
+	return supervisor;
+}
+
+static void
+add(struct supervisor *supervisor, const char *plan, const char *script, char id[JOB_ID_SIZE])
+{
+	struct job *job = job_new();
+	char options[512];
+	bool existing;
+
+	(void)snprintf(options, sizeof(options), "{\"script\":\"%s\"}", script);
+	job->retry.initial = 1000000;
+	CU_ASSERT_EQUAL(job_set_text(&job->plan, plan, JOB_TEXT_MAX, "", NULL), HF_OK);
+	CU_ASSERT_EQUAL(job_set_text(&job->options, options, JOB_JSON_MAX, "", NULL), HF_OK);
+	CU_ASSERT_EQUAL(job_set_types(job, "chats", NULL), HF_OK);
+	CU_ASSERT_EQUAL_FATAL(supervisor_add(supervisor, job, &existing, NULL), HF_OK);
+	memcpy(id, job->id, JOB_ID_SIZE);
+	job_free(job);
+}
+
+/* Runs a script to its end in a fresh state directory; the job as it is then. */
+static struct job *
+run_script(const char *script, enum supervisor_outcome expected)
+{
+	struct supervisor *supervisor;
+	enum supervisor_outcome outcome = SUPERVISOR_STOPPED;
+	struct hf_error err = HF_ERROR_INIT;
+	struct job *job = NULL;
+	char id[JOB_ID_SIZE];
+
+	empty_directory();
+	supervisor = open_supervisor();
+	add(supervisor, "plan", script, id);
+	CU_ASSERT_EQUAL(supervisor_run(supervisor, id, &outcome, &err), HF_OK);
+	CU_ASSERT_EQUAL(outcome, expected);
+	CU_ASSERT_EQUAL_FATAL(queue_get(supervisor_queue(supervisor), id, &job, &err), HF_OK);
+	supervisor_close(supervisor);
+	/* No child is left over. */
+	CU_ASSERT(waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD);
+	return job;
+}
+
+/* ---- tests ---- */
+
+static void
+test_done(void)
+{
+	struct job *job = run_script("progress=1 item log checkpoint progress=10 done", SUPERVISOR_COMPLETED);
+
+	CU_ASSERT_EQUAL(job->status, JOB_COMPLETED);
+	CU_ASSERT_EQUAL(job->attempts, 0);
+	CU_ASSERT_EQUAL(job->crashes, 0);
+	CU_ASSERT_EQUAL(job->checkpoints, 1);
+	CU_ASSERT_PTR_NULL(job->checkpoint);
+	CU_ASSERT_STRING_EQUAL(job->result, "{\"total\":10}");
+	CU_ASSERT(job->finished_at >= job->started_at && job->started_at > 0);
+	CU_ASSERT_EQUAL(seen.events[EVENT_QUEUED], 1);
+	CU_ASSERT_EQUAL(seen.events[EVENT_STARTED], 1);
+	CU_ASSERT_EQUAL(seen.events[EVENT_ITEM_FAILED], 1);
+	CU_ASSERT_EQUAL(seen.events[EVENT_COMPLETED], 1);
+	CU_ASSERT_EQUAL(seen.processed, 10);
+	CU_ASSERT_STRING_EQUAL(seen.item, "a\nb\xef\xbf\xbd");
+	CU_ASSERT_PTR_NULL(strchr(seen.log, '\033'));
+	CU_ASSERT_PTR_NOT_NULL(strstr(seen.log, "hello"));
+	job_free(job);
+	job = run_script("progress=1 partial", SUPERVISOR_PARTIAL);
+	CU_ASSERT_EQUAL(job->status, JOB_PARTIAL);
+	CU_ASSERT_EQUAL(seen.events[EVENT_PARTIAL], 1);
+	job_free(job);
+	/* What was said last holds, however the worker ends. */
+	job_free(run_script("done crash", SUPERVISOR_COMPLETED));
+	job_free(run_script("done hang", SUPERVISOR_COMPLETED));
+	job_free(run_script("done exit=3", SUPERVISOR_COMPLETED));
+}
+
+static void
+test_crash(void)
+{
+	struct job *job = run_script("crash=3 done", SUPERVISOR_COMPLETED);
+
+	CU_ASSERT_EQUAL(seen.events[EVENT_STARTED], 4);
+	CU_ASSERT_EQUAL(job->attempts, 0);
+	job_free(job);
+	job = run_script("crash", SUPERVISOR_FAILED);
+	CU_ASSERT_EQUAL(seen.events[EVENT_STARTED], 5);
+	CU_ASSERT_EQUAL(seen.events[EVENT_FAILED], 1);
+	CU_ASSERT_EQUAL(job->attempts, 0);
+	CU_ASSERT_EQUAL(job->crashes, 5);
+	CU_ASSERT_PTR_NOT_NULL(strstr(job->error, "killed by signal 9"));
+	job_free(job);
+	/* No last word is a failure, whatever the exit status. */
+	job = run_script("exit=0", SUPERVISOR_FAILED);
+	CU_ASSERT_PTR_NOT_NULL(strstr(job->error, "without a result"));
+	job_free(job);
+	job_free(run_script("half exit=0", SUPERVISOR_FAILED));
+}
+
+/* A new checkpoint starts the count of crashes again, and comes back to the next worker. */
+static void
+test_checkpoint(void)
+{
+	struct supervisor *supervisor;
+	enum supervisor_outcome outcome;
+	struct job *job = NULL;
+	char id[JOB_ID_SIZE];
+
+	empty_directory();
+	supervisor = open_supervisor();
+	add(supervisor, "plan", "crash=4 checkpoint interrupt stop", id);
+	CU_ASSERT_EQUAL(supervisor_run(supervisor, id, &outcome, NULL), HF_OK);
+	CU_ASSERT_EQUAL(outcome, SUPERVISOR_STOPPED);
+	CU_ASSERT_EQUAL_FATAL(queue_get(supervisor_queue(supervisor), id, &job, NULL), HF_OK);
+	CU_ASSERT_EQUAL(job->status, JOB_QUEUED);
+	CU_ASSERT_EQUAL(job->crashes, 0);
+	CU_ASSERT_EQUAL(job->checkpoints, 1);
+	CU_ASSERT_STRING_EQUAL(job->checkpoint, "{\"before\":\"-\"}");
+	CU_ASSERT_EQUAL(job_set_text(&job->options, "{\"script\":\"checkpoint interrupt stop\"}", 100, "", NULL), HF_OK);
+	CU_ASSERT_EQUAL(queue_update(supervisor_queue(supervisor), job, NULL), HF_OK);
+	job_free(job);
+	CU_ASSERT_EQUAL(supervisor_run(supervisor, id, &outcome, NULL), HF_OK);
+	CU_ASSERT_EQUAL_FATAL(queue_get(supervisor_queue(supervisor), id, &job, NULL), HF_OK);
+	CU_ASSERT_STRING_EQUAL(job->checkpoint, "{\"before\":\"{\\\"before\\\":\\\"-\\\"}\"}");
+	CU_ASSERT_EQUAL(job->checkpoints, 2);
+	job_free(job);
+	supervisor_close(supervisor);
+	/* A flood of them costs the queue one write a second. */
+	job = run_script("flood=20000 done", SUPERVISOR_COMPLETED);
+	CU_ASSERT_EQUAL(job->checkpoints, 20000);
+	CU_ASSERT(seen.events[EVENT_CHECKPOINT] < 10);
+	job_free(job);
+}
+
+static void
+test_hang(void)
+{
+	int64_t start = time_boot();
+	struct job *job = run_script("hang=2 done", SUPERVISOR_COMPLETED);
+
+	/* Twice: silence, SIGTERM that is ignored, SIGKILL. */
+	CU_ASSERT(time_boot() - start > 900 * INT64_C(1000000));
+	CU_ASSERT_EQUAL(seen.events[EVENT_STARTED], 3);
+	CU_ASSERT_PTR_NOT_NULL(strstr(seen.log, "hung"));
+	job_free(job);
+}
+
+static void
+test_protocol(void)
+{
+	static const char *const scripts[] = {"garbage hang", "oversize hang", "json", "unknown", "hello", "forge",
+	    "done done", "done progress=1"};
+	struct job *job;
+	size_t i;
+
+	for (i = 0; i < 6; i++) {
+		job = run_script(scripts[i], SUPERVISOR_FAILED);
+		CU_ASSERT_PTR_NOT_NULL(strstr(job->error, "broke the protocol"));
+		CU_ASSERT_EQUAL(seen.events[EVENT_COMPLETED], 0);
+		job_free(job);
+	}
+	for (; i < sizeof(scripts) / sizeof(scripts[0]); i++)
+		job_free(run_script(scripts[i], SUPERVISOR_COMPLETED));
+}
+
+static void
+test_leftovers(void)
+{
+	int64_t start = time_boot();
+
+	/* A child of the worker that holds the channel dies with it; one that left the group is not waited for. */
+	job_free(run_script("child done", SUPERVISOR_COMPLETED));
+	job_free(run_script("child crash=1 done", SUPERVISOR_COMPLETED));
+	job_free(run_script("orphan=4 done", SUPERVISOR_COMPLETED));
+	CU_ASSERT(time_boot() - start < 3900 * INT64_C(1000000));
+}
+
+static void
+test_retry(void)
+{
+	struct job *job = run_script("net=3 done", SUPERVISOR_COMPLETED);
+
+	CU_ASSERT_EQUAL(job->attempts, 3);
+	CU_ASSERT_EQUAL(seen.events[EVENT_RETRY], 3);
+	job_free(job);
+	job = run_script("net=100", SUPERVISOR_FAILED);
+	CU_ASSERT_EQUAL(job->attempts, 8);
+	CU_ASSERT_EQUAL(job->error_code, HF_ENET);
+	job_free(job);
+	job = run_script("fail", SUPERVISOR_FAILED);
+	CU_ASSERT_EQUAL(job->attempts, 1);
+	CU_ASSERT_EQUAL(job->error_code, HF_EAUTH);
+	CU_ASSERT_STRING_EQUAL(job->error, "wrong password");
+	CU_ASSERT_EQUAL(seen.events[EVENT_RETRY], 0);
+	job_free(job);
+}
+
+static void
+test_stop(void)
+{
+	static const char *const scripts[] = {"interrupt stop", "interrupt hang", "interrupt nap=50 crash",
+	    "interrupt interrupt nap=2000", "harden interrupt nap=20 interrupt nap=20 interrupt hang"};
+	struct job *job;
+	size_t i;
+
+	for (i = 0; i < sizeof(scripts) / sizeof(scripts[0]); i++) {
+		job = run_script(scripts[i], SUPERVISOR_STOPPED);
+		CU_ASSERT_EQUAL(job->status, JOB_QUEUED);
+		CU_ASSERT_EQUAL(job->attempts, 0);
+		CU_ASSERT_EQUAL(job->crashes, 0);
+		CU_ASSERT_EQUAL(seen.events[EVENT_FAILED], 0);
+		job_free(job);
+	}
+	/* A job that comes to its end all the same is done. */
+	job_free(run_script("interrupt nap=50 done", SUPERVISOR_COMPLETED));
+}
+
+static void
+test_order(void)
+{
+	struct supervisor *supervisor;
+	enum supervisor_outcome outcome;
+	char id[JOB_ID_SIZE], order[64];
+
+	empty_directory();
+	supervisor = open_supervisor();
+	add(supervisor, "first", "note done", id);
+	add(supervisor, "second", "note fail", id);
+	add(supervisor, "third", "note partial", id);
+	CU_ASSERT_EQUAL(supervisor_run(supervisor, id, &outcome, NULL), HF_OK);
+	CU_ASSERT_EQUAL(outcome, SUPERVISOR_PARTIAL);
+	CU_ASSERT(noted("order", order, sizeof(order)));
+	CU_ASSERT_STRING_EQUAL(order, "first second third ");
+	CU_ASSERT_EQUAL(supervisor_run(supervisor, id, &outcome, NULL), HF_OK);
+	CU_ASSERT_EQUAL(outcome, SUPERVISOR_PARTIAL);
+	CU_ASSERT_EQUAL(supervisor_run(supervisor, "backup_1_00000000", &outcome, NULL), HF_ENOTFOUND);
+	supervisor_close(supervisor);
+}
+
+static pid_t
+fork_supervisor(const char *script)
+{
+	enum supervisor_outcome outcome;
+	struct supervisor *supervisor;
+	char id[JOB_ID_SIZE];
+	pid_t pid = fork();
+
+	if (pid != 0)
+		return pid;
+	supervisor = open_supervisor();
+	add(supervisor, "plan", script, id);
+	if (supervisor_run(supervisor, id, &outcome, NULL) != HF_OK)
+		_exit(99);
+	supervisor_close(supervisor);
+	_exit((int)outcome);
+}
+
+static bool
+wait_for_note(const char *file)
+{
+	int i;
+
+	for (i = 0; i < 500; i++) {
+		if (noted(file, NULL, 0))
+			return true;
+		nap(10);
+	}
+	return false;
+}
+
+/* kill -9 of the supervisor: its worker notices, the next one waits for it and then goes on. */
+static void
+test_killed_supervisor(void)
+{
+	struct supervisor *supervisor;
+	enum supervisor_outcome outcome;
+	struct job *job = NULL;
+	char id[JOB_ID_SIZE];
+	pid_t pid;
+
+	empty_directory();
+	pid = fork_supervisor("gone=300 note done");
+	CU_ASSERT_FATAL(wait_for_note("waiting"));
+	CU_ASSERT_EQUAL(kill(pid, SIGKILL), 0);
+	CU_ASSERT_EQUAL(waitpid(pid, NULL, 0), pid);
+	supervisor = open_supervisor();
+	add(supervisor, "plan", "never looked at", id);
+	CU_ASSERT_EQUAL(supervisor_run(supervisor, id, &outcome, NULL), HF_OK);
+	CU_ASSERT_EQUAL(outcome, SUPERVISOR_COMPLETED);
+	CU_ASSERT_PTR_NOT_NULL(strstr(seen.log, "waiting for it to stop"));
+	CU_ASSERT_EQUAL_FATAL(queue_get(supervisor_queue(supervisor), id, &job, NULL), HF_OK);
+	CU_ASSERT_EQUAL(job->crashes, 0);
+	CU_ASSERT_EQUAL(job->attempts, 0);
+	job_free(job);
+	supervisor_close(supervisor);
+}
+
+static int
+count_reply(void *ctx, struct json_object *parameters, bool more)
+{
+	unsigned *counts = ctx;
+	struct json_object *value;
+
+	counts[0]++;
+	counts[1] += json_object_object_get_ex(parameters, "event", &value);
+	counts[2] += json_object_object_get_ex(parameters, "progress", &value);
+	counts[3] += !more;
+	return HF_OK;
+}
+
+static void
+test_control(void)
+{
+	unsigned counts[4] = {0};
+	struct json_object *reply = NULL, *job, *parameters = json_object_new_object();
+	struct supervisor_options options = {.directory = directory, .program = program};
+	struct supervisor *second = NULL;
+	struct hf_error err = HF_ERROR_INIT;
+	char *path, id[JOB_ID_SIZE];
+	int status = 0;
+	pid_t pid;
+
+	empty_directory();
+	/* Nobody there: the queue itself answers. */
+	CU_ASSERT_EQUAL(status_query(directory, NULL, &reply, NULL), HF_OK);
+	CU_ASSERT_EQUAL(json_object_array_length(json_object_object_get(reply, "jobs")), 0);
+	json_object_put(reply);
+	pid = fork_supervisor("progress=3 note nap=300 checkpoint nap=300 checkpoint nap=300 progress=10 done");
+	CU_ASSERT_FATAL(wait_for_note("order"));
+	CU_ASSERT_EQUAL_FATAL(status_query(directory, NULL, &reply, &err), HF_OK);
+	job = json_object_array_get_idx(json_object_object_get(reply, "jobs"), 0);
+	CU_ASSERT_STRING_EQUAL(frame_string(job, "status"), "running");
+	CU_ASSERT_EQUAL(json_object_get_int(json_object_object_get(json_object_object_get(job, "progress"),
+	    "processed_items")), 3);
+	(void)snprintf(id, sizeof(id), "%s", frame_string(job, "id"));
+	json_object_put(reply);
+	CU_ASSERT_EQUAL(supervisor_open(&options, &second, &err), HF_EBUSY);
+	CU_ASSERT_PTR_NULL(second);
+	CU_ASSERT_EQUAL(status_query(directory, "backup_1_00000000", &reply, NULL), HF_ENOTFOUND);
+	CU_ASSERT_EQUAL(control_call(directory, "org.holdfast.Cancel", NULL, false, count_reply, counts, &err),
+	    HF_ENOTSUP);
+	CU_ASSERT_EQUAL(control_call(directory, "org.holdfast.Watch", NULL, false, count_reply, counts, &err),
+	    HF_ENOTSUP);
+	CU_ASSERT_EQUAL(counts[0], 0);
+	CU_ASSERT_EQUAL(control_call(directory, "org.varlink.service.GetInfo", NULL, false, count_reply, counts, &err),
+	    HF_OK);
+	CU_ASSERT_EQUAL(counts[0], 1);
+	memset(counts, 0, sizeof(counts));
+	(void)json_object_object_add(parameters, "job", json_object_new_string(id));
+	CU_ASSERT_EQUAL(control_call(directory, "org.holdfast.Watch", parameters, true, count_reply, counts, &err), HF_OK);
+	CU_ASSERT(counts[0] >= 3);
+	CU_ASSERT(counts[1] >= 1);
+	CU_ASSERT(counts[2] >= 1);
+	CU_ASSERT_EQUAL(counts[3], 1);
+	CU_ASSERT_EQUAL(waitpid(pid, &status, 0), pid);
+	CU_ASSERT(WIFEXITED(status) && WEXITSTATUS(status) == SUPERVISOR_COMPLETED);
+	CU_ASSERT_EQUAL(status_query(directory, id, &reply, NULL), HF_OK);
+	job = json_object_array_get_idx(json_object_object_get(reply, "jobs"), 0);
+	CU_ASSERT_STRING_EQUAL(frame_string(job, "status"), "completed");
+	CU_ASSERT_PTR_NOT_NULL(json_object_object_get(job, "result"));
+	json_object_put(reply);
+	json_object_put(parameters);
+	path = path_join(directory, "control");
+	CU_ASSERT_NOT_EQUAL(access(path, F_OK), 0);
+	free(path);
+}
+
+int
+main(int argc, char **argv)
+{
+	CU_TestInfo tests[] = {{"done", test_done}, {"crash", test_crash}, {"checkpoint", test_checkpoint},
+	    {"hang", test_hang}, {"protocol", test_protocol}, {"leftovers", test_leftovers}, {"retry", test_retry},
+	    {"stop", test_stop}, {"order", test_order}, {"killed supervisor", test_killed_supervisor},
+	    {"control", test_control}, CU_TEST_INFO_NULL};
+	int r;
+
+	if (argc == 2 && strcmp(argv[1], "worker") == 0)
+		return be_worker();
+	(void)snprintf(directory, sizeof(directory), "/tmp/test-supervisor.XXXXXX");
+	if (realpath(argv[0], program) == NULL || mkdtemp(directory) == NULL ||
+	    setenv("HOLDFAST_STATE_DIR", directory, 1) != 0)
+		return 99;
+	log_set_sink(see_log, NULL);
+	r = unit_run("supervisor", tests);
+	empty_directory();
+	(void)rmdir(directory);
+	return r;
+}
