@@ -170,7 +170,7 @@ struct restore_stats {
 typedef void (*repository_report_fn)(void *ctx, int level, const char *path, const char *msg);
 
 /*
- * Restores the tree below path ("/" for all) into target.  Files appear whole under their name or
+ * Restores what is at path ("/" for all) into target, under its whole path.  Files appear whole under their name or
  * not at all; nothing is followed or written outside target.  Goes on after a file that fails;
  * HF_ECORRUPT or HF_EIO at the end when any did.
  */
