@@ -50,7 +50,8 @@ path_encode(const char *name, size_t size, char *out, struct hf_error *err)
 		if (is_plain(name[i]) && !(i == 0 && (name[i] == '.' || name[i] == '-')))
 			out[length++] = name[i];
 		else
-			length += (size_t)sprintf(out + length, "%%%02X", (unsigned char)name[i]);
+			length += (size_t)snprintf(out + length, 4, "%%%02X",
+			    (unsigned char)name[i]);
 	}
 	if (i < size || length > ENCODED_MAX) {
 		r = hash_bytes(name, size, sum, err);

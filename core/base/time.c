@@ -19,7 +19,10 @@ time_now(void)
 	return (int64_t)ts.tv_sec * NS + ts.tv_nsec;
 }
 
-/* Days since 1970-01-01 of a proleptic Gregorian date; Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms". */
+/*
+ * Days since 1970-01-01 of a proleptic Gregorian date; Howard Hinnant, "chrono-Compatible Low-Level
+ * Date Algorithms".
+ */
 static int64_t
 days_from_civil(int64_t y, int m, int d)
 {
@@ -184,7 +187,8 @@ time_parse(const char *text, size_t size, int64_t *ret_ns)
 		return HF_EINVAL;
 	if (mo < 1 || mo > 12 || d < 1 || d > days_in_month(y, mo) || h > 23 || mi > 59 || s > 60)
 		return HF_EINVAL;
-	seconds = days_from_civil(y, mo, d) * 86400 + h * 3600 + mi * 60 + s - (int64_t)zone * 60;
+	seconds = days_from_civil(y, mo, d) * 86400 + h * INT64_C(3600) + mi * INT64_C(60) + s -
+	    (int64_t)zone * 60;
 	if (__builtin_mul_overflow(seconds, (int64_t)NS, &ns) || __builtin_add_overflow(ns, (int64_t)fraction, &ns))
 		return HF_ERANGE;
 	*ret_ns = ns;

@@ -8,7 +8,7 @@
 
 #include <holdfast/options.h>
 
-#include "plugin/nearest.h"
+#include "base/nearest.h"
 
 /* One line of the configuration: the option's name and its value as written there. */
 struct option_text {

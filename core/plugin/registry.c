@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "plugin/nearest.h"
+#include "base/nearest.h"
 
 struct registry {
 	struct plugin_scan *scan;

@@ -280,7 +280,8 @@ other_copy_is_good(struct pack *pack, const struct index_blob *blob)
 	    HF_OK; which++) {
 		if (memcmp(entry.pack.bytes, pack->id->bytes, HASH_SIZE) == 0)
 			continue;
-		good = repository_load_blob(pack->check->repository, blob->entry.type, &blob->id, &plain, NULL) == HF_OK;
+		good = repository_load_blob(pack->check->repository, blob->entry.type, &blob->id, &plain, NULL)
+		    == HF_OK;
 		break;
 	}
 	buffer_release(&plain);

@@ -56,7 +56,8 @@ add_object(void *ctx, const char *name, uint64_t size, struct hf_error *err)
 static int
 compare_objects(const void *a, const void *b)
 {
-	return memcmp(((const struct check_object *)a)->id.bytes, ((const struct check_object *)b)->id.bytes, HASH_SIZE);
+	return memcmp(((const struct check_object *)a)->id.bytes,
+	    ((const struct check_object *)b)->id.bytes, HASH_SIZE);
 }
 
 int

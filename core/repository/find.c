@@ -81,7 +81,8 @@ repository_find_node(struct repository *repository, const struct repository_id *
 		if (find.name_size == 1 && find.name[0] == '.')
 			continue;
 		if (node.type != NODE_DIR)
-			return hf_error_set(err, HF_ENOTFOUND, 0, "%.*s: not a directory", (int)(find.name - path), path);
+			return hf_error_set(err, HF_ENOTFOUND, 0, "%.*s: not a directory",
+			    (int)(find.name - path), path);
 		r = find_in_tree(repository, &node.subtree, &find, err);
 		if (r == HF_OK)
 			return hf_error_set(err, HF_ENOTFOUND, 0, "%.*s: not in the snapshot", (int)(at - path), path);

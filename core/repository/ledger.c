@@ -17,7 +17,8 @@
 static int
 compare_entries(const void *a, const void *b)
 {
-	return memcmp(((const struct ledger_entry *)a)->id.bytes, ((const struct ledger_entry *)b)->id.bytes, HASH_SIZE);
+	return memcmp(((const struct ledger_entry *)a)->id.bytes,
+	    ((const struct ledger_entry *)b)->id.bytes, HASH_SIZE);
 }
 
 static struct ledger_entry *

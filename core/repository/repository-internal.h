@@ -95,6 +95,11 @@ int key_create(const struct repository_storage *storage, const struct repository
 int key_open(const struct repository_storage *storage, const struct repository_options *options,
     struct key_set *ret_master, struct hf_error *err);
 
+/* ---- lock.c: for tests, while the thread waits ---- */
+int lock_refresh(struct repository *repository, struct hf_error *err);
+/* Pretends that the last refresh was earlier. */
+void lock_backdate(struct repository *repository, int64_t ns);
+
 /* ---- index.c: where each blob lies ---- */
 struct index_entry {
 	struct repository_id pack;

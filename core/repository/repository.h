@@ -94,6 +94,9 @@ int repository_save_blob(struct repository_writer *writer, enum blob_type type, 
 /* Cuts content as restic does and saves each piece; ids are appended to out (32 bytes each). */
 int repository_save_content(struct repository_writer *writer, const void *data, size_t size,
     struct buffer *out_ids, struct hf_error *err);
+/* Whether a blob is known: indexed, or saved by this writer, before a crash too. */
+bool repository_writer_has_blob(struct repository_writer *writer, enum blob_type type,
+    const struct repository_id *id);
 /* Makes everything saved so far survive a crash: spool and journal are on disk when it returns. */
 int repository_writer_checkpoint(struct repository_writer *writer, struct hf_error *err);
 /* Stores what is spooled as packs and writes the index: everything saved is now in the repository. */

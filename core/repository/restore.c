@@ -334,7 +334,8 @@ restore_links(struct restore *restore, const char *directory_path, struct hf_err
 		path = path_join(strcmp(directory_path, "/") == 0 ? "" : directory_path, name);
 		if (path == NULL)
 			return hf_error_set(err, HF_ENOMEM, 0, "out of memory");
-		if (target_symlink(restore->directories[restore->depth - 1], name, link, record.mtime_ns, &why) != HF_OK)
+		if (target_symlink(restore->directories[restore->depth - 1], name, link,
+		    record.mtime_ns, &why) != HF_OK)
 			r = note_failure(restore, path, &why, err);
 		else {
 			restore->stats.files++;

@@ -138,7 +138,8 @@ target_symlink(int directory, const char *name, const char *link, int64_t mtime_
 		if (errno != EEXIST)
 			return failed("make the symbolic link", err);
 		if (!is_link_to(directory, name, link))
-			return hf_error_set(err, HF_EEXIST, EEXIST, "something else has this name in the target; it is left");
+			return hf_error_set(err, HF_EEXIST,
+			    EEXIST, "something else has this name in the target; it is left");
 	}
 	times_of(mtime_ns, ts);
 	(void)utimensat(directory, name, ts, AT_SYMLINK_NOFOLLOW);

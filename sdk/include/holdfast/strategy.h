@@ -82,9 +82,10 @@ struct hf_emitter {
 	int (*log_known)(void *ctx, const struct hf_line *line, struct hf_error *err);
 	/* Of the record asked for last, when it was HF_KNOWN_CHANGED: the newest line there is, to see what differs. */
 	int (*log_before)(void *ctx, const struct hf_sink *sink, struct hf_error *err);
+	/* Appends the line that was asked for last. */
 	int (*log_append)(void *ctx, const struct hf_line *line, struct hf_error *err);
-	/* Closes the log; ret_records is how many records it holds in all, ret_time_ns the newest time. */
-	int (*log_close)(void *ctx, uint64_t *ret_records, int64_t *ret_time_ns, struct hf_error *err);
+	/* Closes the log; ret_appended: lines this run added, ret_newest_ns: their newest time or HF_NO_TIME. */
+	int (*log_close)(void *ctx, uint64_t *ret_appended, int64_t *ret_newest_ns, struct hf_error *err);
 	/* A point to resume from: everything so far, and cursor for the strategy itself. */
 	int (*checkpoint)(void *ctx, const struct hf_blob *cursor, struct hf_error *err);
 	/* Counts: items looked at (unchanged ones too) and bytes read. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#ifndef PLUGIN_NEAREST_H
-#define PLUGIN_NEAREST_H
+#ifndef BASE_NEAREST_H
+#define BASE_NEAREST_H
 
 #include <stddef.h>
 
@@ -23,5 +23,12 @@ void nearest_offer(struct nearest *nearest, const char *candidate);
  * b of a; '-' and '_', and upper and lower case, count as equal.  Names over 64 bytes are far from all.
  */
 size_t nearest_distance(const char *a, const char *b);
+/* The best of a list that ends with NULL, or NULL. */
+const char *nearest_in(const char *word, const char *const *known);
+/* ", did you mean BEST?", or nothing where best is NULL: the end of a sentence. */
+struct nearest_hint {
+	char text[96];
+};
+const char *nearest_hint(struct nearest_hint *out, const char *best);
 
 #endif

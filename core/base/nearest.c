@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "compat/compat.h"
 
-#include "plugin/nearest.h"
+#include "base/nearest.h"
 
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #define LENGTH_MAX 64
@@ -66,4 +67,23 @@ nearest_offer(struct nearest *nearest, const char *candidate)
 		return;
 	nearest->best = candidate;
 	nearest->distance = distance;
+}
+
+const char *
+nearest_in(const char *word, const char *const *known)
+{
+	struct nearest nearest = NEAREST_INIT(word);
+
+	for (; *known != NULL; known++)
+		nearest_offer(&nearest, *known);
+	return nearest.best;
+}
+
+const char *
+nearest_hint(struct nearest_hint *out, const char *best)
+{
+	out->text[0] = '\0';
+	if (best != NULL)
+		(void)snprintf(out->text, sizeof(out->text), ", did you mean %s?", best);
+	return out->text;
 }
