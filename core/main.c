@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 
 #include "command/common.h"
-#include "plugin/nearest.h"
+#include "base/nearest.h"
 
 static const struct command *const commands[] = {
     &command_init,

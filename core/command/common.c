@@ -13,7 +13,7 @@
 
 #include "base/json.h"
 #include "base/log.h"
-#include "plugin/nearest.h"
+#include "base/nearest.h"
 #include "progress/escape.h"
 
 /* ---- messages ---- */

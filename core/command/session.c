@@ -3,12 +3,11 @@
 
 #include "command/session.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/path.h"
+#include "config/locate.h"
 #include "config/scalar.h"
 #include "plugin/host.h"
 #include "plugin/options.h"
@@ -18,49 +17,20 @@
 
 /* ---- places ---- */
 
-/* $NAME/holdfast/LEAF if NAME is set and absolute, else below the home; NULL without memory or home. */
-static char *
-xdg_path(const char *name, const char *home_folder, const char *leaf)
-{
-	const char *folder = getenv(name), *home = scalar_home();
-	char rest[128], *base, *path;
-
-	(void)snprintf(rest, sizeof(rest), "holdfast%s%s", leaf != NULL ? "/" : "", leaf != NULL ? leaf : "");
-	if (folder != NULL && folder[0] == '/')
-		return path_join(folder, rest);
-	if (home == NULL || (base = path_join(home, home_folder)) == NULL)
-		return NULL;
-	path = path_join(base, rest);
-	free(base);
-	return path;
-}
-
 char *
 session_state_directory(struct hf_error *err)
 {
-	const char *given = getenv("HOLDFAST_STATE_DIR");
-	char *path;
-
-	path = given != NULL && given[0] != '\0' ? strdup(given) : xdg_path("XDG_STATE_HOME", ".local/state", NULL);
-	if (path == NULL)
-		(void)hf_error_set(err, HF_EINVAL, 0, "no place for state: set HOLDFAST_STATE_DIR or HOME");
-	return path;
-}
-
-/* The file to read, to be freed: the first that is named, or is there. */
-static char *
-config_file(const struct common *common)
-{
-	const char *given = common->config != NULL ? common->config : getenv("HOLDFAST_CONFIG");
-	char *path;
+	const char *given = getenv("HOLDFAST_STATE_DIR"), *xdg = getenv("XDG_STATE_HOME"), *home = scalar_home();
+	char *path = NULL;
 
 	if (given != NULL && given[0] != '\0')
-		return strdup(given);
-	path = xdg_path("XDG_CONFIG_HOME", ".config", "holdfast.yaml");
-	if (path != NULL && access(path, F_OK) != 0 && access(SYSCONFDIR "/holdfast/holdfast.yaml", F_OK) == 0) {
-		free(path);
-		path = strdup(SYSCONFDIR "/holdfast/holdfast.yaml");
-	}
+		path = strdup(given);
+	else if (xdg != NULL && xdg[0] == '/')
+		path = path_join(xdg, "holdfast");
+	else if (home != NULL)
+		path = path_join(home, ".local/state/holdfast");
+	if (path == NULL)
+		(void)hf_error_set(err, HF_EINVAL, 0, "no place for state: set HOLDFAST_STATE_DIR or HOME");
 	return path;
 }
 
@@ -70,11 +40,12 @@ session_config(const struct common *common, struct config **ret)
 	struct config *broken = NULL;
 	struct hf_error err = HF_ERROR_INIT;
 	const struct problem *problem;
-	char *file = config_file(common);
+	char *file;
 	int r;
 
-	if (file == NULL) {
-		common_message("no configuration: name one with -c FILE, or set HOLDFAST_CONFIG");
+	r = config_locate(common->config, &file, &err);
+	if (r != HF_OK) {
+		(void)common_error(&err);
 		return STATUS_USAGE;
 	}
 	r = config_load(file, ret, &broken, &err);
