@@ -3,7 +3,7 @@
 
 #include "base/unit.h"
 #include "config/cron.h"
-#include "config/nearest.h"
+#include "base/nearest.h"
 #include "config/problem.h"
 #include "config/scalar.h"
 
