@@ -28,7 +28,7 @@ dump_file(struct session *session, const char *name, const char *path, struct hf
 	r = repository_find_snapshot(session->repository, name, &snapshot, err);
 	if (r != HF_OK)
 		return r;
-	r = repository_load_index(session->repository, err);
+	r = session_load_index(session, err);
 	if (r == HF_OK)
 		r = repository_find_node(session->repository, &snapshot.tree, path, &node, &storage, err);
 	if (r == HF_OK && node.type != NODE_FILE)

@@ -167,7 +167,7 @@ list(struct session *session, struct ls *ls, const char *name, const char *path)
 	r = repository_find_snapshot(session->repository, name, &snapshot, &err);
 	if (r != HF_OK)
 		return session_error(&err);
-	r = repository_load_index(session->repository, &err);
+	r = session_load_index(session, &err);
 	if (r == HF_OK)
 		r = list_path(session, ls, &snapshot.tree, path, &err);
 	snapshot_release(&snapshot);

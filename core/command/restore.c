@@ -52,6 +52,24 @@ print_result(const struct restore *restore, const struct restore_stats *stats)
 	return restore->broken_output ? STATUS_FAILED : STATUS_DONE;
 }
 
+/* Once more with the packs' own headers where the repository's damage lost something: files that are there stay. */
+static int
+restore_all(struct session *session, struct restore *restore, const struct snapshot *snapshot,
+    struct restore_stats *stats, struct hf_error *err)
+{
+	int r;
+
+	r = session_load_index(session, err);
+	if (r != HF_OK)
+		return r;
+	r = repository_restore(session->repository, snapshot, restore->include, restore->target, report, restore,
+	    stats, err);
+	if (r != HF_ECORRUPT || session_salvage_index(session, err) != HF_OK)
+		return r;
+	return repository_restore(session->repository, snapshot, restore->include, restore->target, report, restore,
+	    stats, err);
+}
+
 static int
 restore_snapshot(struct session *session, struct restore *restore, const char *name)
 {
@@ -63,10 +81,7 @@ restore_snapshot(struct session *session, struct restore *restore, const char *n
 	r = repository_find_snapshot(session->repository, name, &snapshot, &err);
 	if (r != HF_OK)
 		return session_error(&err);
-	r = repository_load_index(session->repository, &err);
-	if (r == HF_OK)
-		r = repository_restore(session->repository, &snapshot, restore->include, restore->target, report,
-		    restore, &stats, &err);
+	r = restore_all(session, restore, &snapshot, &stats, &err);
 	snapshot_release(&snapshot);
 	if (r != HF_OK && stats.failed == 0)
 		return session_error(&err);

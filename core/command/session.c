@@ -324,6 +324,30 @@ session_open(struct session *session, const struct common *common, unsigned flag
 	return status;
 }
 
+static void
+report_loss(void *ctx, int level, const char *path, const char *msg)
+{
+	(void)ctx;
+	(void)level;
+	common_message("warning: %s: %s", path, msg);
+}
+
+int
+session_salvage_index(struct session *session, struct hf_error *err)
+{
+	common_message("warning: the index is not whole; the packs are asked what is in them. "
+	               "\"holdfast check\" tells more");
+	return repository_salvage_index(session->repository, report_loss, NULL, err);
+}
+
+int
+session_load_index(struct session *session, struct hf_error *err)
+{
+	int r = repository_load_index(session->repository, err);
+
+	return r == HF_ECORRUPT || r == HF_ERANGE || r == HF_ENOTFOUND ? session_salvage_index(session, err) : r;
+}
+
 void
 session_close(struct session *session)
 {

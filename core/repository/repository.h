@@ -186,6 +186,13 @@ int repository_find_node(struct repository *repository, const struct repository_
 int repository_dump(struct repository *repository, const struct node *node, const struct hf_sink *sink,
     struct hf_error *err);
 
+/*
+ * For reading a repository whose index is damaged or in part gone, after repository_load_index failed:
+ * takes what can be read of it, and the headers of packs that no readable index file names.
+ */
+int repository_salvage_index(struct repository *repository, repository_report_fn report, void *ctx,
+    struct hf_error *err);
+
 struct check_stats {
 	uint64_t packs, blobs, snapshots, trees, errors, warnings;
 };
