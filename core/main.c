@@ -1,11 +1,116 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "compat/compat.h"
 
+#include <errno.h>
+#include <locale.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "command/common.h"
+#include "base/nearest.h"
+
+static const struct command *const commands[] = {
+    &command_init,
+    &command_snapshots,
+    &command_ls,
+    &command_dump,
+    &command_restore,
+    &command_check,
+    &command_plugins,
+    &command_config,
+};
+
+#define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
+
+static const struct command *
+find_command(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < COMMAND_COUNT; i++) {
+		if (strcmp(commands[i]->name, name) == 0)
+			return commands[i];
+	}
+	return NULL;
+}
+
+static void
+print_commands(FILE *stream)
+{
+	size_t i;
+
+	(void)fputs("usage: holdfast COMMAND [OPTION]... [OPERAND]...\n\n", stream);
+	for (i = 0; i < COMMAND_COUNT; i++)
+		(void)fprintf(stream, "  %-10s  %s\n", commands[i]->name, commands[i]->summary);
+	(void)fputs("\n\"holdfast help COMMAND\" tells more of one, \"man holdfast\" of all.\n", stream);
+}
+
+static int
+unknown_command(const char *name)
+{
+	struct nearest nearest = NEAREST_INIT(name);
+	size_t i;
+
+	for (i = 0; i < COMMAND_COUNT; i++)
+		nearest_offer(&nearest, commands[i]->name);
+	if (nearest.best != NULL)
+		common_message("no command %s, did you mean %s?", name, nearest.best);
+	else
+		common_message("no command %s; \"holdfast help\" lists them", name);
+	return STATUS_USAGE;
+}
+
+static int
+help(int argc, char **argv)
+{
+	char option[] = "--help", *args[] = {NULL, option, NULL};
+	const struct command *command;
+
+	if (argc < 2) {
+		print_commands(stdout);
+		return STATUS_DONE;
+	}
+	command = find_command(argv[1]);
+	if (command == NULL)
+		return unknown_command(argv[1]);
+	args[0] = argv[1];
+	return command->run(2, args);
+}
+
+static int
+run(int argc, char **argv)
+{
+	const struct command *command;
+
+	if (argc < 2) {
+		print_commands(stderr);
+		return STATUS_USAGE;
+	}
+	if (strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
+		return help(argc - 1, argv + 1);
+	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
+		(void)printf("holdfast %s\n", PACKAGE_VERSION);
+		return STATUS_DONE;
+	}
+	command = find_command(argv[1]);
+	return command != NULL ? command->run(argc - 1, argv + 1) : unknown_command(argv[1]);
+}
 
 int
-main(void)
+main(int argc, char **argv)
 {
-	(void)fprintf(stderr, "holdfast %s\n", PACKAGE_VERSION);
-	return 2;
+	int status;
+
+	/* For the order and form of dates only; numbers stay as the formats need them. */
+	(void)setlocale(LC_TIME, "");
+	(void)setlocale(LC_CTYPE, "");
+	(void)umask(077);
+	status = run(argc, argv);
+	if (fflush(stdout) != 0 || ferror(stdout)) {
+		common_message("cannot write to standard output: %s", strerror(errno));
+		if (status == STATUS_DONE)
+			status = STATUS_FAILED;
+	}
+	return status;
 }

@@ -353,18 +353,43 @@ look_once(struct pack *pack, const struct check_object *object, struct hf_error 
 	return HF_OK;
 }
 
+/* Several index files may list a pack alike, which is harmless: their blobs are counted once. */
+static size_t
+drop_doubles(struct check *check, const char *path, struct index_blob *blobs, size_t count)
+{
+	size_t i, kept = 0;
+
+	for (i = 0; i < count; i++) {
+		if (kept == 0 || memcmp(&blobs[kept - 1].id, &blobs[i].id, HASH_SIZE) != 0 ||
+		    blobs[kept - 1].entry.offset != blobs[i].entry.offset ||
+		    blobs[kept - 1].entry.length != blobs[i].entry.length ||
+		    blobs[kept - 1].entry.plain_length != blobs[i].entry.plain_length ||
+		    blobs[kept - 1].entry.type != blobs[i].entry.type)
+			blobs[kept++] = blobs[i];
+	}
+	if (kept < count)
+		check_report(check, HF_LOG_WARNING, path, "more than one index file lists it");
+	return kept;
+}
+
 static int
-check_pack(struct check *check, const struct check_object *object, const struct index_blob *blobs, size_t count,
+check_pack(struct check *check, const struct check_object *object, const struct index_blob *given, size_t count,
     struct hf_error *err)
 {
+	struct index_blob *blobs = malloc(count * sizeof(*blobs) + 1);
 	struct pack pack = {.check = check, .id = &object->id, .blobs = blobs, .count = count,
 	    .found = BUFFER_INIT(PROBLEMS_MAX), .bad = BUFFER_INIT(SIZE_MAX), .plain = BUFFER_INIT(WALK_BLOB_MAX),
 	    .part = BUFFER_INIT(WALK_BLOB_MAX + HEADER_MAX)};
 	char name[HASH_HEX_SIZE];
 	int r;
 
+	if (blobs == NULL)
+		return hf_error_set(err, HF_ENOMEM, 0, "out of memory");
+	memcpy(blobs, given, count * sizeof(*blobs));
 	hex_of(&object->id, name);
 	(void)object_path(HF_OBJECT_DATA, name, pack.path);
+	pack.count = drop_doubles(check, pack.path, blobs, count);
+	check->stats.blobs += pack.count;
 	r = hash_new(&pack.hash, err);
 	if (r == HF_OK)
 		r = look_once(&pack, object, err);
@@ -381,6 +406,7 @@ check_pack(struct check *check, const struct check_object *object, const struct 
 	buffer_release(&pack.bad);
 	buffer_release(&pack.plain);
 	buffer_release(&pack.part);
+	free(blobs);
 	return r;
 }
 
@@ -458,7 +484,6 @@ indexed_pack(void *ctx, const struct repository_id *id, const struct index_blob 
 	if (r != HF_OK)
 		return r;
 	check->stats.packs++;
-	check->stats.blobs += count;
 	if (list->next == list->count || memcmp(list->objects[list->next].id.bytes, id->bytes, HASH_SIZE) != 0)
 		return missing_pack(check, id, blobs, count, err);
 	return check_pack(check, &list->objects[list->next++], blobs, count, err);
@@ -471,7 +496,7 @@ check_packs(struct check *check, struct hf_error *err)
 	struct pack_list list = {check, NULL, 0, 0};
 	int r;
 
-	r = check_list(check, HF_OBJECT_DATA, &objects, err);
+	r = check_list(check->repository, HF_OBJECT_DATA, &objects, err);
 	list.objects = (const struct check_object *)(const void *)objects.data;
 	list.count = objects.size / sizeof(struct check_object);
 	if (r == HF_OK)

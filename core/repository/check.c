@@ -12,8 +12,7 @@
 #include "repository/walk.h"
 
 #define LISTING_MAX ((size_t)256 << 20)
-#define SMALL_MAX   ((size_t)1 << 20)  /* keys, locks */
-#define INDEX_MAX   ((size_t)64 << 20) /* an index file's JSON */
+#define SMALL_MAX   ((size_t)1 << 20) /* keys, locks */
 #define PATH_SIZE   1024
 
 void
@@ -36,6 +35,14 @@ bool
 check_is_fatal(int code)
 {
 	return code == HF_ENOMEM || HF_IS_TRANSIENT(code) || HF_IS_CONTROL(code);
+}
+
+const char *
+check_without_path(const char *path, const char *msg)
+{
+	size_t size = strlen(path);
+
+	return strncmp(msg, path, size) == 0 && strncmp(msg + size, ": ", 2) == 0 ? msg + size + 2 : msg;
 }
 
 /* ---- listings ---- */
@@ -61,9 +68,9 @@ compare_objects(const void *a, const void *b)
 }
 
 int
-check_list(struct check *check, uint32_t type, struct buffer *out, struct hf_error *err)
+check_list(struct repository *repository, uint32_t type, struct buffer *out, struct hf_error *err)
 {
-	const struct repository_storage *storage = &check->repository->storage;
+	const struct repository_storage *storage = &repository->storage;
 	int r;
 
 	out->max = LISTING_MAX;
@@ -73,16 +80,7 @@ check_list(struct check *check, uint32_t type, struct buffer *out, struct hf_err
 	return r;
 }
 
-/* ---- keys, locks, index files: each opens, and its name is its hash ---- */
-
-/* What follows "keys/..: " in a message that starts with the object's own name. */
-static const char *
-without_path(const char *path, const char *msg)
-{
-	size_t size = strlen(path);
-
-	return strncmp(msg, path, size) == 0 && strncmp(msg + size, ": ", 2) == 0 ? msg + size + 2 : msg;
-}
+/* ---- keys and locks: each opens, and its name is its hash ---- */
 
 /* Whether text is one JSON object, as every file here must be. */
 static int
@@ -100,7 +98,7 @@ parse_object(const char *path, const struct buffer *text, struct hf_error *err)
 static int
 check_object(struct check *check, uint32_t type, const struct repository_id *id, struct hf_error *err)
 {
-	struct buffer content = BUFFER_INIT(INDEX_MAX);
+	struct buffer content = BUFFER_INIT(SMALL_MAX);
 	struct hf_error why = HF_ERROR_INIT;
 	char name[HASH_HEX_SIZE], path[OBJECT_PATH_SIZE];
 	int r;
@@ -110,9 +108,8 @@ check_object(struct check *check, uint32_t type, const struct repository_id *id,
 	if (type == HF_OBJECT_KEY)
 		r = object_load(check->repository, type, name, SMALL_MAX, &content, &why);
 	else
-		r = object_load_json(check->repository, type, name, type == HF_OBJECT_INDEX ? INDEX_MAX : SMALL_MAX,
-		    &content, &why);
-	if (r == HF_OK && type != HF_OBJECT_INDEX)
+		r = object_load_json(check->repository, type, name, SMALL_MAX, &content, &why);
+	if (r == HF_OK)
 		r = parse_object(path, &content, &why);
 	buffer_release(&content);
 	/* Others' locks come and go. */
@@ -122,7 +119,7 @@ check_object(struct check *check, uint32_t type, const struct repository_id *id,
 		*err = why;
 		return r;
 	}
-	check_report(check, HF_LOG_ERROR, path, "%s", without_path(path, why.msg));
+	check_report(check, HF_LOG_ERROR, path, "%s", check_without_path(path, why.msg));
 	return HF_OK;
 }
 
@@ -134,7 +131,7 @@ check_objects(struct check *check, uint32_t type, struct hf_error *err)
 	size_t at;
 	int r;
 
-	r = check_list(check, type, &objects, err);
+	r = check_list(check->repository, type, &objects, err);
 	for (at = 0; r == HF_OK && at < objects.size; at += sizeof(object)) {
 		memcpy(&object, objects.data + at, sizeof(object));
 		r = check_object(check, type, &object.id, err);
@@ -179,7 +176,7 @@ check_snapshot(struct check *check, const struct repository_id *id, struct buffe
 		}
 		check_report(check, HF_LOG_ERROR, path,
 		    "%s; what it holds cannot be listed, and restic stops at it until it is removed",
-		    without_path(path, why.msg));
+		    check_without_path(path, why.msg));
 		return HF_OK;
 	}
 	if (snapshot.time_ns == INT64_MIN)
@@ -237,7 +234,7 @@ check_snapshots(struct check *check, struct buffer *out, struct hf_error *err)
 	size_t at;
 	int r;
 
-	r = check_list(check, HF_OBJECT_SNAPSHOT, &objects, err);
+	r = check_list(check->repository, HF_OBJECT_SNAPSHOT, &objects, err);
 	for (at = 0; r == HF_OK && at < objects.size; at += sizeof(object)) {
 		memcpy(&object, objects.data + at, sizeof(object));
 		buffer_append(&ids, &object.id, HASH_SIZE);
@@ -397,24 +394,10 @@ check_trees(struct check *check, const struct buffer *snapshots, struct hf_error
 
 /* ---- all of it ---- */
 
-static int
-check_index(struct check *check, struct hf_error *err)
+static void
+report_index(void *ctx, int level, const char *path, const char *msg)
 {
-	struct hf_error why = HF_ERROR_INIT;
-	int r;
-
-	/* From the storage: the cache's copies may be better than it. */
-	r = check_objects(check, HF_OBJECT_INDEX, err);
-	if (r != HF_OK || check->repository->index != NULL)
-		return r;
-	r = repository_load_index(check->repository, &why);
-	if (r == HF_OK || check_is_fatal(r)) {
-		if (r != HF_OK)
-			*err = why;
-		return r;
-	}
-	check_report(check, HF_LOG_ERROR, "index", "%s; packs and files are not checked without it", why.msg);
-	return HF_OK;
+	check_report(ctx, level, path, "%s; what only it names counts as missing", msg);
 }
 
 static int
@@ -430,12 +413,11 @@ check_all(struct check *check, struct hf_error *err)
 	if (r == HF_OK)
 		r = check_snapshots(check, &snapshots, err);
 	if (r == HF_OK)
-		r = check_index(check, err);
-	if (r == HF_OK && check->repository->index != NULL) {
+		r = index_load_readable(check->repository, HF_LOG_ERROR, report_index, check, err);
+	if (r == HF_OK)
 		r = check_packs(check, err);
-		if (r == HF_OK)
-			r = check_trees(check, &snapshots, err);
-	}
+	if (r == HF_OK)
+		r = check_trees(check, &snapshots, err);
 	buffer_release(&snapshots);
 	return r;
 }

@@ -27,10 +27,18 @@ struct check_object {
 /* Tells one problem and counts it: HF_LOG_ERROR, HF_LOG_WARNING; HF_LOG_INFO is a note. */
 HF_PRINTF(4, 5)
 void check_report(struct check *check, int level, const char *path, const char *fmt, ...);
+/* What follows "index/...: " in a message that starts with the object's own name. */
+const char *check_without_path(const char *path, const char *msg);
 /* Whether an error says nothing about the object: the check cannot go on. */
 bool check_is_fatal(int code);
 /* Appends the type's objects (struct check_object) in order of their id. */
-int check_list(struct check *check, uint32_t type, struct buffer *out, struct hf_error *err);
+int check_list(struct repository *repository, uint32_t type, struct buffer *out, struct hf_error *err);
+/*
+ * Loads what the storage's index files say, past the cache; one that cannot be read is reported at that
+ * level and left out.
+ */
+int index_load_readable(struct repository *repository, int level, repository_report_fn report, void *ctx,
+    struct hf_error *err);
 /* Compares packs with the index, and with read_data their content. */
 int check_packs(struct check *check, struct hf_error *err);
 

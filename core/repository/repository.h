@@ -173,7 +173,7 @@ struct restore_stats {
 typedef void (*repository_report_fn)(void *ctx, int level, const char *path, const char *msg);
 
 /*
- * Restores the tree below path ("/" for all) into target.  Files appear whole under their name or
+ * Restores what is at path ("/" for all) into target, under its whole path.  Files appear whole under their name or
  * not at all; nothing is followed or written outside target.  Goes on after a file that fails;
  * HF_ECORRUPT or HF_EIO at the end when any did.
  */
@@ -184,6 +184,13 @@ int repository_find_node(struct repository *repository, const struct repository_
     struct node *ret, struct buffer *storage, struct hf_error *err);
 /* Pushes a file node's content. */
 int repository_dump(struct repository *repository, const struct node *node, const struct hf_sink *sink,
+    struct hf_error *err);
+
+/*
+ * For reading a repository whose index is damaged or in part gone, after repository_load_index failed:
+ * takes what can be read of it, and the headers of packs that no readable index file names.
+ */
+int repository_salvage_index(struct repository *repository, repository_report_fn report, void *ctx,
     struct hf_error *err);
 
 struct check_stats {

@@ -21,7 +21,8 @@ struct restore {
 	repository_report_fn report;
 	void *report_ctx;
 	struct restore_stats stats;
-	bool corrupt; /* something failed because of the repository, not of the target */
+	bool corrupt;     /* something failed because of the repository, not of the target */
+	const char *path; /* what is wanted: no "/" at its end, "" for all */
 	struct hash *hash;
 	struct buffer blob;
 	/* Symbolic links wait until everything else of their directory is there: struct link_record. */
@@ -229,6 +230,24 @@ keep_link(struct restore *restore, const struct node *node, struct hf_error *err
 
 /* ---- the walk ---- */
 
+/* Whether path is what is wanted, or lies below it. */
+static bool
+is_wanted(const struct restore *restore, const char *path)
+{
+	size_t size = strlen(restore->path);
+
+	return strncmp(path, restore->path, size) == 0 && (path[size] == '\0' || path[size] == '/');
+}
+
+/* Whether a directory is on the way to what is wanted. */
+static bool
+is_above(const struct restore *restore, const char *path)
+{
+	size_t size = strlen(path);
+
+	return strncmp(path, restore->path, size) == 0 && restore->path[size] == '/';
+}
+
 /* Counts and tells a failure.  What would fail again for every file ends the restore instead. */
 static int
 note_failure(struct restore *restore, const char *path, const struct hf_error *why, struct hf_error *err)
@@ -253,7 +272,7 @@ restore_node(void *ctx, const char *path, const struct node *node, struct hf_err
 	char name[PATH_COMPONENT_MAX + 1];
 	int r;
 
-	if (node->type == NODE_DIR)
+	if (node->type == NODE_DIR || !is_wanted(restore, path))
 		return HF_OK;
 	if (node->type == NODE_OTHER) {
 		restore->report(restore->report_ctx, HF_LOG_WARNING, path, "a special file: left out");
@@ -279,6 +298,8 @@ enter_directory(void *ctx, const struct walk_directory *directory, struct hf_err
 
 	/* The first one, the target, is open already. */
 	if (directory->depth > 0) {
+		if (!is_wanted(restore, directory->path) && !is_above(restore, directory->path))
+			return WALK_SKIP;
 		if (!target_name_is_sane(directory->name))
 			r = hf_error_set(&why, HF_EINVAL, 0, "a name longer than %d bytes", PATH_COMPONENT_MAX);
 		else
@@ -360,20 +381,38 @@ static const struct walk_ops restore_ops = {enter_directory, restore_node, leave
 
 /* ---- the beginning ---- */
 
-static int
-restore_start(struct restore *restore, const struct node *node, const char *path, struct hf_error *err)
+/* A copy with one "/" before each name and nothing else, to be freed: "" for all; NULL without memory. */
+static char *
+plain_path(const char *path)
 {
-	struct walk_directory start = {path, "", node->subtree, node->mode, node->mtime_ns, 0};
+	char *out = malloc(strlen(path) + 2), *end = out;
+	size_t size;
+
+	if (out == NULL)
+		return NULL;
+	for (path += strspn(path, "/"); *path != '\0'; path += strspn(path, "/")) {
+		size = strcspn(path, "/");
+		if (size != 1 || path[0] != '.') {
+			*end++ = '/';
+			memcpy(end, path, size);
+			end += size;
+		}
+		path += size;
+	}
+	*end = '\0';
+	return out;
+}
+
+/* What is asked for must be there, before anything is made. */
+static int
+check_wanted(struct repository *repository, const struct repository_id *tree, const char *path, struct hf_error *err)
+{
+	struct buffer storage = BUFFER_INIT(WALK_TREE_MAX);
+	struct node node;
 	int r;
 
-	if (node->type == NODE_DIR)
-		return repository_walk(restore->repository, &start, &restore_ops, restore, err);
-	restore->link_starts[0] = 0;
-	r = restore_node(restore, path, node, err);
-	if (r == HF_OK)
-		r = restore_links(restore, "/", err);
-	if (r == HF_OK)
-		r = target_sync(restore->directories[0], err);
+	r = repository_find_node(repository, tree, path, &node, &storage, err);
+	buffer_release(&storage);
 	return r;
 }
 
@@ -390,14 +429,19 @@ int
 repository_restore(struct repository *repository, const struct snapshot *snapshot, const char *path,
     const char *target, repository_report_fn report, void *ctx, struct restore_stats *ret, struct hf_error *err)
 {
-	struct buffer storage = BUFFER_INIT(WALK_TREE_MAX);
+	struct walk_directory start = {"/", "", snapshot->tree, 0, 0, 0};
 	struct restore *restore;
-	struct node node;
+	char *wanted;
 	int r;
 
 	restore = calloc(1, sizeof(*restore));
-	if (restore == NULL)
+	wanted = plain_path(path);
+	if (restore == NULL || wanted == NULL) {
+		free(restore);
+		free(wanted);
 		return hf_error_set(err, HF_ENOMEM, 0, "out of memory");
+	}
+	restore->path = wanted;
 	restore->repository = repository;
 	restore->report = report;
 	restore->report_ctx = ctx;
@@ -405,12 +449,12 @@ repository_restore(struct repository *repository, const struct snapshot *snapsho
 	restore->links.max = LINKS_MAX;
 	r = hash_new(&restore->hash, err);
 	if (r == HF_OK)
-		r = repository_find_node(repository, &snapshot->tree, path, &node, &storage, err);
+		r = check_wanted(repository, &snapshot->tree, path, err);
 	if (r == HF_OK)
 		r = target_open(target, &restore->directories[0], err);
 	if (r == HF_OK) {
 		restore->depth = 1;
-		r = restore_start(restore, &node, path, err);
+		r = repository_walk(repository, &start, &restore_ops, restore, err);
 	}
 	if (r == HF_OK)
 		r = restore_result(restore, err);
@@ -418,10 +462,10 @@ repository_restore(struct repository *repository, const struct snapshot *snapsho
 		*ret = restore->stats;
 	while (restore->depth > 0)
 		(void)close(restore->directories[--restore->depth]);
-	buffer_release(&storage);
 	buffer_release(&restore->blob);
 	buffer_release(&restore->links);
 	hash_free(restore->hash);
+	free(wanted);
 	free(restore);
 	return r;
 }

@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "compat/compat.h"
+
+#include "command/session.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/path.h"
+#include "config/locate.h"
+#include "config/scalar.h"
+#include "plugin/host.h"
+#include "plugin/options.h"
+#include "plugin/registry.h"
+
+#define PASSWORD_MAX 4096u
+
+/* ---- places ---- */
+
+char *
+session_state_directory(struct hf_error *err)
+{
+	const char *given = getenv("HOLDFAST_STATE_DIR"), *xdg = getenv("XDG_STATE_HOME"), *home = scalar_home();
+	char *path = NULL;
+
+	if (given != NULL && given[0] != '\0')
+		path = strdup(given);
+	else if (xdg != NULL && xdg[0] == '/')
+		path = path_join(xdg, "holdfast");
+	else if (home != NULL)
+		path = path_join(home, ".local/state/holdfast");
+	if (path == NULL)
+		(void)hf_error_set(err, HF_EINVAL, 0, "no place for state: set HOLDFAST_STATE_DIR or HOME");
+	return path;
+}
+
+int
+session_config(const struct common *common, struct config **ret)
+{
+	struct config *broken = NULL;
+	struct hf_error err = HF_ERROR_INIT;
+	const struct problem *problem;
+	char *file;
+	int r;
+
+	r = config_locate(common->config, &file, &err);
+	if (r != HF_OK) {
+		(void)common_error(&err);
+		return STATUS_USAGE;
+	}
+	r = config_load(file, ret, &broken, &err);
+	free(file);
+	if (r == HF_OK)
+		return STATUS_DONE;
+	if (broken == NULL || broken->problems == NULL)
+		(void)common_error(&err);
+	else
+		for (problem = broken->problems; problem != NULL; problem = problem->next)
+			common_message("%s", problem->text);
+	config_free(broken);
+	return STATUS_USAGE;
+}
+
+/* ---- the storage: each call asks first whether the person wants to stop ---- */
+
+struct guarded {
+	const struct hf_storage_ops *ops;
+	void *handle;
+};
+
+static int
+go_on(struct hf_error *err)
+{
+	return common_interrupted() ? hf_error_set(err, HF_ESTOPPING, 0, "interrupted") : HF_OK;
+}
+
+static int
+guarded_create(void *handle, struct hf_error *err)
+{
+	struct guarded *guarded = handle;
+
+	return guarded->ops->create(guarded->handle, err);
+}
+
+static int
+guarded_properties(void *handle, struct hf_storage_props *ret_props, struct hf_error *err)
+{
+	struct guarded *guarded = handle;
+
+	return guarded->ops->properties(guarded->handle, ret_props, err);
+}
+
+static int
+guarded_put(void *handle, const struct hf_object_key *key, const struct hf_reader *data, const uint8_t *sha256,
+    uint32_t flags, struct hf_error *err)
+{
+	struct guarded *guarded = handle;
+	int r = go_on(err);
+
+	return r != HF_OK ? r : guarded->ops->put(guarded->handle, key, data, sha256, flags, err);
+}
+
+static int
+guarded_get(void *handle, const struct hf_object_key *key, uint64_t offset, uint64_t length,
+    const struct hf_sink *sink, struct hf_error *err)
+{
+	struct guarded *guarded = handle;
+	int r = go_on(err);
+
+	return r != HF_OK ? r : guarded->ops->get(guarded->handle, key, offset, length, sink, err);
+}
+
+static int
+guarded_list(void *handle, uint32_t type, hf_list_fn fn, void *ctx, struct hf_error *err)
+{
+	struct guarded *guarded = handle;
+	int r = go_on(err);
+
+	return r != HF_OK ? r : guarded->ops->list(guarded->handle, type, fn, ctx, err);
+}
+
+static int
+guarded_stat(void *handle, const struct hf_object_key *key, uint64_t *ret_size, struct hf_error *err)
+{
+	struct guarded *guarded = handle;
+
+	return guarded->ops->stat(guarded->handle, key, ret_size, err);
+}
+
+/* Never refused: the lock is taken away on the way out. */
+static int
+guarded_remove(void *handle, const struct hf_object_key *key, struct hf_error *err)
+{
+	struct guarded *guarded = handle;
+
+	return guarded->ops->remove(guarded->handle, key, err);
+}
+
+static const struct hf_storage_ops guarded_ops = {(uint32_t)sizeof(guarded_ops), 0, NULL, NULL, NULL,
+    guarded_create, guarded_properties, guarded_put, guarded_get, guarded_list, guarded_stat, guarded_remove};
+
+/* ---- opening ---- */
+
+int
+session_error(const struct hf_error *err)
+{
+	if (HF_IS_CONTROL(err->code) && common_interrupted()) {
+		common_message("interrupted");
+		return STATUS_INTERRUPTED;
+	}
+	(void)common_error(err);
+	if (err->code == HF_EAUTH)
+		return STATUS_PASSWORD;
+	return STATUS_FAILED;
+}
+
+/* Gives the configuration's lines to the plugin's table, and tells where a wrong one stands. */
+static int
+parse_options(struct session *session)
+{
+	const struct config_options *given = &session->described->options;
+	struct hf_error err = HF_ERROR_INIT;
+	struct option_text *texts;
+	size_t i, bad = given->count;
+	int r;
+
+	texts = calloc(given->count + 1, sizeof(*texts));
+	if (texts == NULL) {
+		common_message("out of memory");
+		return STATUS_FAILED;
+	}
+	for (i = 0; i < given->count; i++) {
+		texts[i].name = given->items[i].name;
+		texts[i].text = given->items[i].text;
+	}
+	r = options_parse(session->component->options, session->config->folder, texts, given->count, &session->options,
+	    &bad, &err);
+	free(texts);
+	if (r == HF_OK)
+		return STATUS_DONE;
+	if (bad < given->count)
+		common_message("%s:%u:%u: %s", session->config->file, given->items[bad].line, given->items[bad].column,
+		    err.msg);
+	else
+		common_message("%s:%u:%u: repository %s: %s", session->config->file, session->described->mark.line,
+		    session->described->mark.column, session->described->name, err.msg);
+	return STATUS_USAGE;
+}
+
+static int
+open_storage(struct session *session)
+{
+	const struct hf_storage_ops *ops;
+	struct hf_error err = HF_ERROR_INIT;
+	struct guarded *guarded;
+	int r, status;
+
+	r = registry_open(&session->registry, &err);
+	if (r == HF_OK)
+		r = registry_find(session->registry, HF_KIND_STORAGE, session->described->storage, &session->component,
+		    &err);
+	if (r != HF_OK) {
+		(void)common_error(&err);
+		return STATUS_USAGE;
+	}
+	status = parse_options(session);
+	if (status != STATUS_DONE)
+		return status;
+	ops = &session->component->ops.storage;
+	r = host_open(session->described->name, NULL, session->options, session->component->options, &session->host,
+	    &err);
+	if (r == HF_OK)
+		r = ops->open(host_table(session->host), session->options->values, session->options->count,
+		    &session->handle, &err);
+	if (r != HF_OK) {
+		session->handle = NULL;
+		status = session_error(&err);
+		return r == HF_ENOTFOUND ? STATUS_NO_REPOSITORY : r == HF_EINVAL ? STATUS_USAGE : status;
+	}
+	guarded = malloc(sizeof(*guarded));
+	if (guarded == NULL) {
+		common_message("out of memory");
+		return STATUS_FAILED;
+	}
+	guarded->ops = ops;
+	guarded->handle = session->handle;
+	session->storage.ops = &guarded_ops;
+	session->storage.handle = guarded;
+	return STATUS_DONE;
+}
+
+static int
+read_password(struct session *session)
+{
+	struct hf_error err = HF_ERROR_INIT;
+
+	session->password = (struct buffer)BUFFER_INIT(PASSWORD_MAX);
+	if (secret_read(&session->described->password, &session->password, &err) != HF_OK) {
+		(void)common_error(&err);
+		return STATUS_USAGE;
+	}
+	session->repository_options.password = (const char *)session->password.data;
+	session->repository_options.password_size = session->password.size;
+	return STATUS_DONE;
+}
+
+static int
+find_cache(struct session *session)
+{
+	struct hf_error err = HF_ERROR_INIT;
+	char *state = session_state_directory(&err);
+
+	if (state == NULL) {
+		(void)common_error(&err);
+		return STATUS_USAGE;
+	}
+	session->cache_directory = path_join(state, "cache");
+	free(state);
+	session->repository_options.cache_directory = session->cache_directory;
+	return session->cache_directory != NULL ? STATUS_DONE : STATUS_FAILED;
+}
+
+/* Readers of a place that cannot be written go on without a lock: nobody can change it by our side. */
+static int
+take_lock(struct session *session)
+{
+	struct hf_error err = HF_ERROR_INIT;
+	int r;
+
+	r = repository_lock(session->repository, &err);
+	if (r == HF_OK)
+		return STATUS_DONE;
+	if (r == HF_EPERM) {
+		common_message("reading without a lock: %s", err.msg);
+		return STATUS_DONE;
+	}
+	if (r == HF_EBUSY) {
+		(void)common_error(&err);
+		return STATUS_LOCKED;
+	}
+	return session_error(&err);
+}
+
+static int
+open_repository(struct session *session, unsigned flags)
+{
+	struct hf_error err = HF_ERROR_INIT;
+	int r;
+
+	r = repository_open(&session->storage, &session->repository_options, &session->repository, &err);
+	buffer_wipe(&session->password);
+	session->repository_options.password = NULL;
+	if (r == HF_ENOTFOUND) {
+		common_message("repository %s: %s", session->described->name, err.msg);
+		return STATUS_NO_REPOSITORY;
+	}
+	if (r != HF_OK)
+		return session_error(&err);
+	return (flags & SESSION_LOCK) != 0 ? take_lock(session) : STATUS_DONE;
+}
+
+int
+session_open(struct session *session, const struct common *common, unsigned flags)
+{
+	struct hf_error err = HF_ERROR_INIT;
+	int status;
+
+	memset(session, 0, sizeof(*session));
+	common_catch_signals();
+	status = session_config(common, &session->config);
+	if (status != STATUS_DONE)
+		return status;
+	if (config_repository(session->config, common->repository, &session->described, &err) != HF_OK) {
+		(void)common_error(&err);
+		return STATUS_USAGE;
+	}
+	status = open_storage(session);
+	if (status == STATUS_DONE)
+		status = read_password(session);
+	if (status == STATUS_DONE)
+		status = find_cache(session);
+	if (status == STATUS_DONE && (flags & SESSION_NO_KEY) == 0)
+		status = open_repository(session, flags);
+	return status;
+}
+
+static void
+report_loss(void *ctx, int level, const char *path, const char *msg)
+{
+	(void)ctx;
+	(void)level;
+	common_message("warning: %s: %s", path, msg);
+}
+
+int
+session_salvage_index(struct session *session, struct hf_error *err)
+{
+	common_message("warning: the index is not whole; the packs are asked what is in them. "
+	               "\"holdfast check\" tells more");
+	return repository_salvage_index(session->repository, report_loss, NULL, err);
+}
+
+int
+session_load_index(struct session *session, struct hf_error *err)
+{
+	int r = repository_load_index(session->repository, err);
+
+	return r == HF_ECORRUPT || r == HF_ERANGE || r == HF_ENOTFOUND ? session_salvage_index(session, err) : r;
+}
+
+void
+session_close(struct session *session)
+{
+	repository_close(session->repository);
+	buffer_wipe(&session->password);
+	if (session->handle != NULL)
+		session->component->ops.storage.close(session->handle);
+	free(session->storage.handle);
+	host_free(session->host);
+	options_free(session->options);
+	registry_free(session->registry);
+	free(session->cache_directory);
+	config_free(session->config);
+	memset(session, 0, sizeof(*session));
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef COMMAND_SESSION_H
+#define COMMAND_SESSION_H
+
+#include "command/common.h"
+#include "config/config.h"
+#include "repository/repository.h"
+
+struct registry;
+struct host;
+struct options;
+struct plugin_component;
+
+/*
+ * What a command on a repository needs, from the configuration to the opened repository.  A zeroed
+ * struct is a closed session.
+ */
+struct session {
+	struct config *config;
+	const struct config_repository *described;
+	struct registry *registry;
+	const struct plugin_component *component;
+	struct options *options;
+	struct host *host;
+	void *handle; /* the storage plugin's */
+	struct repository_storage storage;
+	struct repository_options repository_options;
+	struct buffer password;
+	char *cache_directory;
+	struct repository *repository;
+};
+
+#define SESSION_LOCK   1u /* hold the shared lock */
+#define SESSION_NO_KEY 2u /* stop before the repository itself: for init */
+
+/* Reads the configuration that the options or the environment name; STATUS_DONE or STATUS_USAGE. */
+int session_config(const struct common *common, struct config **ret);
+/* The exit status; anything but STATUS_DONE was told to the person.  Close it either way. */
+int session_open(struct session *session, const struct common *common, unsigned flags);
+void session_close(struct session *session);
+/* Loads the index; where that is damaged, what the packs say themselves, with a message for each loss. */
+int session_load_index(struct session *session, struct hf_error *err);
+int session_salvage_index(struct session *session, struct hf_error *err);
+/* The exit status for an error of a repository's call, told to the person. */
+int session_error(const struct hf_error *err);
+/* Where holdfast keeps state; to be freed. */
+char *session_state_directory(struct hf_error *err);
+
+#endif
