@@ -46,35 +46,23 @@ static void
 check_component(struct check *check, uint32_t kind, const char *component_name, const char *where,
     const struct mark *mark, const struct config_options *given)
 {
+	const struct options_place place = {check->config->file, check->config->folder, *mark};
 	const struct plugin_component *component;
 	struct hf_error err = HF_ERROR_INIT;
 	struct options *options = NULL;
-	struct option_text *texts;
-	size_t i, bad = given->count;
-	int r;
 
 	if (registry_find(check->registry, kind, component_name, &component, &err) != HF_OK) {
 		problem(check, mark->line, mark->column, "%s: %s", where, err.msg);
 		return;
 	}
-	texts = calloc(given->count + 1, sizeof(*texts));
-	if (texts == NULL) {
-		problem(check, mark->line, mark->column, "%s: out of memory", where);
+	if (options_parse(component->options, &place, given, &options, &err) != HF_OK) {
+		common_message("%s", err.msg);
+		check->problems++;
 		return;
 	}
-	for (i = 0; i < given->count; i++) {
-		texts[i].name = given->items[i].name;
-		texts[i].text = given->items[i].text;
-	}
-	r = options_parse(component->options, check->config->folder, texts, given->count, &options, &bad, &err);
-	if (r == HF_OK)
-		r = configure(component, options, &err);
-	if (r != HF_OK && bad < given->count)
-		problem(check, given->items[bad].line, given->items[bad].column, "%s", err.msg);
-	else if (r != HF_OK)
+	if (configure(component, options, &err) != HF_OK)
 		problem(check, mark->line, mark->column, "%s: %s", where, err.msg);
 	options_free(options);
-	free(texts);
 }
 
 static int

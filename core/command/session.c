@@ -158,32 +158,13 @@ session_error(const struct hf_error *err)
 static int
 parse_options(struct session *session)
 {
-	const struct config_options *given = &session->described->options;
+	const struct options_place place = {session->config->file, session->config->folder, session->described->mark};
 	struct hf_error err = HF_ERROR_INIT;
-	struct option_text *texts;
-	size_t i, bad = given->count;
-	int r;
 
-	texts = calloc(given->count + 1, sizeof(*texts));
-	if (texts == NULL) {
-		common_message("out of memory");
-		return STATUS_FAILED;
-	}
-	for (i = 0; i < given->count; i++) {
-		texts[i].name = given->items[i].name;
-		texts[i].text = given->items[i].text;
-	}
-	r = options_parse(session->component->options, session->config->folder, texts, given->count, &session->options,
-	    &bad, &err);
-	free(texts);
-	if (r == HF_OK)
+	if (options_parse(session->component->options, &place, &session->described->options, &session->options, &err) ==
+	    HF_OK)
 		return STATUS_DONE;
-	if (bad < given->count)
-		common_message("%s:%u:%u: %s", session->config->file, given->items[bad].line, given->items[bad].column,
-		    err.msg);
-	else
-		common_message("%s:%u:%u: repository %s: %s", session->config->file, session->described->mark.line,
-		    session->described->mark.column, session->described->name, err.msg);
+	common_message("%s", err.msg);
 	return STATUS_USAGE;
 }
 

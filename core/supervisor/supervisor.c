@@ -508,7 +508,8 @@ channel_readable(struct bufferevent *channel, void *ctx)
 			break;
 		/* A sign of life; once it has to end, its deadline stays. */
 		if (!s->worker.stopping && s->worker.last_signal == 0 && !s->worker.ended)
-			set_timer(s->timer, s->worker.phase == WORKER_SAID_DONE ? s->options.stop_ms : s->options.hang_ms);
+			set_timer(s->timer, s->worker.phase == WORKER_SAID_DONE ? s->options.stop_ms :
+			    s->options.hang_ms);
 	}
 	if (r == HF_EAGAIN)
 		return;
@@ -702,7 +703,8 @@ next_job(struct supervisor *s)
 	if (r == HF_OK && choice.id[0] == '\0') {
 		if (choice.earliest >= 0)
 			/* In steps, so that a clock that is set forward is noticed. */
-			set_timer(s->wake, choice.earliest / MILLISECOND < 10000 ? choice.earliest / MILLISECOND + 1 : 10000);
+			set_timer(s->wake, choice.earliest / MILLISECOND < 10000 ?
+			    choice.earliest / MILLISECOND + 1 : 10000);
 		return;
 	}
 	if (r == HF_OK && !worker_is_gone(s, &err, &r)) {
