@@ -45,7 +45,8 @@ print_result(const struct check *check, const struct check_stats *stats)
 {
 	if (check->json)
 		(void)printf("{\"type\":\"summary\",\"packs\":%" PRIu64 ",\"blobs\":%" PRIu64 ",\"snapshots\":%" PRIu64
-		             ",\"trees\":%" PRIu64 ",\"errors\":%" PRIu64 ",\"warnings\":%" PRIu64 ",\"read_data\":%s}\n",
+		             ",\"trees\":%" PRIu64 ",\"errors\":%" PRIu64 ",\"warnings\":%" PRIu64
+		             ",\"read_data\":%s}\n",
 		    stats->packs, stats->blobs, stats->snapshots, stats->trees, stats->errors, stats->warnings,
 		    check->read_data ? "true" : "false");
 	else

@@ -43,7 +43,8 @@ print_result(const struct restore *restore, const struct restore_stats *stats)
 	char size[COMMON_SIZE_SIZE];
 
 	if (restore->json)
-		(void)printf("{\"type\":\"summary\",\"files\":%" PRIu64 ",\"directories\":%" PRIu64 ",\"bytes\":%" PRIu64
+		(void)printf("{\"type\":\"summary\",\"files\":%" PRIu64 ",\"directories\":%" PRIu64
+		             ",\"bytes\":%" PRIu64
 		             ",\"failed\":%" PRIu64 "}\n",
 		    stats->files, stats->directories, stats->bytes, stats->failed);
 	else
