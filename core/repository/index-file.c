@@ -152,7 +152,8 @@ page_damaged(struct index_file *file, struct hf_error *err)
 	if (file->path == NULL)
 		return read_error(0, err);
 	(void)unlink(file->path);
-	return hf_error_set(err, HF_ECORRUPT, 0, "%s was damaged and is removed; run again, it is made anew", file->path);
+	return hf_error_set(err, HF_ECORRUPT, 0,
+	    "%s was damaged and is removed; run again, it is made anew", file->path);
 }
 
 static int
@@ -239,7 +240,8 @@ index_file_open(const char *path, const uint8_t repository[HASH_SIZE], struct in
 	int fd = open(path, O_RDONLY | O_CLOEXEC), r;
 
 	if (fd < 0)
-		return hf_error_set(err, errno == ENOENT || errno == ENOTDIR ? HF_ENOTFOUND : HF_EIO, errno, "%s: %s", path,
+		return hf_error_set(err, errno == ENOENT || errno == ENOTDIR ? HF_ENOTFOUND : HF_EIO, errno,
+		    "%s: %s", path,
 		    strerror(errno));
 	file = file_new(fd, path);
 	if (file == NULL) {

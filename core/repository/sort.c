@@ -180,7 +180,8 @@ run_fill(struct sorter *sorter, struct run *run, size_t share, struct hf_error *
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
-			return hf_error_set(err, HF_EIO, n < 0 ? errno : 0, "sorting: reading back a temporary file in %s failed",
+			return hf_error_set(err, HF_EIO, n < 0 ? errno : 0,
+			    "sorting: reading back a temporary file in %s failed",
 			    sorter->directory);
 		got += (size_t)n;
 	}

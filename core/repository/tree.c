@@ -608,7 +608,8 @@ read_target(struct walk *walk, const struct hf_json_value *values, struct node *
 		if (walk->text.size == 0 || buffer_reserve(&walk->target, walk->text.size) != HF_OK)
 			return node_damaged(values, M_LINKTARGET_RAW, err);
 		n = EVP_DecodeBlock(walk->target.data, walk->text.data, (int)walk->text.size);
-		while (padding < 2 && padding < walk->text.size && walk->text.data[walk->text.size - 1 - padding] == '=')
+		while (padding < 2 && padding < walk->text.size &&
+		    walk->text.data[walk->text.size - 1 - padding] == '=')
 			padding++;
 		if (n < (int)padding)
 			return node_damaged(values, M_LINKTARGET_RAW, err);
