@@ -276,5 +276,5 @@ scalar_is_name(const char *text)
 	if (text[0] < 'a' || text[0] > 'z')
 		return false;
 	n = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_-");
-	return text[n] == '\0' && n <= 32;
+	return n <= 32 && text[n] == '\0';
 }
