@@ -227,7 +227,7 @@ static int
 add_component(struct plugin *plugin, const struct hf_component *from, struct hf_error *err)
 {
 	struct plugin_component *component = &plugin->components[plugin->component_count];
-	struct hf_component copy;
+	struct hf_component copy = {0};
 	int rc;
 
 	rc = copy_struct(
@@ -240,7 +240,7 @@ add_component(struct plugin *plugin, const struct hf_component *from, struct hf_
 		    plugin->path, copy.kind);
 		return HF_OK;
 	}
-	if (!plugin_name_valid(copy.name))
+	if (copy.name == NULL || !plugin_name_valid(copy.name))
 		return hf_error_set(
 		    err, HF_EINVAL, 0, "%s: a component's name is unusable", plugin->path);
 	if (plugin_component(plugin, copy.kind, copy.name) != NULL)
@@ -276,7 +276,7 @@ check_descriptor(
 	size_t i;
 	int rc;
 
-	if (!plugin_name_valid(copy->name) || strcmp(copy->name, name) != 0)
+	if (copy->name == NULL || !plugin_name_valid(copy->name) || strcmp(copy->name, name) != 0)
 		return hf_error_set(err, HF_EINVAL, 0,
 		    "%s: its descriptor does not have the name \"%s\" of the file and the note",
 		    plugin->path, name);
@@ -284,8 +284,6 @@ check_descriptor(
 		if ((rc = check_text(texts[i].text, plugin->path, texts[i].what, err)) != HF_OK)
 			return rc;
 	}
-	if (copy->components == NULL)
-		return hf_error_set(err, HF_EINVAL, 0, "%s: it has no components", plugin->path);
 	plugin->struct_size = copy->struct_size;
 	plugin->abi_minor = copy->abi_minor;
 	plugin->name = copy->name;
@@ -295,12 +293,27 @@ check_descriptor(
 	return HF_OK;
 }
 
+/* A failure stays one, whatever the function says and leaves out. */
+static int
+call_load(const struct hf_plugin *copy, const struct plugin *plugin, struct hf_error *err)
+{
+	struct hf_error why = HF_ERROR_INIT;
+	int rc;
+
+	rc = copy->load(host_table(plugin->host), &why);
+	if (rc == HF_OK)
+		return HF_OK;
+	why.msg[sizeof(why.msg) - 1] = '\0';
+	return hf_error_set(err, rc < 0 ? rc : HF_EINVAL, why.os_errno, "%s: %s", plugin->path,
+	    why.msg[0] != '\0' ? why.msg : "its load function failed without a reason");
+}
+
 int
 plugin_check(const struct hf_plugin *descriptor, const char *path, const char *name,
     struct plugin **ret_plugin, struct hf_error *err)
 {
 	struct plugin *plugin = NULL;
-	struct hf_plugin copy;
+	struct hf_plugin copy = {0};
 	size_t i;
 	int rc;
 
@@ -318,6 +331,10 @@ plugin_check(const struct hf_plugin *descriptor, const char *path, const char *n
 	}
 	if ((rc = check_descriptor(plugin, &copy, name, err)) != HF_OK)
 		goto fail;
+	if (copy.components == NULL) {
+		rc = hf_error_set(err, HF_EINVAL, 0, "%s: it has no components", path);
+		goto fail;
+	}
 	for (i = 0; copy.components[i] != NULL; i++) {
 		if (i == COMPONENTS_MAX) {
 			rc = hf_error_set(
@@ -329,7 +346,7 @@ plugin_check(const struct hf_plugin *descriptor, const char *path, const char *n
 	}
 	if ((rc = host_open(plugin->name, NULL, NULL, NULL, &plugin->host, err)) != HF_OK)
 		goto fail;
-	if (copy.load != NULL && (rc = copy.load(host_table(plugin->host), err)) != HF_OK)
+	if (copy.load != NULL && (rc = call_load(&copy, plugin, err)) != HF_OK)
 		goto fail;
 	plugin->unload = copy.unload;
 	*ret_plugin = plugin;
@@ -339,31 +356,34 @@ fail:
 	return rc;
 }
 
-typedef const struct hf_plugin *(*entry_fn)(void);
+/* dlsym answers with a pointer to an object, whatever it found. */
+union entry {
+	void *symbol;
+	const struct hf_plugin *(*function)(void);
+};
 
 /*
  * The entry point, which has to lie in the file itself: dlsym also looks into the libraries it
  * needs.
  */
 static int
-find_entry(const struct plugin_file *file, void *module, entry_fn *ret_entry, struct hf_error *err)
+find_entry(const struct plugin_file *file, void *module, union entry *entry, struct hf_error *err)
 {
 	struct stat st;
 	Dl_info info;
-	void *symbol;
 
-	symbol = dlsym(module, ENTRY);
-	if (symbol == NULL)
+	entry->symbol = dlsym(module, ENTRY);
+	if (entry->symbol == NULL)
 		return hf_error_set(
 		    err, HF_EINVAL, 0, "%s: it has no entry point \"" ENTRY "\"", file->path);
-	if (dladdr(symbol, &info) == 0 || info.dli_fname == NULL || stat(info.dli_fname, &st) != 0)
+	if (dladdr(entry->symbol, &info) == 0 || info.dli_fname == NULL ||
+	    stat(info.dli_fname, &st) != 0)
 		return hf_error_set(err, HF_EINVAL, 0,
 		    "%s: nobody knows where its entry point comes from", file->path);
 	if (!scan_same_file(file, &st))
 		return hf_error_set(err, HF_EINVAL, 0,
 		    "%s: it has no entry point of its own, \"" ENTRY "\" comes from %s", file->path,
 		    info.dli_fname);
-	memcpy(ret_entry, &symbol, sizeof(*ret_entry));
 	return HF_OK;
 }
 
@@ -371,7 +391,7 @@ int
 plugin_load(const struct plugin_file *file, struct plugin **ret_plugin, struct hf_error *err)
 {
 	const char *reason;
-	entry_fn entry = NULL;
+	union entry entry;
 	struct stat st;
 	void *module;
 	int rc;
@@ -396,7 +416,7 @@ plugin_load(const struct plugin_file *file, struct plugin **ret_plugin, struct h
 	 */
 	if ((rc = find_entry(file, module, &entry, err)) != HF_OK)
 		return rc;
-	return plugin_check(entry(), file->path, file->name, ret_plugin, err);
+	return plugin_check(entry.function(), file->path, file->name, ret_plugin, err);
 }
 
 void

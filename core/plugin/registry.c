@@ -9,10 +9,15 @@
 #include "base/log.h"
 #include "base/nearest.h"
 
+/* What became of one file. */
+struct loaded {
+	struct plugin *plugin;   /* NULL: not loaded */
+	struct hf_error failure; /* code HF_OK: not tried */
+};
+
 struct registry {
 	struct plugin_scan *scan;
-	struct plugin **plugins; /* parallel to scan->files; NULL: not loaded */
-	struct hf_error *failures; /* parallel too; code 0: none */
+	struct loaded *loaded; /* parallel to scan->files */
 };
 
 int
@@ -25,10 +30,7 @@ registry_open_scan(struct plugin_scan *scan, struct registry **ret_registry, str
 	else
 		registry->scan = scan;
 	if (registry == NULL ||
-	    (registry->plugins = calloc(scan->file_count + 1, sizeof(*registry->plugins))) ==
-		NULL ||
-	    (registry->failures = calloc(scan->file_count + 1, sizeof(*registry->failures))) ==
-		NULL) {
+	    (registry->loaded = calloc(scan->file_count + 1, sizeof(*registry->loaded))) == NULL) {
 		registry_free(registry);
 		return hf_error_set(err, HF_ENOMEM, 0, "out of memory while looking for plugins");
 	}
@@ -54,11 +56,10 @@ registry_free(struct registry *registry)
 
 	if (registry == NULL)
 		return;
-	for (i = 0; registry->plugins != NULL && i < registry->scan->file_count; i++)
-		plugin_free(registry->plugins[i]);
+	for (i = 0; registry->loaded != NULL && i < registry->scan->file_count; i++)
+		plugin_free(registry->loaded[i].plugin);
 	scan_free(registry->scan);
-	free(registry->plugins);
-	free(registry->failures);
+	free(registry->loaded);
 	free(registry);
 }
 
@@ -72,14 +73,18 @@ registry_scan(const struct registry *registry)
 static int
 load_at(struct registry *registry, size_t i, struct hf_error *err)
 {
-	struct hf_error *failure = &registry->failures[i];
+	struct loaded *loaded = &registry->loaded[i];
+	struct hf_error *failure = &loaded->failure;
+	int rc;
 
-	if (registry->plugins[i] != NULL)
+	if (loaded->plugin != NULL)
 		return HF_OK;
 	if (failure->code == HF_OK) {
 		failure->struct_size = sizeof(*failure);
-		if (plugin_load(&registry->scan->files[i], &registry->plugins[i], failure) == HF_OK)
+		rc = plugin_load(&registry->scan->files[i], &loaded->plugin, failure);
+		if (rc == HF_OK)
 			return HF_OK;
+		failure->code = rc;
 	}
 	return hf_error_set(err, failure->code, failure->os_errno, "%s", failure->msg);
 }
@@ -117,7 +122,7 @@ registry_load(struct registry *registry, const char *name, const struct plugin *
 			continue;
 		if ((rc = load_at(registry, i, err)) != HF_OK)
 			return rc;
-		*ret_plugin = registry->plugins[i];
+		*ret_plugin = registry->loaded[i].plugin;
 		return HF_OK;
 	}
 	if ((refused = refused_as(scan, name)) != NULL)
@@ -137,7 +142,7 @@ look_at(struct registry *registry, size_t i, uint32_t kind, const char *name,
 	if (!(registry->scan->files[i].kinds & PLUGIN_KIND_BIT(kind)))
 		return HF_OK;
 	if ((rc = load_at(registry, i, err)) == HF_OK)
-		*ret_component = plugin_component(registry->plugins[i], kind, name);
+		*ret_component = plugin_component(registry->loaded[i].plugin, kind, name);
 	return rc;
 }
 
@@ -155,7 +160,7 @@ not_found(struct registry *registry, uint32_t kind, const char *name, struct hf_
 	if (refused != NULL)
 		return hf_error_set(err, HF_EINVAL, 0, "%s", refused->reason);
 	for (i = 0; i < scan->file_count; i++) {
-		plugin = registry->plugins[i];
+		plugin = registry->loaded[i].plugin;
 		for (j = 0; plugin != NULL && j < plugin->component_count; j++) {
 			if (plugin->components[j].kind == kind)
 				nearest_offer(&nearest, plugin->components[j].name);

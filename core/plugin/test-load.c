@@ -110,6 +110,8 @@ test_good(void)
 	CU_ASSERT_EQUAL_FATAL(plugin_check(&plugin, "/x/fake", "fake", &result, &err), HF_OK);
 	found = plugin_component(result, HF_KIND_SOURCE, "fake");
 	CU_ASSERT_PTR_NOT_NULL_FATAL(found);
+	if (found == NULL)
+		return;
 	CU_ASSERT_PTR_NULL(plugin_component(result, HF_KIND_STORAGE, "fake"));
 	CU_ASSERT_PTR_NULL(plugin_component(result, HF_KIND_SOURCE, "other"));
 	CU_ASSERT_TRUE(found->ops.source.enumerate == fake_enumerate);
@@ -248,6 +250,13 @@ test_unknown_kind(void)
 static int loads, unloads;
 
 static int
+fake_load_silent(const struct hf_host *host, struct hf_error *e)
+{
+	(void)host, (void)e;
+	return 5;
+}
+
+static int
 fake_load(const struct hf_host *host, struct hf_error *e)
 {
 	loads++;
@@ -280,6 +289,10 @@ test_load_function(void)
 	CU_ASSERT_PTR_NULL(result);
 	CU_ASSERT_EQUAL(unloads, 1);
 	log_set_sink(NULL, NULL);
+	reset();
+	plugin.load = fake_load_silent;
+	CU_ASSERT_EQUAL(check(), HF_EINVAL);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.msg, "without a reason"));
 }
 
 static void

@@ -34,11 +34,12 @@ parse(const char *const texts[], size_t count, struct options **options)
 {
 	struct config_option items[3];
 	struct config_options given = {items, count};
-	unsigned i;
+	size_t i;
 
-	for (i = 0; i < count; i++)
-		items[i] = (struct config_option){
-		    texts[2 * i], texts[2 * i + 1], false, 10 + i, 20, 10 + i, 5};
+	for (i = 0; i < count; i++) {
+		items[i] = (struct config_option){texts[2 * i], texts[2 * i + 1], false,
+		    10 + (unsigned)i, 20, 10 + (unsigned)i, 5};
+	}
 	err.msg[0] = '\0';
 	return options_parse(table, &place, &given, options, &err);
 }
@@ -291,8 +292,8 @@ test_host(void)
 	CU_ASSERT_TRUE(before > 0 && t->clock_ns(t->ctx) >= before);
 	json = t->get_extension(t->ctx, HF_HOST_JSON);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(json);
-	CU_ASSERT_TRUE(HF_HAS(json, measure));
-	CU_ASSERT_EQUAL(json->measure("[1]x", 4, NULL), 3);
+	CU_ASSERT_TRUE(json != NULL && HF_HAS(json, measure));
+	CU_ASSERT_TRUE(json != NULL && json->measure("[1]x", 4, NULL) == 3);
 	CU_ASSERT_PTR_NULL(t->get_extension(t->ctx, "org.example.thing/1"));
 	CU_ASSERT_EQUAL(host_set_extension("org.example.thing/1", &seen, &err), HF_OK);
 	CU_ASSERT_PTR_EQUAL(t->get_extension(t->ctx, "org.example.thing/1"), &seen);
