@@ -245,7 +245,7 @@ object_save_json(struct repository *repository, uint32_t type, const void *json,
     struct repository_id *ret_id, struct hf_error *err)
 {
 	struct buffer plain = BUFFER_INIT(SIZE_MAX), sealed = BUFFER_INIT(SIZE_MAX);
-	struct repository_id id;
+	struct repository_id id = {{0}};
 	char name[HASH_HEX_SIZE];
 	int r;
 
