@@ -192,7 +192,7 @@ int
 derivation_run(const struct derivation *derivation, const char *password, size_t password_size,
     const char *what, uint8_t out[DERIVED_SIZE], struct hf_error *err)
 {
-	struct answer answer;
+	struct answer answer = {0};
 	int r;
 
 	r = derivation_check(derivation, what, err);
@@ -209,7 +209,7 @@ int
 derivation_choose(struct derivation *derivation, const char *password, size_t password_size,
     uint8_t out[DERIVED_SIZE], struct hf_error *err)
 {
-	struct answer answer;
+	struct answer answer = {0};
 	int r;
 
 	derivation->p = 0;

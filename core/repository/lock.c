@@ -548,16 +548,17 @@ free_lock(struct lock_state *lock)
 	free(lock);
 }
 
-static int
-new_lock(const struct repository *repository, struct lock_state **ret, struct hf_error *err)
+/* NULL without memory. */
+static struct lock_state *
+new_lock(const struct repository *repository, struct hf_error *err)
 {
 	struct lock_state *lock = calloc(1, sizeof(*lock));
 	pthread_condattr_t attributes;
-	int r;
 
 	if (lock == NULL || pthread_mutex_init(&lock->mutex, NULL) != 0) {
 		free(lock);
-		return hf_error_set(err, HF_ENOMEM, 0, "lock: out of memory");
+		(void)hf_error_set(err, HF_ENOMEM, 0, "lock: out of memory");
+		return NULL;
 	}
 	/* The wall clock may jump. */
 	(void)pthread_condattr_init(&attributes);
@@ -568,13 +569,11 @@ new_lock(const struct repository *repository, struct lock_state **ret, struct hf
 	lock->view.version = repository->version;
 	lock->view.key = repository->key;
 	describe_self(&lock->self);
-	r = seal_new(&lock->view.key, &lock->view.seal, err);
-	if (r != HF_OK) {
+	if (seal_new(&lock->view.key, &lock->view.seal, err) != HF_OK) {
 		free_lock(lock);
-		return r;
+		return NULL;
 	}
-	*ret = lock;
-	return HF_OK;
+	return lock;
 }
 
 /* restic sends SIGHUP to the holders of locks, to see whether they live; its default kills. */
@@ -593,16 +592,16 @@ ignore_hangup(void)
 int
 repository_lock(struct repository *repository, struct hf_error *err)
 {
-	struct lock_state *lock = NULL;
+	struct lock_state *lock;
 	int64_t started;
 	int r;
 
 	if (repository->lock != NULL)
 		return hf_error_set(err, HF_EINVAL, 0, "the repository is locked already");
 	ignore_hangup();
-	r = new_lock(repository, &lock, err);
-	if (r != HF_OK)
-		return r;
+	lock = new_lock(repository, err);
+	if (lock == NULL)
+		return HF_ENOMEM;
 	r = scan(&lock->view, &lock->self, NULL, err);
 	started = time_boot();
 	if (r == HF_OK)

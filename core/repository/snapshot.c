@@ -397,7 +397,7 @@ is_id_beginning(const char *name)
 {
 	size_t size = strspn(name, "0123456789abcdef");
 
-	return size > 0 && size <= 2 * HASH_SIZE && name[size] == '\0';
+	return size > 0 && size <= (size_t)2 * HASH_SIZE && name[size] == '\0';
 }
 
 int

@@ -195,27 +195,46 @@ test_place_file(struct test_place *place, const char *object, char *out)
 	(void)snprintf(out, 4096, "%s/%s", place->path, object);
 }
 
+/* Runs a line of shell; its output is appended to out (may be NULL).  Returns its exit status, 128 if killed. */
+static int
+run_shell(const char *line, struct buffer *out)
+{
+	char part[4096];
+	int fds[2], status = 0;
+	ssize_t n;
+	pid_t pid;
+
+	must(pipe(fds) == 0, "pipe");
+	pid = fork();
+	must(pid >= 0, "fork");
+	if (pid == 0) {
+		(void)dup2(fds[1], STDOUT_FILENO);
+		(void)close(fds[0]);
+		(void)close(fds[1]);
+		(void)execl("/bin/sh", "sh", "-c", line, (char *)NULL);
+		_exit(127);
+	}
+	(void)close(fds[1]);
+	while ((n = read(fds[0], part, sizeof(part))) > 0)
+		if (out != NULL)
+			buffer_append(out, part, (size_t)n);
+	(void)close(fds[0]);
+	must(waitpid(pid, &status, 0) == pid, "waitpid");
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
+}
+
 bool
 test_restic_is_there(void)
 {
-	return system("restic version >/dev/null 2>&1") == 0;
+	return run_shell("restic version >/dev/null 2>&1", NULL) == 0;
 }
 
 int
 test_restic(struct test_place *place, const char *command, struct buffer *out)
 {
-	char line[8192], part[4096];
-	int status;
-	FILE *pipe;
-	size_t n;
+	char line[8192];
 
 	(void)snprintf(line, sizeof(line), "restic --no-cache -q -r '%s' -p '%s/password' %s", place->path,
 	    place->directory, command);
-	pipe = popen(line, "r");
-	must(pipe != NULL, "popen");
-	while ((n = fread(part, 1, sizeof(part), pipe)) > 0)
-		if (out != NULL)
-			buffer_append(out, part, n);
-	status = pclose(pipe);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
+	return run_shell(line, out);
 }

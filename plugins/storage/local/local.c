@@ -328,7 +328,7 @@ publish(const char *temporary, const char *path, uint32_t flags, struct hf_error
 		return HF_OK;
 	}
 	/* FAT and its kin have no links.  Looking first leaves a gap there, of which only "init" knows. */
-	if (errno == EPERM || errno == ENOTSUP || errno == EOPNOTSUPP || errno == ENOSYS || errno == EMLINK) {
+	if (errno == EPERM || errno == EOPNOTSUPP || errno == ENOSYS || errno == EMLINK) {
 		if (access(path, F_OK) == 0)
 			errno = EEXIST;
 		else if (errno == ENOENT && rename(temporary, path) == 0)
