@@ -66,6 +66,9 @@ struct supervisor {
 	struct worker worker;
 	struct job *job; /* of the worker */
 	struct progress progress;
+	int64_t run_started;     /* of this worker, for the speed */
+	uint64_t run_base;       /* items that were processed when it first told, by earlier runs */
+	bool run_told;
 	char target[JOB_ID_SIZE]; /* "": run for ever */
 	int64_t target_sequence;
 	bool lock_told;
@@ -148,7 +151,7 @@ give_up(struct supervisor *s, int r, const struct hf_error *err)
 	if (s->worker.phase == WORKER_NONE) {
 		s->done = true;
 		(void)event_base_loopbreak(s->base);
-	} else if (s->worker.last_signal == 0) {
+	} else if (s->worker.last_signal == 0 && !s->worker.ended) {
 		s->worker.last_signal = SIGTERM;
 		process_signal(s->worker.pid, SIGTERM);
 		set_timer(s->timer, s->options.term_ms);
@@ -286,8 +289,11 @@ on_progress(struct supervisor *s, struct json_object *frame, struct hf_error *er
 	if (r != HF_OK)
 		return r;
 	memcpy(progress.job, s->job->id, sizeof(progress.job));
-	progress.started_at = s->progress.started_at;
-	progress_estimate(&progress, time_now());
+	progress.started_at = s->job->started_at;
+	if (!s->run_told && s->job->checkpoints > 0)
+		s->run_base = progress.processed_items;
+	s->run_told = true;
+	progress_estimate(&progress, s->run_started, s->run_base, time_now());
 	s->progress = progress;
 	tell_progress(s);
 	return HF_OK;
@@ -585,7 +591,10 @@ start_job(struct supervisor *s, struct job *job)
 		job->started_at = time_now();
 	memset(&s->progress, 0, sizeof(s->progress));
 	memcpy(s->progress.job, job->id, sizeof(s->progress.job));
-	s->progress.started_at = time_now();
+	s->progress.started_at = job->started_at;
+	s->run_started = time_now();
+	s->run_base = 0;
+	s->run_told = false;
 	if (!save(s))
 		return;
 	r = start_worker(s, &err);
@@ -968,6 +977,8 @@ supervisor_run(struct supervisor *s, const char *job_id, enum supervisor_outcome
 			r = hf_error_set(err, HF_EIO, errno, "supervisor: its event loop failed");
 	}
 	(void)evtimer_del(s->wake);
+	job_free(s->job);
+	s->job = NULL;
 	for (i = 0; i < SIGNALS; i++)
 		free_event(&s->signals[i]);
 	(void)sigaction(SIGPIPE, &before, NULL);
