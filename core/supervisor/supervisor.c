@@ -28,6 +28,7 @@
 #define CHECKPOINT_INTERVAL (1000 * MILLISECOND) /* the queue is written at most once a second for them */
 #define LOCK_WAIT_MS        200
 #define DRAIN_MS            1000 /* after the worker's end, for what it still said */
+#define LONGEST_NAP_MS      10000 /* while a job waits; then the clock is looked at again */
 #define SIGNALS             4
 
 enum worker_phase {
@@ -308,7 +309,8 @@ on_event(struct supervisor *s, struct json_object *frame, struct hf_error *err)
 	if (r != HF_OK)
 		return r;
 	/* How a job ends is for the supervisor alone to say. */
-	if (event.kind != EVENT_TYPE_STARTED && event.kind != EVENT_TYPE_COMPLETED && event.kind != EVENT_ITEM_FAILED)
+	if (event.kind != EVENT_TYPE_STARTED && event.kind != EVENT_TYPE_COMPLETED &&
+	    event.kind != EVENT_ITEM_FAILED)
 		return violation(err, "an event that is not the worker's to tell");
 	memcpy(event.job, s->job->id, sizeof(event.job));
 	event.time = time_now();
@@ -514,7 +516,8 @@ channel_readable(struct bufferevent *channel, void *ctx)
 			break;
 		/* A sign of life; once it has to end, its deadline stays. */
 		if (!s->worker.stopping && s->worker.last_signal == 0 && !s->worker.ended)
-			set_timer(s->timer, s->worker.phase == WORKER_SAID_DONE ? s->options.stop_ms : s->options.hang_ms);
+			set_timer(s->timer, s->worker.phase == WORKER_SAID_DONE ? s->options.stop_ms
+			                                                        : s->options.hang_ms);
 	}
 	if (r == HF_EAGAIN)
 		return;
@@ -711,7 +714,8 @@ next_job(struct supervisor *s)
 	if (r == HF_OK && choice.id[0] == '\0') {
 		if (choice.earliest >= 0)
 			/* In steps, so that a clock that is set forward is noticed. */
-			set_timer(s->wake, choice.earliest / MILLISECOND < 10000 ? choice.earliest / MILLISECOND + 1 : 10000);
+			set_timer(s->wake, choice.earliest < LONGEST_NAP_MS * MILLISECOND
+			                       ? choice.earliest / MILLISECOND + 1 : LONGEST_NAP_MS);
 		return;
 	}
 	if (r == HF_OK && !worker_is_gone(s, &err, &r)) {
@@ -915,8 +919,14 @@ static int
 catch_signals(struct supervisor *s, struct hf_error *err)
 {
 	static const int numbers[SIGNALS] = {SIGCHLD, SIGINT, SIGTERM, SIGHUP};
+	sigset_t ours;
 	int i;
 
+	(void)sigemptyset(&ours);
+	for (i = 0; i < SIGNALS; i++)
+		(void)sigaddset(&ours, numbers[i]);
+	/* Whoever started us may have left them blocked: a worker's end would never be seen. */
+	(void)sigprocmask(SIG_UNBLOCK, &ours, NULL);
 	for (i = 0; i < SIGNALS; i++) {
 		/* nohup, and a shell's background jobs, ignore them on purpose. */
 		if (i > 0 && signal_ignored(numbers[i]))
