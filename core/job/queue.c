@@ -270,6 +270,25 @@ row_checksum(const struct job *job, uint8_t out[HASH_SIZE], struct hf_error *err
 	return r;
 }
 
+/* What would not be read again is not written. */
+static int
+row_check(const struct job *job, struct hf_error *err)
+{
+	const char *text;
+	int i;
+
+	for (i = 0; i < COLUMNS; i++) {
+		if (columns[i].max > 0 && column_text(&columns[i], job, &text) && text != NULL &&
+		    strlen(text) > columns[i].max)
+			return hf_error_set(err, HF_ERANGE, 0, "the job's %s is longer than %zu bytes",
+			    columns[i].name, columns[i].max);
+	}
+	if (!job_id_valid(job->id) || job->retry.backoff < RETRY_EXPONENTIAL ||
+	    job->retry.backoff > RETRY_LINEAR || job->checkpoints > INT64_MAX)
+		return hf_error_set(err, HF_EINVAL, 0, "the job has no valid id or settings");
+	return HF_OK;
+}
+
 /* Inserts or replaces a job's row. */
 static int
 row_write(struct queue *queue, const struct job *job, struct hf_error *err)
@@ -283,7 +302,9 @@ row_write(struct queue *queue, const struct job *job, struct hf_error *err)
 	for (i = 0; i < COLUMNS; i++)
 		strncat(sql, "?,", sizeof(sql) - strlen(sql) - 1);
 	strncat(sql, "?)", sizeof(sql) - strlen(sql) - 1);
-	r = row_checksum(job, checksum, err);
+	r = row_check(job, err);
+	if (r == HF_OK)
+		r = row_checksum(job, checksum, err);
 	if (r == HF_OK)
 		r = prepare(queue, sql, &statement, err);
 	if (r != HF_OK)
@@ -859,9 +880,12 @@ replace_damaged(struct queue *queue, struct hf_error *err)
 	if (r != HF_OK)
 		return r;
 	jobs = target[0] != '\0' ? salvage(queue, target) : 0;
-	log_message(HF_LOG_WARNING, "%s; it was kept as %s and a new one made; %u unfinished jobs were taken over; "
-	    "backups that were queued and are not in \"holdfast status\" have to be started again", why.msg,
-	    target[0] != '\0' ? target : "nothing (the file was gone)", jobs);
+	if (target[0] != '\0')
+		log_message(HF_LOG_WARNING, "%s; the old one was kept as %s", why.msg, target);
+	else
+		log_message(HF_LOG_WARNING, "%s", why.msg);
+	log_message(HF_LOG_WARNING, "a new job queue was made, with %u unfinished jobs of the old one; a backup that "
+	    "\"holdfast status\" does not show has to be started again", jobs);
 	return HF_OK;
 }
 

@@ -24,22 +24,20 @@ static const char *const kind_names[] = {
 };
 
 void
-progress_estimate(struct progress *progress, int64_t now)
+progress_estimate(struct progress *progress, int64_t since, uint64_t base, int64_t now)
 {
-	double left, done = (double)progress->processed_items;
+	uint64_t done = progress->processed_items, total = progress->total_items;
+	double left;
 
 	progress->percent = 0;
 	progress->estimated_completion = 0;
-	if (progress->total_items == 0)
+	if (total == 0)
 		return;
-	progress->percent = 100.0 * done / (double)progress->total_items;
-	if (progress->percent > 100)
-		progress->percent = 100;
-	if (done == 0 || progress->started_at == 0 || now <= progress->started_at)
+	progress->percent = done >= total ? 100 : 100.0 * (double)done / (double)total;
+	if (done <= base || now <= since)
 		return;
-	left = progress->processed_items < progress->total_items
-	           ? (double)(progress->total_items - progress->processed_items) : 0;
-	left *= (double)(now - progress->started_at) / done;
+	left = done < total ? (double)(total - done) : 0;
+	left *= (double)(now - since) / (double)(done - base);
 	/* A year from now is no estimate. */
 	if (left < 365.0 * 86400e9)
 		progress->estimated_completion = now + (int64_t)left;

@@ -26,8 +26,11 @@ struct progress {
 	double percent; /* 0 to 100 */
 };
 
-/* Sets percent and the estimated completion, by the average speed since started_at, from the counts. */
-void progress_estimate(struct progress *progress, int64_t now);
+/*
+ * Sets percent and the estimated completion from the counts.  The speed is that of this run, which
+ * began at since with base items processed by earlier ones.
+ */
+void progress_estimate(struct progress *progress, int64_t since, uint64_t base, int64_t now);
 /* {"type":"progress", ...}; the caller puts it; NULL without memory. */
 struct json_object *progress_to_json(const struct progress *progress);
 /* Reads such an object; missing members are 0; HF_EINVAL for members of a wrong type or sign. */

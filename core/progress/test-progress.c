@@ -20,7 +20,7 @@ sample(void)
 	struct progress progress = {.job = "backup_1_00000001", .total_items = 150, .processed_items = 75,
 	    .failed_items = 2, .current_type = "chats", .bytes_transferred = 1048576, .started_at = 1000 * SECOND};
 
-	progress_estimate(&progress, 1030 * SECOND);
+	progress_estimate(&progress, 1000 * SECOND, 0, 1030 * SECOND);
 	return progress;
 }
 
@@ -31,16 +31,20 @@ test_estimate(void)
 
 	CU_ASSERT_EQUAL(progress.percent, 50.0);
 	CU_ASSERT_EQUAL(progress.estimated_completion, 1060 * SECOND);
+	/* A resumed run: 25 in 30 s, 75 are left. */
+	progress_estimate(&progress, 1000 * SECOND, 50, 1030 * SECOND);
+	CU_ASSERT_EQUAL(progress.percent, 50.0);
+	CU_ASSERT_EQUAL(progress.estimated_completion, 1120 * SECOND);
 	progress.processed_items = 300;
-	progress_estimate(&progress, 1030 * SECOND);
+	progress_estimate(&progress, 1000 * SECOND, 0, 1030 * SECOND);
 	CU_ASSERT_EQUAL(progress.percent, 100.0);
 	CU_ASSERT_EQUAL(progress.estimated_completion, 1030 * SECOND);
 	progress.processed_items = 1;
 	progress.total_items = UINT64_MAX;
-	progress_estimate(&progress, 1030 * SECOND);
+	progress_estimate(&progress, 1000 * SECOND, 0, 1030 * SECOND);
 	CU_ASSERT_EQUAL(progress.estimated_completion, 0);
 	progress.total_items = 0;
-	progress_estimate(&progress, 1030 * SECOND);
+	progress_estimate(&progress, 1000 * SECOND, 0, 1030 * SECOND);
 	CU_ASSERT_EQUAL(progress.percent, 0);
 }
 

@@ -32,7 +32,8 @@ run_child(const char *program, const char *const *arguments, int channel)
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	/* The result goes over the channel; standard output belongs to the command. */
 	null = open("/dev/null", O_RDONLY);
-	if (null < 0 || dup2(2, 1) < 0 || dup2(channel, PROCESS_CHANNEL_FD) < 0 || dup2(null, 0) < 0)
+	/* The channel last: /dev/null may have got the number that it is to have. */
+	if (null < 0 || dup2(null, 0) < 0 || dup2(2, 1) < 0 || dup2(channel, PROCESS_CHANNEL_FD) < 0)
 		_exit(127);
 	os_close_from(PROCESS_CHANNEL_FD + 1);
 	/* dup2 onto itself would keep close-on-exec. */
@@ -63,6 +64,10 @@ process_start(const char *program, const char *const *arguments, pid_t *ret_pid,
 
 	if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) != 0)
 		return hf_error_set(err, HF_EIO, errno, "worker: no socket pair: %s", strerror(errno));
+	if (pair[0] <= STDERR_FILENO || pair[1] <= STDERR_FILENO) {
+		r = hf_error_set(err, HF_EINVAL, 0, "standard input, output or error is closed; give them /dev/null");
+		goto out;
+	}
 	if (set_up_socket(pair[0], 1) != 0 || set_up_socket(pair[1], 0) != 0) {
 		r = hf_error_set(err, HF_EIO, errno, "worker: socket pair: %s", strerror(errno));
 		goto out;

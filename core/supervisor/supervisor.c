@@ -28,6 +28,7 @@
 #define CHECKPOINT_INTERVAL (1000 * MILLISECOND) /* the queue is written at most once a second for them */
 #define LOCK_WAIT_MS        200
 #define DRAIN_MS            1000 /* after the worker's end, for what it still said */
+#define LONGEST_NAP_MS      10000 /* while a job waits; then the clock is looked at again */
 #define SIGNALS             4
 
 enum worker_phase {
@@ -66,6 +67,9 @@ struct supervisor {
 	struct worker worker;
 	struct job *job; /* of the worker */
 	struct progress progress;
+	int64_t run_started;     /* of this worker, for the speed */
+	uint64_t run_base;       /* items that were processed when it first told, by earlier runs */
+	bool run_told;
 	char target[JOB_ID_SIZE]; /* "": run for ever */
 	int64_t target_sequence;
 	bool lock_told;
@@ -148,7 +152,7 @@ give_up(struct supervisor *s, int r, const struct hf_error *err)
 	if (s->worker.phase == WORKER_NONE) {
 		s->done = true;
 		(void)event_base_loopbreak(s->base);
-	} else if (s->worker.last_signal == 0) {
+	} else if (s->worker.last_signal == 0 && !s->worker.ended) {
 		s->worker.last_signal = SIGTERM;
 		process_signal(s->worker.pid, SIGTERM);
 		set_timer(s->timer, s->options.term_ms);
@@ -286,8 +290,11 @@ on_progress(struct supervisor *s, struct json_object *frame, struct hf_error *er
 	if (r != HF_OK)
 		return r;
 	memcpy(progress.job, s->job->id, sizeof(progress.job));
-	progress.started_at = s->progress.started_at;
-	progress_estimate(&progress, time_now());
+	progress.started_at = s->job->started_at;
+	if (!s->run_told && s->job->checkpoints > 0)
+		s->run_base = progress.processed_items;
+	s->run_told = true;
+	progress_estimate(&progress, s->run_started, s->run_base, time_now());
 	s->progress = progress;
 	tell_progress(s);
 	return HF_OK;
@@ -302,7 +309,8 @@ on_event(struct supervisor *s, struct json_object *frame, struct hf_error *err)
 	if (r != HF_OK)
 		return r;
 	/* How a job ends is for the supervisor alone to say. */
-	if (event.kind != EVENT_TYPE_STARTED && event.kind != EVENT_TYPE_COMPLETED && event.kind != EVENT_ITEM_FAILED)
+	if (event.kind != EVENT_TYPE_STARTED && event.kind != EVENT_TYPE_COMPLETED &&
+	    event.kind != EVENT_ITEM_FAILED)
 		return violation(err, "an event that is not the worker's to tell");
 	memcpy(event.job, s->job->id, sizeof(event.job));
 	event.time = time_now();
@@ -508,8 +516,8 @@ channel_readable(struct bufferevent *channel, void *ctx)
 			break;
 		/* A sign of life; once it has to end, its deadline stays. */
 		if (!s->worker.stopping && s->worker.last_signal == 0 && !s->worker.ended)
-			set_timer(s->timer, s->worker.phase == WORKER_SAID_DONE ? s->options.stop_ms :
-			    s->options.hang_ms);
+			set_timer(s->timer, s->worker.phase == WORKER_SAID_DONE ? s->options.stop_ms
+			                                                        : s->options.hang_ms);
 	}
 	if (r == HF_EAGAIN)
 		return;
@@ -586,7 +594,10 @@ start_job(struct supervisor *s, struct job *job)
 		job->started_at = time_now();
 	memset(&s->progress, 0, sizeof(s->progress));
 	memcpy(s->progress.job, job->id, sizeof(s->progress.job));
-	s->progress.started_at = time_now();
+	s->progress.started_at = job->started_at;
+	s->run_started = time_now();
+	s->run_base = 0;
+	s->run_told = false;
 	if (!save(s))
 		return;
 	r = start_worker(s, &err);
@@ -703,8 +714,8 @@ next_job(struct supervisor *s)
 	if (r == HF_OK && choice.id[0] == '\0') {
 		if (choice.earliest >= 0)
 			/* In steps, so that a clock that is set forward is noticed. */
-			set_timer(s->wake, choice.earliest / MILLISECOND < 10000 ?
-			    choice.earliest / MILLISECOND + 1 : 10000);
+			set_timer(s->wake, choice.earliest < LONGEST_NAP_MS * MILLISECOND
+			                       ? choice.earliest / MILLISECOND + 1 : LONGEST_NAP_MS);
 		return;
 	}
 	if (r == HF_OK && !worker_is_gone(s, &err, &r)) {
@@ -908,8 +919,14 @@ static int
 catch_signals(struct supervisor *s, struct hf_error *err)
 {
 	static const int numbers[SIGNALS] = {SIGCHLD, SIGINT, SIGTERM, SIGHUP};
+	sigset_t ours;
 	int i;
 
+	(void)sigemptyset(&ours);
+	for (i = 0; i < SIGNALS; i++)
+		(void)sigaddset(&ours, numbers[i]);
+	/* Whoever started us may have left them blocked: a worker's end would never be seen. */
+	(void)sigprocmask(SIG_UNBLOCK, &ours, NULL);
 	for (i = 0; i < SIGNALS; i++) {
 		/* nohup, and a shell's background jobs, ignore them on purpose. */
 		if (i > 0 && signal_ignored(numbers[i]))
@@ -970,6 +987,8 @@ supervisor_run(struct supervisor *s, const char *job_id, enum supervisor_outcome
 			r = hf_error_set(err, HF_EIO, errno, "supervisor: its event loop failed");
 	}
 	(void)evtimer_del(s->wake);
+	job_free(s->job);
+	s->job = NULL;
 	for (i = 0; i < SIGNALS; i++)
 		free_event(&s->signals[i]);
 	(void)sigaction(SIGPIPE, &before, NULL);

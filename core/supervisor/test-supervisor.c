@@ -612,6 +612,76 @@ test_killed_supervisor(void)
 	supervisor_close(supervisor);
 }
 
+static unsigned
+count_descriptors(void)
+{
+	unsigned n = 0;
+	int fd;
+
+	for (fd = 0; fd < 1024; fd++)
+		n += fcntl(fd, F_GETFD) != -1;
+	return n;
+}
+
+/* Many jobs, good and bad: no descriptor, no process stays. */
+static void
+test_many(void)
+{
+	static const char *const scripts[] = {"done", "crash=2 done", "fail", "child partial", "garbage"};
+	struct supervisor *supervisor;
+	enum supervisor_outcome outcome;
+	char id[JOB_ID_SIZE], plan[16];
+	unsigned before = count_descriptors();
+	int i;
+
+	empty_directory();
+	supervisor = open_supervisor();
+	for (i = 0; i < 30; i++) {
+		(void)snprintf(plan, sizeof(plan), "%d", i);
+		add(supervisor, plan, scripts[i % 5], id);
+	}
+	CU_ASSERT_EQUAL(supervisor_run(supervisor, id, &outcome, NULL), HF_OK);
+	CU_ASSERT_EQUAL(seen.events[EVENT_COMPLETED], 12);
+	CU_ASSERT_EQUAL(seen.events[EVENT_PARTIAL], 6);
+	CU_ASSERT_EQUAL(seen.events[EVENT_FAILED], 12);
+	supervisor_close(supervisor);
+	CU_ASSERT_EQUAL(count_descriptors(), before);
+	CU_ASSERT(waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD);
+}
+
+/* The supervisor killed at many moments: the job runs to its end once, and no kill counts against it. */
+static void
+test_kills(void)
+{
+	struct supervisor *supervisor;
+	enum supervisor_outcome outcome;
+	struct job *job = NULL;
+	char id[JOB_ID_SIZE], order[64];
+	pid_t pid;
+	int i;
+
+	empty_directory();
+	for (i = 0; i < 20; i++) {
+		pid = fork_supervisor("checkpoint nap=15 checkpoint nap=15 checkpoint note done");
+		nap(2 * i);
+		CU_ASSERT_EQUAL(kill(pid, SIGKILL), 0);
+		CU_ASSERT_EQUAL(waitpid(pid, NULL, 0), pid);
+		if (noted("order", NULL, 0))
+			break;
+	}
+	supervisor = open_supervisor();
+	add(supervisor, "plan", "note done", id);
+	CU_ASSERT_EQUAL(supervisor_run(supervisor, id, &outcome, NULL), HF_OK);
+	CU_ASSERT_EQUAL(outcome, SUPERVISOR_COMPLETED);
+	CU_ASSERT(noted("order", order, sizeof(order)));
+	CU_ASSERT_EQUAL_FATAL(queue_get(supervisor_queue(supervisor), id, &job, NULL), HF_OK);
+	CU_ASSERT_EQUAL(job->crashes, 0);
+	CU_ASSERT_EQUAL(job->attempts, 0);
+	CU_ASSERT_PTR_NULL(strstr(seen.log, "damaged"));
+	job_free(job);
+	supervisor_close(supervisor);
+}
+
 static int
 count_reply(void *ctx, struct json_object *parameters, bool more)
 {
@@ -688,6 +758,7 @@ main(int argc, char **argv)
 	CU_TestInfo tests[] = {{"done", test_done}, {"crash", test_crash}, {"checkpoint", test_checkpoint},
 	    {"hang", test_hang}, {"protocol", test_protocol}, {"leftovers", test_leftovers}, {"retry", test_retry},
 	    {"stop", test_stop}, {"order", test_order}, {"killed supervisor", test_killed_supervisor},
+	    {"many", test_many}, {"kills", test_kills},
 	    {"control", test_control}, CU_TEST_INFO_NULL};
 	int r;
 
