@@ -64,7 +64,7 @@ test_slice(void)
 static void
 test_many_names(void)
 {
-	char text[2000] = "{", names[100][8];
+	char text[2000] = "{", names[100][16];
 	const char *wanted[100];
 	struct hf_json_value v[100];
 	size_t n = 1;

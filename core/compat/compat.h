@@ -10,5 +10,8 @@
 #ifndef HAVE_EXPLICIT_BZERO
 void explicit_bzero(void *data, size_t size);
 #endif
+#ifndef HAVE_SECURE_GETENV
+char *secure_getenv(const char *name);
+#endif
 
 #endif

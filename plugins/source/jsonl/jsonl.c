@@ -408,7 +408,8 @@ push_cursor(const struct hf_record_sink *sink, const struct cursor *c, struct hf
 	    "{\"size\":%" PRId64 ",\"mtime_ns\":%" PRId64 ",\"ctime_ns\":%" PRId64 ",\"inode\":%" PRId64, c->state.size,
 	    c->state.mtime_ns, c->state.ctime_ns, (int64_t)c->state.inode);
 	if (c->offset > 0)
-		n += snprintf(text + n, sizeof(text) - (size_t)n, ",\"offset\":%" PRIu64 ",\"line\":%" PRIu64, c->offset,
+		n += snprintf(text + n, sizeof(text) - (size_t)n,
+		    ",\"offset\":%" PRIu64 ",\"line\":%" PRIu64, c->offset,
 		    c->line);
 	n += snprintf(text + n, sizeof(text) - (size_t)n, ",\"trusted\":%s}", c->trusted ? "true" : "false");
 	blob.data = text;
@@ -445,7 +446,8 @@ push_message(struct run *run, struct lines *lines, const char *line, size_t size
 	}
 	if (lines->open_end) {
 		used = strlen(why.msg);
-		(void)snprintf(why.msg + used, sizeof(why.msg) - used, "; the line has no end: is the file being written?");
+		(void)snprintf(why.msg + used, sizeof(why.msg) - used,
+		    "; the line has no end: is the file being written?");
 	}
 	return report_line(run, lines->number, &why, err);
 }
@@ -623,7 +625,8 @@ push_found_room(struct run *run, const char *name, struct hf_error *err)
 		return report(run, where, &why, err);
 	}
 	if (!name_of(id, size, canonical) || strcmp(canonical, name) != 0) {
-		(void)hf_error_set(&why, HF_EINVAL, 0, "a room's file must be named as its id is spelled: %s", canonical);
+		(void)hf_error_set(&why, HF_EINVAL, 0,
+		    "a room's file must be named as its id is spelled: %s", canonical);
 		return report(run, where, &why, err);
 	}
 	r = index_find(&j->rooms, id, size, &found, &found_size, &offset, err);
@@ -659,7 +662,8 @@ push_found_rooms(struct run *run, struct hf_error *err)
 		entry = readdir(dir);
 		if (entry == NULL) {
 			if (errno != 0)
-				r = hf_error_set(err, HF_EIO, errno, "%s/messages: %s", run->jsonl->path, strerror(errno));
+				r = hf_error_set(err, HF_EIO, errno,
+				    "%s/messages: %s", run->jsonl->path, strerror(errno));
 			break;
 		}
 		r = push_found_room(run, entry->d_name, err);

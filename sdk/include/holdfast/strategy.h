@@ -49,13 +49,17 @@ struct hf_planner {
 #define HF_KNOWN_UNCHANGED 3
 
 /*
- * What identifies a record and its state.  parts: small hashes of the strategy's choosing; of a
- * changed record the host says which differ.
+ * One line of a log, without its newline: a JSON object whose first two members are "op" and "id",
+ * both strings.  Two lines are the same state of a record when all that follows "op" is equal byte
+ * for byte.
  */
-struct hf_record_key {
-	struct hf_blob id;
-	struct hf_blob content;
-	uint32_t parts[2];
+struct hf_line {
+	const char *data;
+	uint64_t size;
+	uint64_t id_offset;   /* of the id's text, between its quotes */
+	uint64_t id_size;
+	uint64_t rest_offset; /* of what follows the "op" member: "\"id\":..." */
+	int64_t time_ns;      /* of the state the line describes */
 };
 
 /*
@@ -74,14 +78,14 @@ struct hf_emitter {
 	    struct hf_error *err);
 	/* Opens the append-only log in a folder ("messages").  One log at a time is open. */
 	int (*log_open)(void *ctx, const char *path, struct hf_error *err);
-	/* HF_KNOWN_...; ret_parts gets the parts of the known state when it is changed. */
-	int (*log_known)(void *ctx, const struct hf_record_key *key, uint32_t ret_parts[2],
-	    struct hf_error *err);
-	/* Appends one line (with its newline) under the key asked for last.  time_ns: of the record. */
-	int (*log_append)(void *ctx, const struct hf_record_key *key, const struct hf_blob *line,
-	    int64_t time_ns, struct hf_error *err);
-	/* Closes the log; ret_records is how many records it holds in all, ret_time_ns the newest time. */
-	int (*log_close)(void *ctx, uint64_t *ret_records, int64_t *ret_time_ns, struct hf_error *err);
+	/* HF_KNOWN_..., or a negative code. */
+	int (*log_known)(void *ctx, const struct hf_line *line, struct hf_error *err);
+	/* Of the record asked for last, when it was HF_KNOWN_CHANGED: the newest line there is, to see what differs. */
+	int (*log_before)(void *ctx, const struct hf_sink *sink, struct hf_error *err);
+	/* Appends the line that was asked for last. */
+	int (*log_append)(void *ctx, const struct hf_line *line, struct hf_error *err);
+	/* Closes the log; ret_appended: lines this run added, ret_newest_ns: their newest time or HF_NO_TIME. */
+	int (*log_close)(void *ctx, uint64_t *ret_appended, int64_t *ret_newest_ns, struct hf_error *err);
 	/* A point to resume from: everything so far, and cursor for the strategy itself. */
 	int (*checkpoint)(void *ctx, const struct hf_blob *cursor, struct hf_error *err);
 	/* Counts: items looked at (unchanged ones too) and bytes read. */

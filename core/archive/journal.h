@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef ARCHIVE_JOURNAL_H
+#define ARCHIVE_JOURNAL_H
+
+#include "base/buffer.h"
+
+/*
+ * An append-only file of lines that a crash may cut anywhere: each line carries a checksum over
+ * itself and all lines before it, and reading stops at the first that does not fit.
+ */
+struct journal;
+
+typedef int (*journal_fn)(void *ctx, const char *line, size_t size, struct hf_error *err);
+
+/* Opens or makes it, hands each whole line to fn, and cuts off what follows the last. */
+int journal_open(const char *path, journal_fn fn, void *ctx, struct journal **ret, struct hf_error *err);
+/* Adds a line without newline; in memory until the sync. */
+int journal_add(struct journal *journal, const char *line, size_t size, struct hf_error *err);
+/* Everything added is on disk when it returns.  After a failure the journal only fails. */
+int journal_sync(struct journal *journal, struct hf_error *err);
+void journal_close(struct journal *journal);
+
+#endif

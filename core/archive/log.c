@@ -1,0 +1,522 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "compat/compat.h"
+
+#include "archive/log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "archive/overlay.h"
+#include "archive/seen.h"
+
+#define FILE_MAX_BYTES (64u << 20) /* of a log file that is read again */
+#define PENDING_MAX    (2 * FILE_MAX_BYTES)
+#define TREE_MAX       (64u << 20)
+#define NAME_SIZE      16
+
+/* A file of the previous snapshot. */
+struct log_file {
+	uint64_t size;
+	int64_t mtime_ns;
+	size_t content_at; /* index of its first id in ids */
+	size_t content_count;
+};
+
+/* A line that is not in a file yet. */
+struct pending {
+	size_t end; /* in lines, past its newline */
+	int64_t time_ns;
+	uint8_t id[SEEN_HASH_SIZE];
+	uint8_t content[SEEN_HASH_SIZE];
+};
+
+struct log {
+	struct log_place place;
+	struct log_file *files;
+	size_t file_count, file_capacity;
+	struct buffer ids;
+	size_t kept;         /* files that stay as they are */
+	size_t next;         /* how many files there are with those of this run */
+	bool absorbed;       /* the end of the old log was looked at */
+	struct seen *seen;   /* NULL: there was no log before, so every line is new */
+	struct buffer lines; /* pending ones */
+	struct pending *pending;
+	size_t pending_count, pending_capacity;
+	struct changes changes;
+	uint8_t asked_id[SEEN_HASH_SIZE], asked_content[SEEN_HASH_SIZE];
+	struct seen_entry asked; /* where the record asked for last lies */
+	bool asked_found;
+	struct buffer read;      /* the old file read last */
+	size_t read_number;      /* its number; 0: none */
+	uint64_t appended;
+	int64_t newest_ns;
+};
+
+static int
+no_memory(struct hf_error *err)
+{
+	return hf_error_set(err, HF_ENOMEM, 0, "the log: out of memory");
+}
+
+static int
+add_file(void *ctx, const struct node *node, struct hf_error *err)
+{
+	struct log *log = ctx;
+	char name[NAME_SIZE];
+	struct log_file *files;
+	size_t capacity;
+
+	(void)snprintf(name, sizeof(name), "%06zu.jsonl", log->file_count + 1);
+	if (node->type != NODE_FILE || node->name_size != strlen(name) ||
+	    memcmp(node->name, name, node->name_size) != 0)
+		return hf_error_set(err, HF_ECORRUPT, 0,
+		    "the previous snapshot's log has \"%.*s\" where \"%s\" should be", (int)node->name_size,
+		    node->name, name);
+	if (log->file_count == log->file_capacity) {
+		capacity = log->file_capacity == 0 ? 8 : log->file_capacity * 2;
+		files = realloc(log->files, capacity * sizeof(*files));
+		if (files == NULL)
+			return no_memory(err);
+		log->files = files;
+		log->file_capacity = capacity;
+	}
+	log->files[log->file_count++] = (struct log_file){node->size, node->mtime_ns,
+	    log->ids.size / HASH_SIZE, node->content_count};
+	buffer_append(&log->ids, node->content, node->content_count * HASH_SIZE);
+	return buffer_status(&log->ids, "the log's files", err);
+}
+
+/* Reads an old file, by its number, into log->read. */
+static int
+read_file(struct log *log, size_t number, struct hf_error *err)
+{
+	const struct log_file *file = &log->files[number - 1];
+	struct repository_id id;
+	size_t i;
+	int r;
+
+	if (log->read_number == number)
+		return HF_OK;
+	log->read_number = 0;
+	buffer_clear(&log->read);
+	for (i = 0; i < file->content_count; i++) {
+		memcpy(id.bytes, log->ids.data + (file->content_at + i) * HASH_SIZE, HASH_SIZE);
+		r = repository_load_blob(log->place.repository, BLOB_DATA, &id, &log->read, err);
+		if (r != HF_OK)
+			return r;
+	}
+	if (log->read.size != file->size || log->read.size == 0 || log->read.data[log->read.size - 1] != '\n')
+		return hf_error_set(err, HF_ECORRUPT, 0,
+		    "file %06zu.jsonl of the previous snapshot's log is not whole", number);
+	log->read_number = number;
+	return HF_OK;
+}
+
+/* Finds "op" and "id" in a line that a log holds. */
+static int
+parse_line(const char *data, size_t size, struct hf_line *ret)
+{
+	static const char head[] = "{\"op\":\"", middle[] = "\",\"id\":\"";
+	size_t at = sizeof(head) - 1;
+
+	if (size < at || memcmp(data, head, at) != 0)
+		return HF_ECORRUPT;
+	while (at < size && data[at] >= 'a' && data[at] <= 'z')
+		at++;
+	if (size - at < sizeof(middle) - 1 || memcmp(data + at, middle, sizeof(middle) - 1) != 0)
+		return HF_ECORRUPT;
+	ret->data = data;
+	ret->size = size;
+	ret->rest_offset = at + 2;
+	at += sizeof(middle) - 1;
+	ret->id_offset = at;
+	while (at < size && data[at] != '"')
+		at += data[at] == '\\' ? 2 : 1;
+	if (at >= size)
+		return HF_ECORRUPT;
+	ret->id_size = at - ret->id_offset;
+	ret->time_ns = 0;
+	return HF_OK;
+}
+
+static int
+hash_line(const struct hf_line *line, uint8_t id[SEEN_HASH_SIZE], uint8_t content[SEEN_HASH_SIZE],
+    struct hf_error *err)
+{
+	uint8_t sum[HASH_SIZE];
+	int r = hash_bytes(line->data + line->id_offset, line->id_size, sum, err);
+
+	if (r != HF_OK)
+		return r;
+	memcpy(id, sum, SEEN_HASH_SIZE);
+	r = hash_bytes(line->data + line->rest_offset, line->size - line->rest_offset, sum, err);
+	if (r == HF_OK)
+		memcpy(content, sum, SEEN_HASH_SIZE);
+	return r;
+}
+
+/* Calls for each line of the old file in log->read. */
+typedef int (*line_fn)(struct log *log, const struct hf_line *line, size_t number, struct hf_error *err);
+
+static int
+each_line(struct log *log, size_t number, line_fn fn, struct hf_error *err)
+{
+	const char *data = (const char *)log->read.data, *end = data + log->read.size, *at, *newline;
+	struct hf_line line;
+	int r;
+
+	for (at = data; at < end; at = newline + 1) {
+		newline = memchr(at, '\n', (size_t)(end - at));
+		if (parse_line(at, (size_t)(newline - at), &line) != HF_OK)
+			return hf_error_set(err, HF_ECORRUPT, 0,
+			    "file %06zu.jsonl of the previous snapshot's log holds a line that is no record", number);
+		r = fn(log, &line, number, err);
+		if (r != HF_OK)
+			return r;
+	}
+	return HF_OK;
+}
+
+static int
+remember_line(struct log *log, const struct hf_line *line, size_t number, struct hf_error *err)
+{
+	struct seen_entry entry;
+	int r = hash_line(line, entry.id, entry.content, err);
+
+	entry.file = (uint32_t)number;
+	entry.offset = (uint32_t)(line->data - (const char *)log->read.data);
+	return r == HF_OK ? seen_add(log->seen, &entry, err) : r;
+}
+
+/* Knows what the log holds: from the cache, or from the log itself. */
+static int
+open_seen(struct log *log, struct hf_error *err)
+{
+	size_t number;
+	int r = seen_new(log->place.directory, &log->seen, err);
+
+	if (r != HF_OK || seen_load(log->seen, log->place.seen_path, log->place.before, NULL) == HF_OK)
+		return r;
+	for (number = 1; r == HF_OK && number <= log->file_count; number++) {
+		r = read_file(log, number, err);
+		if (r == HF_OK)
+			r = each_line(log, number, remember_line, err);
+	}
+	return r;
+}
+
+int
+log_open(const struct log_place *place, struct log **ret, struct hf_error *err)
+{
+	struct log *log = calloc(1, sizeof(*log));
+	struct buffer tree = BUFFER_INIT(TREE_MAX);
+	int r = HF_OK;
+
+	if (log == NULL)
+		return no_memory(err);
+	log->place = *place;
+	log->ids.max = TREE_MAX;
+	log->lines.max = PENDING_MAX;
+	log->read.max = FILE_MAX_BYTES;
+	log->newest_ns = HF_NO_TIME;
+	if (place->before != NULL) {
+		r = repository_load_blob(place->repository, BLOB_TREE, place->before, &tree, err);
+		if (r == HF_OK)
+			r = tree_walk(tree.data, tree.size, add_file, log, err);
+		buffer_release(&tree);
+	}
+	log->kept = log->next = log->file_count;
+	if (r == HF_OK && log->file_count > 0)
+		r = open_seen(log, err);
+	if (r != HF_OK)
+		log_free(log);
+	else
+		*ret = log;
+	return r;
+}
+
+void
+log_free(struct log *log)
+{
+	if (log == NULL)
+		return;
+	free(log->files);
+	buffer_release(&log->ids);
+	seen_free(log->seen);
+	buffer_release(&log->lines);
+	free(log->pending);
+	changes_release(&log->changes);
+	buffer_release(&log->read);
+	free(log);
+}
+
+/* Whether the record asked for is among the pending lines, the newest of which counts. */
+static const struct pending *
+find_pending(const struct log *log)
+{
+	size_t i;
+
+	for (i = log->pending_count; i > 0; i--)
+		if (memcmp(log->pending[i - 1].id, log->asked_id, SEEN_HASH_SIZE) == 0)
+			return &log->pending[i - 1];
+	return NULL;
+}
+
+int
+log_known(struct log *log, const struct hf_line *line, struct hf_error *err)
+{
+	const struct pending *pending;
+	int r;
+
+	log->asked_found = false;
+	if (log->seen == NULL)
+		return HF_KNOWN_NEW;
+	r = hash_line(line, log->asked_id, log->asked_content, err);
+	if (r != HF_OK)
+		return r;
+	pending = find_pending(log);
+	if (pending != NULL)
+		return memcmp(pending->content, log->asked_content, SEEN_HASH_SIZE) == 0 ? HF_KNOWN_UNCHANGED :
+		                                                                        HF_KNOWN_CHANGED;
+	r = seen_find(log->seen, log->asked_id, &log->asked, &log->asked_found, err);
+	if (r != HF_OK)
+		return r;
+	if (!log->asked_found)
+		return HF_KNOWN_NEW;
+	return memcmp(log->asked.content, log->asked_content, SEEN_HASH_SIZE) == 0 ? HF_KNOWN_UNCHANGED :
+	                                                                          HF_KNOWN_CHANGED;
+}
+
+int
+log_before(struct log *log, const struct hf_sink *sink, struct hf_error *err)
+{
+	const char *at, *newline;
+	int r;
+
+	if (!log->asked_found || log->asked.file > log->kept)
+		return hf_error_set(err, HF_ENOTFOUND, 0, "the record was written by this run");
+	r = read_file(log, log->asked.file, err);
+	if (r != HF_OK)
+		return r;
+	if (log->asked.offset >= log->read.size)
+		return hf_error_set(err, HF_ECORRUPT, 0, "the list of known records is damaged");
+	at = (const char *)log->read.data + log->asked.offset;
+	newline = memchr(at, '\n', log->read.size - log->asked.offset);
+	return sink->write(sink->ctx, at, (uint64_t)(newline - at), err);
+}
+
+static int
+reserve_pending(struct log *log, size_t more, struct hf_error *err)
+{
+	struct pending *pending;
+	size_t capacity = log->pending_capacity;
+
+	while (capacity < log->pending_count + more)
+		capacity = capacity == 0 ? 64 : capacity * 2;
+	if (capacity == log->pending_capacity)
+		return HF_OK;
+	pending = realloc(log->pending, capacity * sizeof(*pending));
+	if (pending == NULL)
+		return no_memory(err);
+	log->pending = pending;
+	log->pending_capacity = capacity;
+	return HF_OK;
+}
+
+static unsigned
+floor_log2(size_t n)
+{
+	unsigned result = 0;
+
+	for (; n > 1; n /= 2)
+		result++;
+	return result;
+}
+
+static size_t
+count_lines(const struct buffer *buffer)
+{
+	size_t i, count = 0;
+
+	for (i = 0; i < buffer->size; i++)
+		count += buffer->data[i] == '\n';
+	return count;
+}
+
+/* Puts the old file in log->read, of count lines, before the pending ones. */
+static int
+prepend(struct log *log, size_t number, size_t count, struct hf_error *err)
+{
+	const struct log_file *file = &log->files[number - 1];
+	size_t size = log->read.size, i, at = 0;
+	const char *newline;
+	struct hf_line line;
+	struct pending *entry;
+	int r = reserve_pending(log, count, err);
+
+	if (r != HF_OK)
+		return r;
+	if (buffer_reserve(&log->lines, size) != HF_OK)
+		return buffer_status(&log->lines, "the log's new lines", err);
+	memmove(log->lines.data + size, log->lines.data, log->lines.size);
+	memcpy(log->lines.data, log->read.data, size);
+	log->lines.size += size;
+	memmove(log->pending + count, log->pending, log->pending_count * sizeof(*log->pending));
+	for (i = count; i < count + log->pending_count; i++)
+		log->pending[i].end += size;
+	log->pending_count += count;
+	for (i = 0; i < count; i++) {
+		entry = &log->pending[i];
+		newline = memchr(log->lines.data + at, '\n', size - at);
+		r = parse_line((const char *)log->lines.data + at,
+		    (size_t)(newline - ((const char *)log->lines.data + at)), &line);
+		if (r != HF_OK)
+			return hf_error_set(err, r, 0, "the previous snapshot's log holds a line that is no record");
+		r = hash_line(&line, entry->id, entry->content, err);
+		if (r != HF_OK)
+			return r;
+		at += line.size + 1;
+		entry->end = at;
+		entry->time_ns = file->mtime_ns;
+	}
+	return HF_OK;
+}
+
+/* Takes small files at the end of the old log into the pending lines, as the geometric rule says. */
+static int
+absorb(struct log *log, struct hf_error *err)
+{
+	size_t count;
+	int r;
+
+	for (log->absorbed = true; log->kept > 0; log->kept--, log->next--) {
+		if (log->files[log->kept - 1].size >= LOG_FILE_BYTES)
+			return HF_OK;
+		r = read_file(log, log->kept, err);
+		if (r != HF_OK)
+			return r;
+		count = count_lines(&log->read);
+		if (count >= LOG_FILE_LINES || floor_log2(count) > floor_log2(log->pending_count))
+			return HF_OK;
+		r = prepend(log, log->kept, count, err);
+		if (r != HF_OK)
+			return r;
+	}
+	return HF_OK;
+}
+
+/* How many of the pending lines make the next file. */
+static size_t
+lines_of_file(const struct log *log)
+{
+	size_t count = 0;
+
+	while (count < log->pending_count && count < LOG_FILE_LINES &&
+	    (count == 0 || log->pending[count - 1].end < LOG_FILE_BYTES))
+		count++;
+	return count;
+}
+
+/* Saves the first lines as a file. */
+static int
+flush_file(struct log *log, struct hf_error *err)
+{
+	struct buffer ids = BUFFER_INIT(TREE_MAX);
+	size_t count = lines_of_file(log), size = log->pending[count - 1].end, i, start = 0;
+	int64_t mtime_ns = log->pending[0].time_ns;
+	struct seen_entry entry;
+	char name[NAME_SIZE];
+	int r;
+
+	r = repository_save_content(log->place.writer, log->lines.data, size, &ids, err);
+	if (r != HF_OK)
+		goto out;
+	log->next++;
+	for (i = 0; i < count; i++) {
+		if (log->pending[i].time_ns > mtime_ns)
+			mtime_ns = log->pending[i].time_ns;
+		if (log->seen != NULL) {
+			memcpy(entry.id, log->pending[i].id, SEEN_HASH_SIZE);
+			memcpy(entry.content, log->pending[i].content, SEEN_HASH_SIZE);
+			entry.file = (uint32_t)log->next;
+			entry.offset = (uint32_t)start;
+			r = seen_add(log->seen, &entry, err);
+			if (r != HF_OK)
+				goto out;
+		}
+		start = log->pending[i].end;
+	}
+	(void)snprintf(name, sizeof(name), "%06zu.jsonl", log->next);
+	r = changes_add_file(&log->changes, name, size, ids.data, ids.size / HASH_SIZE, mtime_ns, err);
+	memmove(log->lines.data, log->lines.data + size, log->lines.size - size);
+	log->lines.size -= size;
+	memmove(log->pending, log->pending + count, (log->pending_count - count) * sizeof(*log->pending));
+	log->pending_count -= count;
+	for (i = 0; i < log->pending_count; i++)
+		log->pending[i].end -= size;
+out:
+	buffer_release(&ids);
+	return r;
+}
+
+int
+log_append(struct log *log, const struct hf_line *line, struct hf_error *err)
+{
+	struct pending *entry;
+	int r = reserve_pending(log, 1, err);
+
+	if (r != HF_OK)
+		return r;
+	if (line->size > FILE_MAX_BYTES)
+		return hf_error_set(err, HF_ERANGE, 0, "a record of %llu bytes: at most %u are kept",
+		    (unsigned long long)line->size, FILE_MAX_BYTES);
+	buffer_append(&log->lines, line->data, line->size);
+	buffer_append_byte(&log->lines, '\n');
+	r = buffer_status(&log->lines, "the log's new lines", err);
+	if (r != HF_OK)
+		return r;
+	entry = &log->pending[log->pending_count++];
+	entry->end = log->lines.size;
+	entry->time_ns = line->time_ns;
+	memcpy(entry->id, log->asked_id, SEEN_HASH_SIZE);
+	memcpy(entry->content, log->asked_content, SEEN_HASH_SIZE);
+	log->appended++;
+	if (line->time_ns > log->newest_ns)
+		log->newest_ns = line->time_ns;
+	while (r == HF_OK && (log->pending_count >= LOG_FILE_LINES || log->lines.size >= LOG_FILE_BYTES)) {
+		r = log->absorbed ? HF_OK : absorb(log, err);
+		if (r == HF_OK)
+			r = flush_file(log, err);
+	}
+	return r;
+}
+
+int
+log_finish(struct log *log, struct log_result *ret, struct hf_error *err)
+{
+	size_t number;
+	char name[NAME_SIZE];
+	int r = HF_OK;
+
+	if (log->pending_count > 0 && !log->absorbed)
+		r = absorb(log, err);
+	while (r == HF_OK && log->pending_count > 0)
+		r = flush_file(log, err);
+	for (number = log->next + 1; r == HF_OK && number <= log->file_count; number++) {
+		(void)snprintf(name, sizeof(name), "%06zu.jsonl", number);
+		r = changes_add_removal(&log->changes, name, err);
+	}
+	if (r != HF_OK)
+		return r;
+	memset(ret, 0, sizeof(*ret));
+	ret->appended = log->appended;
+	ret->newest_ns = log->newest_ns;
+	ret->changed = log->changes.count > 0;
+	r = overlay_save(log->place.repository, log->place.writer, log->place.before, &log->changes, &ret->tree,
+	    &ret->mtime_ns, err);
+	/* Without the list the next run reads the log instead. */
+	if (r == HF_OK && log->seen != NULL && ret->changed)
+		(void)seen_save(log->seen, log->place.seen_path, &ret->tree, NULL);
+	return r;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef ARCHIVE_LOG_H
+#define ARCHIVE_LOG_H
+
+#include <holdfast/strategy.h>
+
+#include "repository/repository.h"
+
+/*
+ * An append-only log: a folder of files 000001.jsonl, ... of at most 500 lines, or one line more than
+ * 1 MiB.  New lines go to new files; small files at the end are merged geometrically (DESIGN.md
+ * section 3), so a line is written at most 9 times and a full file never again.
+ */
+struct log;
+
+#define LOG_FILE_LINES 500u
+#define LOG_FILE_BYTES (1u << 20)
+
+struct log_place {
+	struct repository *repository;
+	struct repository_writer *writer;
+	const char *directory;               /* for temporary files */
+	const char *seen_path;               /* where the list of known records is kept between runs */
+	const struct repository_id *before;  /* the folder in the previous snapshot; NULL: none */
+};
+
+struct log_result {
+	struct repository_id tree; /* the folder as it is now */
+	int64_t mtime_ns;
+	bool changed;
+	uint64_t appended;  /* lines */
+	int64_t newest_ns;  /* of the appended lines; HF_NO_TIME */
+};
+
+/* What place points to must outlive the log. */
+int log_open(const struct log_place *place, struct log **ret, struct hf_error *err);
+/* HF_KNOWN_NEW, _CHANGED, _UNCHANGED, or a negative code. */
+int log_known(struct log *log, const struct hf_line *line, struct hf_error *err);
+/* The newest line of the record asked for last; HF_ENOTFOUND if this run wrote it. */
+int log_before(struct log *log, const struct hf_sink *sink, struct hf_error *err);
+/* Appends the line that was asked for last. */
+int log_append(struct log *log, const struct hf_line *line, struct hf_error *err);
+/* Saves what is left and the folder's tree. */
+int log_finish(struct log *log, struct log_result *ret, struct hf_error *err);
+void log_free(struct log *log);
+
+#endif

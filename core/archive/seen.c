@@ -1,0 +1,447 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "compat/compat.h"
+
+#include "archive/seen.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/path.h"
+
+#define TABLE_ENTRIES 8192u
+#define TABLE_SLOTS   16384u /* a power of two, twice the entries */
+#define MAX_RUNS      8u
+#define BLOCK_ENTRIES 100u /* what one look into a run reads: about a page */
+
+static const char magic[8] = "hfseen1\n";
+
+/* The head of a saved file; entries follow in order of their ids. */
+struct head {
+	char magic[8];
+	uint8_t tree[HASH_SIZE];
+	uint64_t count;
+};
+
+/* Entries in order of their ids, each id once, from start in a file. */
+struct run {
+	int fd;
+	off_t start;
+	uint64_t count;
+};
+
+struct seen {
+	char *directory;
+	struct run runs[MAX_RUNS]; /* older first */
+	unsigned run_count;
+	struct seen_entry *entries; /* the newest, in the order they came */
+	unsigned entry_count;
+	uint16_t *slots; /* 1 + index into entries; 0: free */
+};
+
+static int
+failed(const char *what, struct hf_error *err)
+{
+	int code = errno == ENOSPC || errno == EDQUOT ? HF_ENOSPC : HF_EIO;
+
+	return hf_error_set(err, code, errno, "%s: %s", what, strerror(errno));
+}
+
+int
+seen_new(const char *directory, struct seen **ret, struct hf_error *err)
+{
+	struct seen *seen = calloc(1, sizeof(*seen));
+
+	if (seen != NULL) {
+		seen->directory = strdup(directory);
+		seen->entries = malloc(TABLE_ENTRIES * sizeof(*seen->entries));
+		seen->slots = calloc(TABLE_SLOTS, sizeof(*seen->slots));
+	}
+	if (seen == NULL || seen->directory == NULL || seen->entries == NULL || seen->slots == NULL) {
+		seen_free(seen);
+		return hf_error_set(err, HF_ENOMEM, 0, "the list of known records: out of memory");
+	}
+	*ret = seen;
+	return HF_OK;
+}
+
+static void
+close_runs(struct seen *seen)
+{
+	for (; seen->run_count > 0; seen->run_count--)
+		(void)close(seen->runs[seen->run_count - 1].fd);
+}
+
+void
+seen_free(struct seen *seen)
+{
+	if (seen == NULL)
+		return;
+	close_runs(seen);
+	free(seen->directory);
+	free(seen->entries);
+	free(seen->slots);
+	free(seen);
+}
+
+/* Reads count entries from an index of a run. */
+static int
+read_entries(const struct run *run, uint64_t from, struct seen_entry *out, size_t count, struct hf_error *err)
+{
+	size_t size = count * sizeof(*out), done = 0;
+	ssize_t n;
+
+	while (done < size) {
+		n = pread(run->fd, (char *)out + done, size - done,
+		    run->start + (off_t)(from * sizeof(*out) + done));
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			if (n == 0)
+				errno = EIO;
+			return failed("the list of known records", err);
+		}
+		done += (size_t)n;
+	}
+	return HF_OK;
+}
+
+int
+seen_load(struct seen *seen, const char *path, const struct repository_id *tree, struct hf_error *err)
+{
+	struct head head;
+	struct stat st;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0)
+		return hf_error_set(err, HF_ENOTFOUND, errno, "%s: %s", path, strerror(errno));
+	n = pread(fd, &head, sizeof(head), 0);
+	if (n != (ssize_t)sizeof(head) || memcmp(head.magic, magic, sizeof(magic)) != 0 ||
+	    memcmp(head.tree, tree->bytes, HASH_SIZE) != 0 || fstat(fd, &st) != 0 ||
+	    head.count > (uint64_t)st.st_size / sizeof(struct seen_entry) ||
+	    (uint64_t)st.st_size != sizeof(head) + head.count * sizeof(struct seen_entry)) {
+		(void)close(fd);
+		return hf_error_set(err, HF_ENOTFOUND, 0, "%s: of another snapshot", path);
+	}
+	seen->runs[seen->run_count++] = (struct run){fd, (off_t)sizeof(head), head.count};
+	return HF_OK;
+}
+
+/* Ids are hashes, so their first bytes say nearly where in a run of count entries they lie. */
+static uint64_t
+guess(const uint8_t id[SEEN_HASH_SIZE], uint64_t low, uint64_t high)
+{
+	uint32_t prefix = (uint32_t)id[0] << 24 | (uint32_t)id[1] << 16 | (uint32_t)id[2] << 8 | id[3];
+	uint64_t span = high - low;
+
+	return low + (span <= UINT32_MAX ? span * prefix >> 32 : span / 2);
+}
+
+static int
+find_in_run(const struct run *run, const uint8_t id[SEEN_HASH_SIZE], struct seen_entry *ret, bool *ret_found,
+    struct hf_error *err)
+{
+	struct seen_entry block[BLOCK_ENTRIES];
+	uint64_t low = 0, high = run->count, at;
+	size_t count, i;
+	bool first = true;
+	int r, order;
+
+	*ret_found = false;
+	while (low < high) {
+		/* The first look goes where the id should be, later ones halve what is left. */
+		at = first ? guess(id, low, high) : low + (high - low) / 2;
+		at = at > low + BLOCK_ENTRIES / 2 ? at - BLOCK_ENTRIES / 2 : low;
+		count = high - at < BLOCK_ENTRIES ? (size_t)(high - at) : BLOCK_ENTRIES;
+		first = false;
+		r = read_entries(run, at, block, count, err);
+		if (r != HF_OK)
+			return r;
+		if (memcmp(id, block[0].id, SEEN_HASH_SIZE) < 0) {
+			high = at;
+			continue;
+		}
+		if (memcmp(id, block[count - 1].id, SEEN_HASH_SIZE) > 0) {
+			low = at + count;
+			continue;
+		}
+		for (i = 0; i < count; i++) {
+			order = memcmp(id, block[i].id, SEEN_HASH_SIZE);
+			if (order == 0) {
+				*ret = block[i];
+				*ret_found = true;
+			}
+			if (order <= 0)
+				return HF_OK;
+		}
+		return HF_OK;
+	}
+	return HF_OK;
+}
+
+/* The slot of an id in the table, or the free one where it would go. */
+static unsigned
+slot_of(const struct seen *seen, const uint8_t id[SEEN_HASH_SIZE])
+{
+	unsigned slot = ((unsigned)id[4] | (unsigned)id[5] << 8) & (TABLE_SLOTS - 1);
+
+	while (seen->slots[slot] != 0 &&
+	    memcmp(seen->entries[seen->slots[slot] - 1].id, id, SEEN_HASH_SIZE) != 0)
+		slot = (slot + 1) & (TABLE_SLOTS - 1);
+	return slot;
+}
+
+int
+seen_find(struct seen *seen, const uint8_t id[SEEN_HASH_SIZE], struct seen_entry *ret, bool *ret_found,
+    struct hf_error *err)
+{
+	unsigned slot = slot_of(seen, id), i;
+	int r = HF_OK;
+
+	*ret_found = seen->slots[slot] != 0;
+	if (*ret_found) {
+		*ret = seen->entries[seen->slots[slot] - 1];
+		return HF_OK;
+	}
+	for (i = seen->run_count; r == HF_OK && !*ret_found && i > 0; i--)
+		r = find_in_run(&seen->runs[i - 1], id, ret, ret_found, err);
+	return r;
+}
+
+/* A buffered writer of entries. */
+struct entry_writer {
+	int fd;
+	struct seen_entry block[1024];
+	size_t count;
+	uint64_t written;
+};
+
+static int
+writer_flush(struct entry_writer *writer, struct hf_error *err)
+{
+	int r = path_write_all(writer->fd, writer->block, writer->count * sizeof(writer->block[0]),
+	    "the list of known records", err);
+
+	writer->written += writer->count;
+	writer->count = 0;
+	return r;
+}
+
+static int
+writer_put(struct entry_writer *writer, const struct seen_entry *entry, struct hf_error *err)
+{
+	writer->block[writer->count++] = *entry;
+	return writer->count < sizeof(writer->block) / sizeof(writer->block[0]) ? HF_OK : writer_flush(writer, err);
+}
+
+/* A buffered reader of a run. */
+struct cursor {
+	struct seen_entry block[64];
+	uint64_t next; /* of the run, to be read */
+	size_t at, count;
+};
+
+/* The entry a cursor stands at, or NULL at the end of its run. */
+static int
+cursor_peek(struct cursor *cursor, const struct run *run, const struct seen_entry **ret, struct hf_error *err)
+{
+	int r;
+
+	if (cursor->at == cursor->count) {
+		cursor->count = run->count - cursor->next < 64 ? (size_t)(run->count - cursor->next) : 64;
+		cursor->at = 0;
+		if (cursor->count == 0) {
+			*ret = NULL;
+			return HF_OK;
+		}
+		r = read_entries(run, cursor->next, cursor->block, cursor->count, err);
+		if (r != HF_OK)
+			return r;
+		cursor->next += cursor->count;
+	}
+	*ret = &cursor->block[cursor->at];
+	return HF_OK;
+}
+
+/* Writes all runs as one; of an id in several the newest run's entry stays. */
+static int
+merge_runs(const struct seen *seen, struct entry_writer *writer, struct hf_error *err)
+{
+	struct cursor *cursors = calloc(MAX_RUNS, sizeof(*cursors));
+	const struct seen_entry *heads[MAX_RUNS], *least;
+	struct seen_entry chosen;
+	unsigned i;
+	int r = HF_OK;
+
+	if (cursors == NULL)
+		return hf_error_set(err, HF_ENOMEM, 0, "the list of known records: out of memory");
+	for (;;) {
+		least = NULL;
+		for (i = 0; r == HF_OK && i < seen->run_count; i++) {
+			r = cursor_peek(&cursors[i], &seen->runs[i], &heads[i], err);
+			if (r == HF_OK && heads[i] != NULL &&
+			    (least == NULL || memcmp(heads[i]->id, least->id, SEEN_HASH_SIZE) <= 0))
+				least = heads[i];
+		}
+		if (r != HF_OK || least == NULL)
+			break;
+		chosen = *least;
+		r = writer_put(writer, &chosen, err);
+		if (r != HF_OK)
+			break;
+		for (i = 0; i < seen->run_count; i++)
+			if (heads[i] != NULL && memcmp(heads[i]->id, chosen.id, SEEN_HASH_SIZE) == 0)
+				cursors[i].at++;
+	}
+	free(cursors);
+	return r == HF_OK ? writer_flush(writer, err) : r;
+}
+
+/* A file that is gone when it is closed. */
+static int
+temporary_file(const struct seen *seen, int *ret_fd, struct hf_error *err)
+{
+	char *path = path_join(seen->directory, "seen-XXXXXX");
+	int fd;
+
+	if (path == NULL)
+		return hf_error_set(err, HF_ENOMEM, 0, "the list of known records: out of memory");
+	fd = mkstemp(path);
+	if (fd < 0) {
+		free(path);
+		return failed("a temporary file", err);
+	}
+	(void)unlink(path);
+	free(path);
+	(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+	*ret_fd = fd;
+	return HF_OK;
+}
+
+/* Makes one run of all, when there is no room for another. */
+static int
+compact(struct seen *seen, struct hf_error *err)
+{
+	struct entry_writer *writer = calloc(1, sizeof(*writer));
+	int r;
+
+	if (writer == NULL)
+		return hf_error_set(err, HF_ENOMEM, 0, "the list of known records: out of memory");
+	r = temporary_file(seen, &writer->fd, err);
+	if (r == HF_OK) {
+		r = merge_runs(seen, writer, err);
+		if (r == HF_OK) {
+			close_runs(seen);
+			seen->runs[seen->run_count++] = (struct run){writer->fd, 0, writer->written};
+		} else {
+			(void)close(writer->fd);
+		}
+	}
+	free(writer);
+	return r;
+}
+
+static int
+compare_entries(const void *a, const void *b)
+{
+	return memcmp(((const struct seen_entry *)a)->id, ((const struct seen_entry *)b)->id, SEEN_HASH_SIZE);
+}
+
+/* Turns the table into the newest run. */
+static int
+spill(struct seen *seen, struct hf_error *err)
+{
+	int fd, r;
+
+	if (seen->entry_count == 0)
+		return HF_OK;
+	if (seen->run_count == MAX_RUNS) {
+		r = compact(seen, err);
+		if (r != HF_OK)
+			return r;
+	}
+	r = temporary_file(seen, &fd, err);
+	if (r != HF_OK)
+		return r;
+	qsort(seen->entries, seen->entry_count, sizeof(*seen->entries), compare_entries);
+	r = path_write_all(fd, seen->entries, seen->entry_count * sizeof(*seen->entries),
+	    "the list of known records", err);
+	if (r != HF_OK) {
+		(void)close(fd);
+		return r;
+	}
+	seen->runs[seen->run_count++] = (struct run){fd, 0, seen->entry_count};
+	seen->entry_count = 0;
+	memset(seen->slots, 0, TABLE_SLOTS * sizeof(*seen->slots));
+	return HF_OK;
+}
+
+int
+seen_add(struct seen *seen, const struct seen_entry *entry, struct hf_error *err)
+{
+	unsigned slot = slot_of(seen, entry->id);
+	int r;
+
+	if (seen->slots[slot] != 0) {
+		seen->entries[seen->slots[slot] - 1] = *entry;
+		return HF_OK;
+	}
+	if (seen->entry_count == TABLE_ENTRIES) {
+		r = spill(seen, err);
+		if (r != HF_OK)
+			return r;
+		slot = slot_of(seen, entry->id);
+	}
+	seen->entries[seen->entry_count++] = *entry;
+	seen->slots[slot] = (uint16_t)seen->entry_count;
+	return HF_OK;
+}
+
+int
+seen_save(struct seen *seen, const char *path, const struct repository_id *tree, struct hf_error *err)
+{
+	struct entry_writer *writer = calloc(1, sizeof(*writer));
+	char *temporary = NULL;
+	struct head head;
+	size_t size = strlen(path) + 5;
+	int r;
+
+	if (writer != NULL)
+		temporary = malloc(size);
+	if (temporary == NULL) {
+		free(writer);
+		return hf_error_set(err, HF_ENOMEM, 0, "%s: out of memory", path);
+	}
+	(void)snprintf(temporary, size, "%s.new", path);
+	writer->fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (writer->fd < 0) {
+		r = failed(temporary, err);
+		goto out;
+	}
+	memset(&head, 0, sizeof(head));
+	r = spill(seen, err);
+	if (r == HF_OK)
+		r = path_write_all(writer->fd, &head, sizeof(head), temporary, err);
+	if (r == HF_OK)
+		r = merge_runs(seen, writer, err);
+	memcpy(head.magic, magic, sizeof(magic));
+	memcpy(head.tree, tree->bytes, HASH_SIZE);
+	head.count = writer->written;
+	if (r == HF_OK && pwrite(writer->fd, &head, sizeof(head), 0) != (ssize_t)sizeof(head))
+		r = failed(temporary, err);
+	if (close(writer->fd) != 0 && r == HF_OK)
+		r = failed(temporary, err);
+	if (r == HF_OK && rename(temporary, path) != 0)
+		r = failed(path, err);
+	if (r != HF_OK)
+		(void)unlink(temporary);
+out:
+	free(temporary);
+	free(writer);
+	return r;
+}

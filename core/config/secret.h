@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef CONFIG_SECRET_H
+#define CONFIG_SECRET_H
+
+#include "base/buffer.h"
+
+#define SECRET_MAX 4096u /* bytes, surrounding white space included */
+
+/* Where a secret comes from; exactly one of the two is set. */
+struct config_secret {
+	const char *file;    /* absolute path */
+	const char *command; /* for /bin/sh -c; the secret is its standard output */
+};
+
+/*
+ * Puts the secret into *ret, which was empty; the caller wipes it with buffer_wipe.  As restic does,
+ * a byte order mark and the white space around it (Unicode's) are no part of it.
+ * HF_EPERM: the file is not the user's or root's own, or others can read or write it.
+ * HF_ENOTFOUND, HF_EINVAL (not a regular file, empty, UTF-16, NUL inside), HF_ERANGE (over
+ * SECRET_MAX), HF_EIO (the command failed, or reading did), HF_ENOMEM.
+ * The command runs with standard input from /dev/null and the default signal actions.
+ */
+int secret_read(const struct config_secret *secret, struct buffer *ret, struct hf_error *err);
+
+#endif

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef PLUGIN_HOST_H
+#define PLUGIN_HOST_H
+
+#include <holdfast/host.h>
+
+#include "plugin/options.h"
+
+/*
+ * What stands behind the host tables of a worker: one for all instances.  Every pointer may be NULL.
+ * The functions may be called from any thread.
+ */
+struct host_services {
+	void *ctx;
+	/* NULL: the process's log, the instance's name before the message. */
+	void (*log)(void *ctx, const char *instance, int32_t level, const char *msg);
+	int32_t (*stop_requested)(void *ctx);
+	int64_t (*deadline_ns)(void *ctx);
+	void (*progress)(void *ctx, const char *instance, uint64_t done, uint64_t total, const char *unit);
+};
+
+struct host;
+
+/*
+ * Makes the table for one instance ("home", "family").  services (or NULL) and options (of the
+ * component, or NULL) have to live as long as it.  table: the component's options, for messages.
+ */
+int host_open(const char *instance, const struct host_services *services, const struct options *options,
+    const struct hf_option *table, struct host **ret_host, struct hf_error *err);
+void host_free(struct host *host);
+/* What the plugin gets; lives as long as host. */
+const struct hf_host *host_table(const struct host *host);
+/*
+ * Offers an extension to all instances of the process, before the first plugin is loaded; extension
+ * NULL takes it back.  id and extension are kept, not copied.  HF_ERANGE: there are too many.
+ */
+int host_set_extension(const char *id, const void *extension, struct hf_error *err);
+
+#endif

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "compat/compat.h"
+
+#include "progress/terminal.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "base/time.h"
+#include "progress/escape.h"
+
+#define BAR_INTERVAL   INT64_C(100000000)   /* at most ten drawings a second */
+#define LINE_INTERVAL  INT64_C(10000000000) /* without a terminal: a line each 10 s */
+#define FAILURES_SHOWN 20                   /* failed items of a job that get a line of their own */
+
+struct terminal {
+	FILE *stream;
+	bool bar;
+	bool drawn;
+	int64_t last; /* boot clock of the last drawing */
+	unsigned failures;
+};
+
+struct terminal *
+terminal_new(FILE *stream)
+{
+	struct terminal *terminal = calloc(1, sizeof(*terminal));
+	const char *term = getenv("TERM");
+
+	if (terminal == NULL)
+		return NULL;
+	terminal->stream = stream;
+	terminal->bar = isatty(fileno(stream)) && term != NULL && strcmp(term, "dumb") != 0;
+	return terminal;
+}
+
+void
+terminal_clear(struct terminal *terminal)
+{
+	if (!terminal->drawn)
+		return;
+	(void)fputs("\r\033[K", terminal->stream);
+	(void)fflush(terminal->stream);
+	terminal->drawn = false;
+	terminal->last = 0;
+}
+
+void
+terminal_free(struct terminal *terminal)
+{
+	if (terminal == NULL)
+		return;
+	terminal_clear(terminal);
+	free(terminal);
+}
+
+static unsigned
+columns(const struct terminal *terminal)
+{
+	struct winsize size;
+
+	if (ioctl(fileno(terminal->stream), TIOCGWINSZ, &size) == 0 && size.ws_col >= 20)
+		return size.ws_col;
+	return 80;
+}
+
+static void
+format_bytes(uint64_t bytes, char *out, size_t size)
+{
+	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
+	double value = (double)bytes;
+	size_t unit = 0;
+
+	while (value >= 1024 && unit + 1 < sizeof(units) / sizeof(units[0])) {
+		value /= 1024;
+		unit++;
+	}
+	(void)snprintf(out, size, unit == 0 ? "%.0f %s" : "%.1f %s", value, units[unit]);
+}
+
+static void
+format_left(int64_t ns, char *out, size_t size)
+{
+	int64_t seconds = (ns + 999999999) / 1000000000;
+
+	if (seconds >= 3600)
+		(void)snprintf(out, size, "%" PRId64 ":%02d:%02d left", seconds / 3600, (int)(seconds / 60 % 60),
+		    (int)(seconds % 60));
+	else
+		(void)snprintf(out, size, "%d:%02d left", (int)(seconds / 60), (int)(seconds % 60));
+}
+
+void
+terminal_format(const struct progress *progress, int64_t now, unsigned width, char *out, size_t size)
+{
+	char counts[192], bytes[32], left[48] = "", failed[48] = "", bar[64] = "";
+	struct buffer type = BUFFER_INIT(256);
+	size_t room, filled, i;
+
+	escape_text(&type, progress->current_type, strlen(progress->current_type));
+	format_bytes(progress->bytes_transferred, bytes, sizeof(bytes));
+	if (progress->estimated_completion > now)
+		format_left(progress->estimated_completion - now, left, sizeof(left));
+	if (progress->failed_items > 0)
+		(void)snprintf(failed, sizeof(failed), ", %" PRIu64 " failed", progress->failed_items);
+	if (progress->total_items > 0)
+		(void)snprintf(counts, sizeof(counts), "%5.1f%%  %s %" PRIu64 "/%" PRIu64 "%s, %s", progress->percent,
+		    buffer_string(&type) == NULL ? "" : buffer_string(&type), progress->processed_items,
+		    progress->total_items, failed, bytes);
+	else
+		(void)snprintf(counts, sizeof(counts), "%s %" PRIu64 "%s, %s",
+		    buffer_string(&type) == NULL ? "" : buffer_string(&type), progress->processed_items, failed, bytes);
+	buffer_release(&type);
+	/* The bar gets what the words leave. */
+	room = strlen(counts) + (left[0] ? strlen(left) + 2 : 0) + 4;
+	room = progress->total_items > 0 && width > room + 8 ? width - room : 0;
+	if (room > sizeof(bar) - 1)
+		room = sizeof(bar) - 1;
+	filled = (size_t)((double)room * progress->percent / 100.0);
+	for (i = 0; i < room; i++)
+		bar[i] = i < filled ? '#' : '.';
+	(void)snprintf(out, size < width ? size : width, room > 0 ? "[%s] %s%s%s" : "%s%s%s%s", bar, counts,
+	    left[0] ? ", " : "", left);
+}
+
+static void
+show_progress(void *ctx, const struct progress *progress)
+{
+	struct terminal *terminal = ctx;
+	int64_t now = time_boot();
+	char line[512];
+
+	if (terminal->last != 0 && now - terminal->last < (terminal->bar ? BAR_INTERVAL : LINE_INTERVAL))
+		return;
+	terminal->last = now;
+	terminal_format(progress, time_now(), terminal->bar ? columns(terminal) : 256, line, sizeof(line));
+	if (terminal->bar) {
+		(void)fprintf(terminal->stream, "\r%s\033[K", line);
+		terminal->drawn = true;
+	} else {
+		(void)fprintf(terminal->stream, "%s\n", line);
+	}
+	(void)fflush(terminal->stream);
+}
+
+/* What happened, as a person says it; NULL for events that need no line. */
+static const char *
+words(const struct job_event *event)
+{
+	switch (event->kind) {
+	case EVENT_QUEUED:
+		return event->message[0] != '\0' ? "queued" : NULL;
+	case EVENT_WAITING:
+		return "waiting";
+	case EVENT_STARTED:
+		return "started";
+	case EVENT_ITEM_FAILED:
+		return "failed item";
+	case EVENT_RETRY:
+		return "will try again";
+	case EVENT_COMPLETED:
+		return "completed";
+	case EVENT_PARTIAL:
+		return "done, with failed items";
+	case EVENT_FAILED:
+		return "failed";
+	default:
+		return NULL;
+	}
+}
+
+static void
+append_text(struct buffer *line, const char *before, const char *text)
+{
+	if (text[0] == '\0')
+		return;
+	buffer_append_string(line, before);
+	escape_text(line, text, strlen(text));
+}
+
+static void
+show_event(void *ctx, const struct job_event *event)
+{
+	struct terminal *terminal = ctx;
+	struct buffer line = BUFFER_INIT(8192);
+	char when[TIME_RFC3339_SIZE];
+	const char *text = words(event);
+
+	if (event->kind == EVENT_STARTED)
+		terminal->failures = 0;
+	if (event->kind == EVENT_ITEM_FAILED && ++terminal->failures > FAILURES_SHOWN)
+		text = terminal->failures == FAILURES_SHOWN + 1 ? "more items failed" : NULL;
+	if (text == NULL)
+		return;
+	append_text(&line, "", event->job);
+	append_text(&line, ": ", text);
+	if (event->kind != EVENT_ITEM_FAILED || terminal->failures <= FAILURES_SHOWN) {
+		append_text(&line, " ", event->item);
+		append_text(&line, ": ", event->message);
+	} else {
+		append_text(&line, "; ", "the result lists them");
+	}
+	if (event->next_attempt != 0) {
+		(void)time_format(event->next_attempt - event->next_attempt % 1000000000, when);
+		append_text(&line, ", not before ", when);
+	}
+	text = buffer_string(&line);
+	if (text != NULL) {
+		terminal_clear(terminal);
+		(void)fprintf(terminal->stream, "%s\n", text);
+		(void)fflush(terminal->stream);
+	}
+	buffer_release(&line);
+}
+
+struct observer
+terminal_observer(struct terminal *terminal)
+{
+	struct observer observer = {terminal, show_progress, show_event};
+
+	return observer;
+}

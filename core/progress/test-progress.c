@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "compat/compat.h"
+
+#include <json-c/json.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/time.h"
+#include "base/unit.h"
+#include "progress/json.h"
+#include "progress/progress.h"
+#include "progress/terminal.h"
+
+#define SECOND INT64_C(1000000000)
+
+static struct progress
+sample(void)
+{
+	struct progress progress = {.job = "backup_1_00000001", .total_items = 150, .processed_items = 75,
+	    .failed_items = 2, .current_type = "chats", .bytes_transferred = 1048576, .started_at = 1000 * SECOND};
+
+	progress_estimate(&progress, 1030 * SECOND);
+	return progress;
+}
+
+static void
+test_estimate(void)
+{
+	struct progress progress = sample();
+
+	CU_ASSERT_EQUAL(progress.percent, 50.0);
+	CU_ASSERT_EQUAL(progress.estimated_completion, 1060 * SECOND);
+	progress.processed_items = 300;
+	progress_estimate(&progress, 1030 * SECOND);
+	CU_ASSERT_EQUAL(progress.percent, 100.0);
+	CU_ASSERT_EQUAL(progress.estimated_completion, 1030 * SECOND);
+	progress.processed_items = 1;
+	progress.total_items = UINT64_MAX;
+	progress_estimate(&progress, 1030 * SECOND);
+	CU_ASSERT_EQUAL(progress.estimated_completion, 0);
+	progress.total_items = 0;
+	progress_estimate(&progress, 1030 * SECOND);
+	CU_ASSERT_EQUAL(progress.percent, 0);
+}
+
+static void
+test_json(void)
+{
+	struct progress progress = sample(), read;
+	struct json_object *object = progress_to_json(&progress);
+
+	CU_ASSERT_STRING_EQUAL(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN),
+	    "{\"type\":\"progress\",\"job\":\"backup_1_00000001\",\"total_items\":150,\"processed_items\":75,"
+	    "\"failed_items\":2,\"current_type\":\"chats\",\"bytes_transferred\":1048576,"
+	    "\"started_at\":\"1970-01-01T00:16:40Z\",\"estimated_completion\":\"1970-01-01T00:17:40Z\","
+	    "\"percent\":50.0}");
+	CU_ASSERT_EQUAL(progress_from_json(object, &read, NULL), HF_OK);
+	CU_ASSERT_EQUAL(memcmp(&read.total_items, &progress.total_items, sizeof(uint64_t)), 0);
+	CU_ASSERT_EQUAL(read.estimated_completion, progress.estimated_completion);
+	CU_ASSERT_STRING_EQUAL(read.current_type, "chats");
+	json_object_put(object);
+}
+
+static void
+test_hostile_json(void)
+{
+	static const char *const bad[] = {"{\"total_items\":-1}", "{\"total_items\":\"5\"}", "{\"job\":5}",
+	    "{\"started_at\":\"yesterday\"}", "{\"percent\":-1}", "{\"percent\":1e300}", "{\"failed_items\":1.5}"};
+	struct progress progress = {.total_items = 7};
+	struct job_event event;
+	struct json_object *object;
+	size_t i;
+
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		object = json_tokener_parse(bad[i]);
+		CU_ASSERT_PTR_NOT_NULL_FATAL(object);
+		CU_ASSERT_EQUAL(progress_from_json(object, &progress, NULL), HF_EINVAL);
+		json_object_put(object);
+	}
+	CU_ASSERT_EQUAL(progress.total_items, 7);
+	object = json_tokener_parse("{\"event\":\"nonsense\"}");
+	CU_ASSERT_EQUAL(event_from_json(object, &event, NULL), HF_EINVAL);
+	json_object_put(object);
+	object = json_tokener_parse("{\"event\":\"started\",\"details\":[]}");
+	CU_ASSERT_EQUAL(event_from_json(object, &event, NULL), HF_EINVAL);
+	json_object_put(object);
+}
+
+static void
+test_event(void)
+{
+	struct job_event event, read;
+	struct json_object *object, *details = json_object_new_object();
+	char cut[6];
+
+	event_init(&event, EVENT_ITEM_FAILED, "backup_1_00000001");
+	progress_copy_text(event.item, sizeof(event.item), "a\nb");
+	progress_copy_text(event.message, sizeof(event.message), "no such file");
+	event.attempt = 3;
+	event.details = details;
+	object = event_to_json(&event);
+	CU_ASSERT_EQUAL(event_from_json(object, &read, NULL), HF_OK);
+	CU_ASSERT_EQUAL(read.kind, EVENT_ITEM_FAILED);
+	CU_ASSERT_STRING_EQUAL(read.item, "a\nb");
+	CU_ASSERT_EQUAL(read.attempt, 3);
+	CU_ASSERT_EQUAL(read.time, event.time - event.time % 1000000);
+	CU_ASSERT_PTR_NOT_NULL(read.details);
+	json_object_put(object);
+	json_object_put(details);
+	progress_copy_text(cut, sizeof(cut), "abcd\xc3\xa4");
+	CU_ASSERT_STRING_EQUAL(cut, "abcd");
+}
+
+static void
+test_terminal_format(void)
+{
+	struct progress progress = sample();
+	char line[256];
+
+	terminal_format(&progress, 1030 * SECOND, 80, line, sizeof(line));
+	CU_ASSERT(strlen(line) < 80);
+	CU_ASSERT_PTR_NOT_NULL(strstr(line, "#"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(line, "50.0%  chats 75/150, 2 failed, 1.0 MiB, 0:30 left"));
+	terminal_format(&progress, 1030 * SECOND, 20, line, sizeof(line));
+	CU_ASSERT(strlen(line) < 20);
+	progress.total_items = 0;
+	progress.estimated_completion = 0;
+	progress_copy_text(progress.current_type, sizeof(progress.current_type), "\033[2J");
+	terminal_format(&progress, 1030 * SECOND, 80, line, sizeof(line));
+	CU_ASSERT_STRING_EQUAL(line, "\\x1b[2J 75, 2 failed, 1.0 MiB");
+}
+
+/* Hostile names: as many lines as events, nothing but printable bytes. */
+static void
+test_plain_lines(void)
+{
+	char *text = NULL;
+	size_t size = 0, i, lines = 0;
+	unsigned bad = 0;
+	FILE *stream = open_memstream(&text, &size);
+	struct terminal *terminal = terminal_new(stream);
+	struct observer observer = terminal_observer(terminal);
+	struct job_event event;
+
+	for (i = 0; i < 15; i++) {
+		event_init(&event, EVENT_ITEM_FAILED, "backup_1_00000001");
+		progress_copy_text(event.item, sizeof(event.item), "x\r\n\033]0;evil\a\xe2\x80\xae\xff");
+		progress_copy_text(event.message, sizeof(event.message), "gone\nbackup_1: completed");
+		observer.event(observer.ctx, &event);
+	}
+	terminal_free(terminal);
+	(void)fclose(stream);
+	for (i = 0; i < size; i++) {
+		lines += text[i] == '\n';
+		bad += text[i] != '\n' && (text[i] < 0x20 || text[i] > 0x7e);
+	}
+	CU_ASSERT_EQUAL(lines, 15);
+	CU_ASSERT_EQUAL(bad, 0);
+	free(text);
+}
+
+static void
+test_json_lines(void)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *stream = open_memstream(&text, &size);
+	struct observer observer = json_observer(stream);
+	struct progress progress = sample();
+	struct job_event event;
+	struct json_object *object;
+
+	event_init(&event, EVENT_FAILED, "backup_1_00000001");
+	progress_copy_text(event.message, sizeof(event.message), "a/b\nc");
+	observer.event(observer.ctx, &event);
+	observer.progress(observer.ctx, &progress);
+	(void)fclose(stream);
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "a/b\\nc"));
+	CU_ASSERT_PTR_EQUAL(strchr(strchr(text, '\n') + 1, '\n'), text + size - 1);
+	*strchr(text, '\n') = '\0';
+	object = json_tokener_parse(text);
+	CU_ASSERT_PTR_NOT_NULL(object);
+	json_object_put(object);
+	free(text);
+}
+
+int
+main(void)
+{
+	CU_TestInfo tests[] = {{"estimate", test_estimate}, {"json", test_json}, {"hostile json", test_hostile_json},
+	    {"event", test_event}, {"terminal format", test_terminal_format}, {"plain lines", test_plain_lines},
+	    {"json lines", test_json_lines}, CU_TEST_INFO_NULL};
+
+	return unit_run("progress", tests);
+}

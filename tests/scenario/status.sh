@@ -1,0 +1,64 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# What goes wrong has its exit status, and a sentence that says what to do.
+. "${srcdir:-.}/lib.sh"
+need "$PYTHON" restic
+generate 500 3
+begin_config
+add_account chats jsonl "$T/chats"
+
+expect 2 holdfast
+expect 2 holdfast no-such-command
+expect 2 holdfast backup --no-such-option
+expect 10 holdfast backup
+expect 10 holdfast snapshots
+[ ! -e "$RESTIC_REPOSITORY/config" ] || fail "backup made a repository"
+expect 0 holdfast init
+expect 1 holdfast init
+
+# The configuration: nothing is touched where it is wrong.
+wrong() {
+	sed "$1" "$HOLDFAST_CONFIG" >"$T/wrong.yaml"
+	chmod 600 "$T/wrong.yaml"
+	before=$(repository_size)
+	HOLDFAST_CONFIG=$T/wrong.yaml expect 2 holdfast backup
+	expect_text "$T/err" "wrong.yaml:$2:[0-9]+: .*$3"
+	[ "$(repository_size)" = "$before" ] || fail "a wrong configuration touched the repository"
+}
+wrong 's/storage:/storag:/' 3 'storage'
+wrong 's/password_file:/pasword_file:/' 5 'password_file'
+wrong 's/repository: home/repository: hom/' 8 'home'
+wrong 's/types: .*/types: [chat]/' 9 'chats'
+wrong 's/types: .*/types: yes/' 9 ''
+wrong 's/    types: .*/&\n    types: [chats]/' 10 'types'
+wrong 's/source: jsonl/source: json/' 12 'jsonl'
+wrong 's/types: .*/types: \&a [chats]/' 9 ''
+expect 0 holdfast config check
+
+# The password.
+cp "$T/password" "$T/right"
+echo wrong >"$T/password"
+expect 12 holdfast backup
+expect 12 holdfast snapshots
+rm "$T/password"
+holdfast snapshots >"$T/out" 2>"$T/err" </dev/null && fail "no password file, and status 0"
+expect_text "$T/err" "$T/password"
+mv "$T/right" "$T/password"
+
+# A lock that excludes others, held by a living restic.
+restic --quiet check >"$T/restic.out" 2>&1 &
+locker=$!
+spawned="$spawned $locker"
+deadline=$(($(date +%s) + 20))
+until [ -n "$(ls "$RESTIC_REPOSITORY/locks")" ] || [ "$(date +%s)" -ge $deadline ]; do :; done
+kill -STOP "$locker"
+if [ -n "$(ls "$RESTIC_REPOSITORY/locks")" ]; then
+	expect 11 holdfast backup
+	expect_text "$T/err" "lock"
+else
+	fail "restic held no lock"
+fi
+kill -CONT "$locker"
+wait "$locker"
+expect 0 holdfast backup
+[ -z "$(ls "$RESTIC_REPOSITORY/locks")" ] || fail "a lock was left behind"
