@@ -652,10 +652,12 @@ put_escaped(struct buffer *buffer, unsigned char c)
 void
 json_put_string(struct buffer *buffer, const char *text, size_t size)
 {
-	const char *p = text, *run = text, *end = text + size;
+	const char *p = text, *run = text, *end = text;
 	int n;
 
 	buffer_append_byte(buffer, '"');
+	if (size > 0)
+		end = text + size;
 	while (p < end) {
 		p = skip_plain(p, end);
 		if (p == end)
@@ -720,38 +722,60 @@ json_put_text(struct buffer *buffer, const struct hf_text *text)
 	buffer_append_byte(buffer, '"');
 }
 
+/* The first '"' or '\\' from p on, or end: what matters in a string that is known to be one. */
+static inline const char *
+find_quote(const char *p, const char *end)
+{
+	uint64_t x, quote, backslash, hit;
+
+	while (end - p >= 8) {
+		memcpy(&x, p, 8);
+		quote = x ^ (ONES * '"');
+		backslash = x ^ (ONES * '\\');
+		hit = (((quote - ONES) & ~quote) | ((backslash - ONES) & ~backslash)) & HIGHS;
+		if (hit == 0) {
+			p += 8;
+			continue;
+		}
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+		return p + ((unsigned)__builtin_ctzll(hit) >> 3);
+#else
+		break;
+#endif
+	}
+	while (p < end && *p != '"' && *p != '\\')
+		p++;
+	return p;
+}
+
 /* At a string's opening quote; returns what follows its closing one. */
-static const char *
+static inline const char *
 pass_string(const char *p, const char *end)
 {
-	for (p++; p < end; p++) {
-		p = skip_plain(p, end);
-		if (p == end)
-			break;
-		if (*p == '"')
-			return p + 1;
-		if (*p == '\\')
-			p++;
-	}
-	return end;
+	p = find_quote(p + 1, end);
+	while (end - p >= 2 && *p == '\\')
+		p = find_quote(p + 2, end);
+	return p < end ? p + 1 : end;
 }
 
 void
 json_put_compact(struct buffer *buffer, const char *text, size_t size)
 {
-	const char *p = text, *run = text, *end = text + size;
+	const char *p = text, *run = text, *end;
 
+	if (size == 0)
+		return;
+	end = text + size;
 	while (p < end) {
 		if (*p == '"') {
 			p = pass_string(p, end);
-		} else if (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t') {
-			buffer_append(buffer, run, (size_t)(p - run));
-			do
-				p++;
-			while (p < end && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t'));
-			run = p;
-		} else {
+		} else if ((unsigned char)*p > ' ') {
 			p++;
+		} else {
+			buffer_append(buffer, run, (size_t)(p - run));
+			while (p < end && (unsigned char)*p <= ' ')
+				p++;
+			run = p;
 		}
 	}
 	buffer_append(buffer, run, (size_t)(end - run));

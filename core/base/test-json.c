@@ -242,6 +242,8 @@ test_put(void)
 	CU_ASSERT_TRUE(buffer_is(&b, "\"\\u0000\""));
 	json_put_string(&b, "\xc3\xa4 \xc3 \xed\xa0\x80", 8);
 	CU_ASSERT_TRUE(buffer_is(&b, "\"\xc3\xa4 \xef\xbf\xbd \xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\""));
+	json_put_string(&b, NULL, 0);
+	CU_ASSERT_TRUE(buffer_is(&b, "\"\""));
 	json_put_text(&b, &text);
 	CU_ASSERT_TRUE(buffer_is(&b, "null"));
 	text = (struct hf_text){"x\\ny", 4, HF_TEXT_UTF8, 0};
@@ -276,6 +278,10 @@ test_compact(void)
 	CU_ASSERT_TRUE(buffer_is(&b, tight));
 	json_put_compact(&b, "\"\\\\\"", 4);
 	CU_ASSERT_TRUE(buffer_is(&b, "\"\\\\\""));
+	json_put_compact(&b, NULL, 0);
+	CU_ASSERT_TRUE(buffer_is(&b, ""));
+	json_put_compact(&b, "[\"a\\\"b c\\\\\" , 1]", 17);
+	CU_ASSERT_TRUE(buffer_is(&b, "[\"a\\\"b c\\\\\",1]"));
 	/* A non-ASCII string right before its end. */
 	json_put_compact(&b, "[\"\xc3\xa4\" , \"\xe2\x82\xac x\"]", 16);
 	CU_ASSERT_TRUE(buffer_is(&b, "[\"\xc3\xa4\",\"\xe2\x82\xac x\"]"));

@@ -1,0 +1,670 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "base/json.h"
+#include "base/unit.h"
+
+#include <sys/stat.h>
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <holdfast/plugin.h>
+
+/* A host that notes what the plugin under test pushes. */
+static struct {
+	int rooms, people, messages, checkpoints, failed;
+	struct buffer log; /* what was pushed, a line each */
+	struct buffer raw; /* the raw values, a line each */
+	char cursor[400];
+	char first_cursor[400];
+	char where[2000];
+	char why[480];
+	int stop_after; /* messages; 0: never */
+} seen;
+
+static char folder[200];
+static const struct hf_component *component;
+static const struct hf_source_ops *source;
+
+static void
+host_log(void *ctx, int32_t level, const char *msg, uint64_t size)
+{
+	(void)ctx;
+	(void)level;
+	(void)printf("%.*s\n", (int)size, msg);
+}
+
+static int32_t
+host_stop(void *ctx)
+{
+	(void)ctx;
+	return seen.stop_after > 0 && seen.messages >= seen.stop_after;
+}
+
+static const void *
+host_extension(void *ctx, const char *id)
+{
+	(void)ctx;
+	return strcmp(id, HF_HOST_JSON) == 0 ? &json_host_extension : NULL;
+}
+
+static const struct hf_host host = {
+	.struct_size = sizeof(struct hf_host),
+	.log = host_log,
+	.stop_requested = host_stop,
+	.get_extension = host_extension,
+};
+
+static void
+note(const char *name, const struct hf_text *text)
+{
+	buffer_appendf(&seen.log, " %s=", name);
+	json_put_text(&seen.log, text);
+}
+
+static void
+note_time(const char *name, int64_t ns)
+{
+	if (ns != HF_NO_TIME)
+		buffer_appendf(&seen.log, " %s=%lld", name, (long long)ns);
+}
+
+static void
+note_raw(const struct hf_blob *raw)
+{
+	json_put_compact(&seen.raw, raw->data, raw->size);
+	buffer_append_byte(&seen.raw, '\n');
+}
+
+static int
+on_account(void *ctx, const struct hf_account *account, struct hf_error *err)
+{
+	(void)ctx;
+	(void)err;
+	note("service", &account->service);
+	note("team", &account->id);
+	return HF_OK;
+}
+
+static int
+on_room(void *ctx, const struct hf_room *room, struct hf_error *err)
+{
+	(void)ctx;
+	(void)err;
+	seen.rooms++;
+	buffer_append_string(&seen.log, "room");
+	note("id", &room->id);
+	note("name", &room->name);
+	note("kind", &room->kind);
+	note("topic", &room->topic);
+	note_time("created", room->created_ns);
+	buffer_appendf(&seen.log, " count=%llu bytes=%llu\n", (unsigned long long)room->estimated_messages,
+	    (unsigned long long)room->estimated_bytes);
+	note_raw(&room->raw);
+	return HF_OK;
+}
+
+static int
+on_participant(void *ctx, const struct hf_participant *participant, struct hf_error *err)
+{
+	(void)ctx;
+	(void)err;
+	seen.people++;
+	buffer_append_string(&seen.log, "person");
+	note("id", &participant->id);
+	note("name", &participant->name);
+	buffer_append_byte(&seen.log, '\n');
+	note_raw(&participant->raw);
+	return HF_OK;
+}
+
+static int
+on_message(void *ctx, const struct hf_message *m, struct hf_error *err)
+{
+	const struct hf_attachment *a;
+	uint64_t i, k;
+
+	(void)ctx;
+	(void)err;
+	seen.messages++;
+	buffer_append_string(&seen.log, "message");
+	note("id", &m->id);
+	note("sender", &m->sender);
+	note("kind", &m->kind);
+	note("text", &m->text);
+	note("reply", &m->reply_to);
+	note("thread", &m->thread);
+	note_time("sent", m->sent_ns);
+	note_time("edited", m->edited_ns);
+	note_time("deleted", m->deleted_ns);
+	buffer_appendf(&seen.log, " flags=%u", m->flags);
+	for (i = 0; i < m->reaction_count; i++) {
+		note("key", &m->reactions[i].key);
+		buffer_appendf(&seen.log, "*%llu", (unsigned long long)m->reactions[i].count);
+		for (k = 0; k < m->reactions[i].sender_count; k++)
+			note("by", &m->reactions[i].senders[k]);
+	}
+	for (i = 0; i < m->attachment_count; i++) {
+		a = &m->attachments[i];
+		note("file", &a->name);
+		note("is", &a->kind);
+		note("url", &a->url);
+		note("mime", &a->mime);
+		buffer_appendf(&seen.log, " %lldb %lldx%lld", (long long)a->size, (long long)a->width,
+		    (long long)a->height);
+	}
+	buffer_append_byte(&seen.log, '\n');
+	note_raw(&m->raw);
+	return HF_OK;
+}
+
+static int
+on_checkpoint(void *ctx, const struct hf_blob *cursor, struct hf_error *err)
+{
+	(void)ctx;
+	(void)err;
+	CU_ASSERT_FATAL(cursor->size < sizeof(seen.cursor));
+	memcpy(seen.cursor, cursor->data, cursor->size);
+	seen.cursor[cursor->size] = '\0';
+	if (seen.checkpoints++ == 0)
+		memcpy(seen.first_cursor, seen.cursor, sizeof(seen.cursor));
+	return HF_OK;
+}
+
+static int
+on_failed(void *ctx, const char *where, const struct hf_error *why, struct hf_error *err)
+{
+	(void)ctx;
+	(void)err;
+	seen.failed++;
+	(void)snprintf(seen.where, sizeof(seen.where), "%s", where);
+	(void)snprintf(seen.why, sizeof(seen.why), "%s", why->msg);
+	return HF_OK;
+}
+
+static const struct hf_record_sink sink = {sizeof(struct hf_record_sink), 0, NULL, on_account, on_room,
+    on_participant, on_message, on_checkpoint, on_failed};
+
+static void
+forget(void)
+{
+	seen.rooms = seen.people = seen.messages = seen.checkpoints = seen.failed = 0;
+	seen.where[0] = seen.why[0] = seen.cursor[0] = '\0';
+	buffer_clear(&seen.log);
+	buffer_clear(&seen.raw);
+}
+
+static void *
+open_at(const char *path)
+{
+	struct hf_value value = {HF_OPTION_PATH, 1, 0, path};
+	struct hf_error err = HF_ERROR_INIT;
+	void *handle = NULL;
+
+	if (source->open(&host, &value, 1, &handle, &err) != HF_OK)
+		(void)printf("%s\n", err.msg);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(handle);
+	return handle;
+}
+
+static int
+ask(void *handle, uint32_t what, const char *room, const char *cursor, uint32_t page)
+{
+	struct hf_query query = {.struct_size = sizeof(query), .what = what, .page = page};
+	struct hf_error err = HF_ERROR_INIT;
+	char kept[400] = "";
+	int r;
+
+	if (room != NULL)
+		query.room = (struct hf_text){room, strlen(room), HF_TEXT_UTF8, 0};
+	if (cursor != NULL) {
+		(void)snprintf(kept, sizeof(kept), "%s", cursor);
+		query.cursor = (struct hf_blob){kept, strlen(kept)};
+	}
+	forget();
+	r = source->enumerate(handle, &query, &sink, &err);
+	if (r != HF_OK)
+		(void)printf("%s\n", err.msg);
+	return r;
+}
+
+static bool
+logged(const char *expect)
+{
+	bool found = strstr(buffer_string(&seen.log), expect) != NULL;
+
+	if (!found)
+		(void)printf("not there: %s\nin: %.2000s\n", expect, buffer_string(&seen.log));
+	return found;
+}
+
+static char *
+path_of(const char *name)
+{
+	static char path[500];
+
+	(void)snprintf(path, sizeof(path), "%s/%s", folder, name);
+	return path;
+}
+
+static void
+make_folder(void)
+{
+	const char *tmp = getenv("TMPDIR");
+
+	(void)snprintf(folder, sizeof(folder), "%s/test-slack.XXXXXX", tmp != NULL ? tmp : "/tmp");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(folder));
+}
+
+static void
+remove_folder(void)
+{
+	char command[300];
+
+	(void)snprintf(command, sizeof(command), "rm -rf '%s'", folder);
+	CU_ASSERT_EQUAL(system(command), 0);
+}
+
+/* Writes a file, and the folder it is in. */
+static void
+write_text(const char *name, const char *text)
+{
+	const char *slash = strchr(name, '/');
+	char parent[300];
+	FILE *file;
+
+	if (slash != NULL) {
+		(void)snprintf(parent, sizeof(parent), "%.*s", (int)(slash - name), name);
+		(void)mkdir(path_of(parent), 0700);
+	}
+	file = fopen(path_of(name), "w");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+	CU_ASSERT_TRUE(fputs(text, file) >= 0);
+	CU_ASSERT_EQUAL(fclose(file), 0);
+}
+
+/* A zip as programs write it that do not know a file's size before its end, like Slack's. */
+static void
+write_zip(const char *name, const char *const files[][2])
+{
+	struct archive *archive = archive_write_new();
+	struct archive_entry *entry;
+	size_t i;
+
+	CU_ASSERT_EQUAL(archive_write_set_format_zip(archive), ARCHIVE_OK);
+	CU_ASSERT_EQUAL_FATAL(archive_write_open_filename(archive, path_of(name)), ARCHIVE_OK);
+	for (i = 0; files[i][0] != NULL; i++) {
+		entry = archive_entry_new();
+		archive_entry_set_pathname(entry, files[i][0]);
+		archive_entry_set_filetype(entry, AE_IFREG);
+		archive_entry_set_perm(entry, 0644);
+		CU_ASSERT_EQUAL(archive_write_header(archive, entry), ARCHIVE_OK);
+		CU_ASSERT_EQUAL(archive_write_data(archive, files[i][1], strlen(files[i][1])), (ssize_t)strlen(files[i][1]));
+		archive_entry_free(entry);
+	}
+	CU_ASSERT_EQUAL(archive_write_close(archive), ARCHIVE_OK);
+	CU_ASSERT_EQUAL(archive_write_free(archive), ARCHIVE_OK);
+}
+
+/* A file's JSON array, one compact element a line: what a sink has to see, made in another way. */
+static void
+expect_file(struct buffer *expect, const char *path)
+{
+	struct hf_json_value value, array;
+	static const char *const names[] = {"a"};
+	struct buffer text = BUFFER_INIT(1u << 20);
+	uint64_t pos = 0;
+	char block[4096];
+	FILE *file = fopen(path, "r");
+	size_t n;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+	buffer_append_string(&text, "{\"a\":");
+	while ((n = fread(block, 1, sizeof(block), file)) > 0)
+		buffer_append(&text, block, n);
+	(void)fclose(file);
+	buffer_append_byte(&text, '}');
+	CU_ASSERT_EQUAL_FATAL(json_slice_object((char *)text.data, text.size, names, 1, &array, NULL), HF_OK);
+	while (json_next(&array, &pos, NULL, &value, NULL) > 0) {
+		json_put_compact(expect, value.data, value.size);
+		buffer_append_byte(expect, '\n');
+	}
+	buffer_release(&text);
+}
+
+static bool
+same_raw(const struct buffer *expect)
+{
+	return expect->size > 0 && seen.raw.size == expect->size && memcmp(seen.raw.data, expect->data, expect->size) == 0;
+}
+
+/* One room of a real export, message for message in the order of its days. */
+static int
+check_room(void *slack, const char *id, const char *export, const char *room, const char *const *days)
+{
+	struct buffer expect = BUFFER_INIT(1u << 20);
+	char path[600];
+
+	for (; *days != NULL; days++) {
+		(void)snprintf(path, sizeof(path), TEST_DATA "/chat-slack-export/%s/%s/%s.json", export, room, *days);
+		expect_file(&expect, path);
+	}
+	CU_ASSERT_EQUAL(ask(slack, HF_QUERY_MESSAGES, id, NULL, 0), HF_OK);
+	CU_ASSERT_TRUE(same_raw(&expect));
+	CU_ASSERT_EQUAL(seen.failed, 0);
+	CU_ASSERT_EQUAL(seen.checkpoints, 1);
+	buffer_release(&expect);
+	return seen.messages;
+}
+
+static void
+check_viewer(const char *path)
+{
+	static const char *const enrique[] = {"2016-01-14", "2016-01-15", "2016-01-16", "2016-02-07", "2016-02-08",
+	    "2016-03-17", "2016-03-25", "2016-03-26", "2016-03-28", NULL};
+	static const char *const sailor[] = {"2016-01-16", "2016-02-07", "2016-02-08", "2016-03-25", "2016-03-26",
+	    "2016-03-27", "2016-03-28", "2016-03-29", NULL};
+	struct buffer expect = BUFFER_INIT(1u << 20);
+	void *slack = open_at(path);
+	int messages;
+
+	CU_ASSERT_EQUAL(ask(slack, HF_QUERY_ACCOUNT, NULL, NULL, 0), HF_OK);
+	CU_ASSERT_TRUE(logged("service=\"slack\" team=\"T0BMHLSRH\""));
+	CU_ASSERT_EQUAL(ask(slack, HF_QUERY_ROOMS, NULL, NULL, 0), HF_OK);
+	CU_ASSERT_EQUAL(seen.rooms, 2);
+	CU_ASSERT_EQUAL(seen.failed, 0);
+	CU_ASSERT_TRUE(logged("room id=\"C0JGLMMNX\" name=\"enrique\" kind=\"channel\" topic=null "
+	                      "created=1452837318000000000"));
+	expect_file(&expect, TEST_DATA "/chat-slack-export/slack-export-viewer/channels.json");
+	CU_ASSERT_TRUE(same_raw(&expect));
+	messages = check_room(slack, "C0JGLMMNX", "slack-export-viewer", "enrique", enrique);
+	messages += check_room(slack, "C0JL6CGQ2", "slack-export-viewer", "traveling-sailor", sailor);
+	CU_ASSERT_EQUAL(messages, 158);
+	/* A comment says who wrote it in an object of its own. */
+	CU_ASSERT_TRUE(logged("sender=\"U0BMS113R\" kind=\"file_comment\" text=\"<@U0BMS113R>"));
+	CU_ASSERT_TRUE(logged("file=\"100_cities.js\" is=\"file\""));
+	buffer_clear(&expect);
+	expect_file(&expect, TEST_DATA "/chat-slack-export/slack-export-viewer/users.json");
+	CU_ASSERT_EQUAL(ask(slack, HF_QUERY_PARTICIPANTS, NULL, NULL, 0), HF_OK);
+	CU_ASSERT_TRUE(same_raw(&expect));
+	CU_ASSERT_EQUAL(ask(slack, HF_QUERY_PARTICIPANTS, "C0JGLMMNX", NULL, 0), HF_OK);
+	CU_ASSERT_EQUAL(seen.people, 4);
+	CU_ASSERT_TRUE(logged("person id=\"U0BMYT2FL\" name=\"Harry Potter\""));
+	buffer_release(&expect);
+	source->close(slack);
+}
+
+static void
+check_langchain(const char *path)
+{
+	static const char *const days[] = {"2023-04-13", NULL};
+	void *slack = open_at(path);
+	int messages;
+
+	CU_ASSERT_EQUAL(ask(slack, HF_QUERY_ROOMS, NULL, NULL, 0), HF_OK);
+	CU_ASSERT_EQUAL(seen.rooms, 4);
+	messages = check_room(slack, "C05019B47SB", "langchain", "general", days);
+	messages += check_room(slack, "C050FR57M8S", "langchain", "random", days);
+	messages += check_room(slack, "C0535BV3C6P", "langchain", "example-channel", days);
+	/* A member that users.json does not list has its id at least. */
+	CU_ASSERT_EQUAL(ask(slack, HF_QUERY_PARTICIPANTS, "C05019B47SB", NULL, 0), HF_OK);
+	CU_ASSERT_EQUAL(seen.people, 3);
+	CU_ASSERT_TRUE(logged("person id=\"U030FOOW10\" name=null"));
+	CU_ASSERT_TRUE(messages == 5);
+	source->close(slack);
+}
+
+static void
+test_real_folders(void)
+{
+	check_viewer(TEST_DATA "/chat-slack-export/slack-export-viewer");
+	check_langchain(TEST_DATA "/chat-slack-export/langchain");
+}
+
+static void
+test_real_zips(void)
+{
+	check_viewer(TEST_DATA "/chat-slack-export/slack-export-viewer.zip");
+	check_langchain(TEST_DATA "/chat-slack-export/langchain.zip");
+}
+
+static const char channels[] =
+    "[{\"id\":\"C1\",\"name\":\"a\",\"created\":0,\"topic\":{\"value\":\"\"},\"purpose\":{\"value\":\"why\"}},"
+    "{\"name\":\"no id\"},{\"id\":\"C2\",\"name\":\"../out\"},{\"id\":\"C1\",\"name\":\"again\"}]";
+static const char one_day[] =
+    "[\n {\"ts\":\"1.000100\",\"user\":\"U1\",\"text\":\"x\",\"thread_ts\":\"1.000100\",\"edited\":{\"ts\":\"2\"},"
+    "\"reactions\":[{\"name\":\"ok\",\"users\":[\"U1\",\"U2\"],\"count\":5}]},\n"
+    " {\"ts\":\"3.0\",\"user\":\"U2\",\"text\":\"\",\"thread_ts\":\"1.000100\",\"files\":[{\"id\":\"F1\",\"name\":\"p.jpg\","
+    "\"mimetype\":\"image\\/jpeg\",\"size\":9,\"original_w\":3,\"original_h\":4,\"url_private\":\"u\"}]} ,\n"
+    " {\"user\":\"U3\",\"text\":\"no ts\"},7,\n"
+    " {\"ts\":\"4.0\",\"subtype\":\"bot_message\",\"bot_id\":\"B\",\"text\":\"\",\"attachments\":[{\"fallback\":\"fall\"}]},\n"
+    " {\"ts\":\"5.0\",\"subtype\":\"tombstone\",\"text\":\"This message was deleted.\"},\n"
+    " {\"ts\":\"7.0\",\"subtype\":\"message_deleted\",\"deleted_ts\":\"6.5\"}\n]\n";
+
+static void
+check_made_up(const char *path)
+{
+	void *slack = open_at(path);
+
+	CU_ASSERT_EQUAL(ask(slack, HF_QUERY_ROOMS, NULL, NULL, 0), HF_OK);
+	CU_ASSERT_EQUAL(seen.failed, 1);
+	CU_ASSERT_EQUAL(seen.rooms, 4);
+	CU_ASSERT_TRUE(logged("room id=\"C1\" name=\"a\" kind=\"channel\" topic=\"why\" count=0 bytes="));
+	CU_ASSERT_TRUE(logged("room id=\"C2\" name=\"../out\""));
+	CU_ASSERT_TRUE(logged("room id=\"D1\" name=null kind=\"direct\""));
+	CU_ASSERT_TRUE(logged("room id=\"unlisted\" name=\"unlisted\" kind=null"));
+	CU_ASSERT_EQUAL(ask(slack, HF_QUERY_MESSAGES, "C1", NULL, 0), HF_OK);
+	CU_ASSERT_EQUAL(seen.messages, 5);
+	CU_ASSERT_EQUAL(seen.failed, 2);
+	CU_ASSERT_PTR_NOT_NULL(strstr(seen.where, "a/2020-01-02.json: element 4"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(seen.cursor, "\"trusted\":false"));
+	CU_ASSERT_TRUE(logged("message id=\"1.000100\" sender=\"U1\" kind=\"text\" text=\"x\" reply=null thread=\"1.000100\" "
+	                      "sent=1000100000 edited=2000000000 flags=0 key=\"ok\"*5 by=\"U1\" by=\"U2\"\n"));
+	CU_ASSERT_TRUE(logged("message id=\"3.0\" sender=\"U2\" kind=\"text\" text=\"\" reply=\"1.000100\" thread=\"1.000100\" "
+	                      "sent=3000000000 flags=0 file=\"p.jpg\" is=\"image\" url=\"u\" mime=\"image\\/jpeg\" 9b 3x4\n"));
+	CU_ASSERT_TRUE(logged("message id=\"4.0\" sender=\"B\" kind=\"bot_message\" text=\"fall\""));
+	CU_ASSERT_TRUE(logged("message id=\"5.0\" sender=null kind=\"tombstone\" text=\"This message was deleted.\" reply=null "
+	                      "thread=null sent=5000000000 flags=1\n"));
+	CU_ASSERT_TRUE(logged("message id=\"6.5\" sender=null kind=\"message_deleted\" text=null reply=null thread=null "
+	                      "sent=6500000000 deleted=7000000000 flags=1\n"));
+	CU_ASSERT_EQUAL(ask(slack, HF_QUERY_MESSAGES, "C2", NULL, 0), HF_OK);
+	CU_ASSERT_EQUAL(seen.messages, 0);
+	CU_ASSERT_EQUAL(ask(slack, HF_QUERY_MESSAGES, "../out", NULL, 0), HF_OK);
+	CU_ASSERT_EQUAL(seen.messages, 0);
+	CU_ASSERT_EQUAL(ask(slack, HF_QUERY_MESSAGES, "D1", NULL, 0), HF_OK);
+	CU_ASSERT_EQUAL(seen.messages, 1);
+	CU_ASSERT_EQUAL(ask(slack, HF_QUERY_MESSAGES, "unlisted", NULL, 0), HF_OK);
+	CU_ASSERT_EQUAL(seen.messages, 2);
+	/* The day that is damaged is told, those around it are read. */
+	CU_ASSERT_EQUAL(seen.failed, 1);
+	CU_ASSERT_PTR_NOT_NULL(strstr(seen.where, "unlisted/2020-01-02.json"));
+	CU_ASSERT_EQUAL(ask(slack, 99, NULL, NULL, 0), HF_ENOTSUP);
+	source->close(slack);
+}
+
+static void
+test_made_up(void)
+{
+	static const char dms[] = "[{\"id\":\"D1\",\"members\":[\"U1\"]}]";
+	static const char message[] = "[{\"ts\":\"9.0\"}]";
+
+	make_folder();
+	write_text("channels.json", channels);
+	write_text("dms.json", dms);
+	write_text("a/2020-01-02.json", one_day);
+	write_text("a/notes.json", "not a day");
+	write_text("D1/2020-01-02.json", message);
+	write_text("unlisted/2020-01-01.json", message);
+	write_text("unlisted/2020-01-02.json", "[{\"ts\":");
+	write_text("unlisted/2020-01-03.json", message);
+	write_text("empty/x", "");
+	check_made_up(folder);
+	remove_folder();
+}
+
+static void
+test_made_up_zip(void)
+{
+	static const char *const files[][2] = {{"a/channels.json", "[]"}, {"Acme/channels.json", channels},
+	    {"Acme/a/2020-01-02.json", one_day}, {"Acme/unlisted/2020-01-03.json", "[{\"ts\":\"9.0\"}]"},
+	    {"Acme/dms.json", "[{\"id\":\"D1\",\"members\":[\"U1\"]}]"}, {"__MACOSX/._channels.json", "x"},
+	    {"Acme/unlisted/2020-01-01.json", "[{\"ts\":\"9.0\"}]"}, {"Acme/D1/2020-01-02.json", "[{\"ts\":\"9.0\"}]"},
+	    {"Acme/unlisted/2020-01-02.json", "[{\"ts\":"}, {NULL, NULL}};
+	struct hf_value value = {HF_OPTION_PATH, 1, 0, NULL};
+	struct hf_error err = HF_ERROR_INIT;
+	void *slack = NULL;
+
+	make_folder();
+	write_zip("good.zip", files + 1);
+	check_made_up(path_of("good.zip"));
+	write_zip("empty.zip", files + 8);
+	value.text = path_of("empty.zip");
+	CU_ASSERT_EQUAL(source->open(&host, &value, 1, &slack, &err), HF_EINVAL);
+	write_text("not.zip", "PK\003\004 but not more");
+	value.text = path_of("not.zip");
+	CU_ASSERT_EQUAL(source->open(&host, &value, 1, &slack, &err), HF_ECORRUPT);
+	value.text = path_of("none.zip");
+	CU_ASSERT_EQUAL(source->open(&host, &value, 1, &slack, &err), HF_ENOTFOUND);
+	CU_ASSERT_PTR_NULL(slack);
+	remove_folder();
+}
+
+/* A list that is cut off must not make the rooms behind the cut look gone. */
+static void
+test_broken_list(void)
+{
+	void *slack;
+
+	make_folder();
+	write_text("channels.json", "[{\"id\":\"C1\",\"name\":\"a\"},{\"id\":\"C2\"");
+	slack = open_at(folder);
+	CU_ASSERT_EQUAL(ask(slack, HF_QUERY_ROOMS, NULL, NULL, 0), HF_ECORRUPT);
+	CU_ASSERT_EQUAL(seen.rooms, 0);
+	source->close(slack);
+	remove_folder();
+}
+
+static void
+test_cursor(void)
+{
+	struct timespec pause = {2, 100000000};
+	char cursor[400], partial[400];
+	void *slack;
+
+	make_folder();
+	write_text("dms.json", "[{\"id\":\"D1\"}]");
+	write_text("D1/2020-01-02.json", "[{\"ts\":\"3\"},{\"ts\":\"4\"},{\"ts\":\"5\"}]");
+	write_text("D1/2020-01-01.json", "[{\"ts\":\"1\"},{\"ts\":\"2\"}]");
+	slack = open_at(folder);
+	CU_ASSERT_EQUAL(ask(slack, HF_QUERY_MESSAGES, "D1", NULL, 0), HF_OK);
+	CU_ASSERT_EQUAL(seen.messages, 5);
+	CU_ASSERT_PTR_NOT_NULL(strstr(seen.cursor, "\"trusted\":false"));
+	(void)nanosleep(&pause, NULL);
+	(void)snprintf(cursor, sizeof(cursor), "%s", seen.cursor);
+	CU_ASSERT_EQUAL(ask(slack, HF_QUERY_MESSAGES, "D1", cursor, 0), HF_OK);
+	CU_ASSERT_EQUAL(seen.messages, 5);
+	(void)snprintf(cursor, sizeof(cursor), "%s", seen.cursor);
+	CU_ASSERT_EQUAL(ask(slack, HF_QUERY_MESSAGES, "D1", cursor, 0), HF_OK);
+	CU_ASSERT_EQUAL(seen.messages, 0);
+	CU_ASSERT_EQUAL(seen.checkpoints, 1);
+	CU_ASSERT_STRING_EQUAL(seen.cursor, cursor);
+	CU_ASSERT_EQUAL(ask(slack, HF_QUERY_MESSAGES, "D1", NULL, 3), HF_OK);
+	CU_ASSERT_EQUAL(seen.checkpoints, 2);
+	CU_ASSERT_STRING_EQUAL(seen.cursor, cursor);
+	memcpy(partial, seen.first_cursor, sizeof(partial));
+	CU_ASSERT_EQUAL(ask(slack, HF_QUERY_MESSAGES, "D1", partial, 3), HF_OK);
+	CU_ASSERT_EQUAL(seen.messages, 2);
+	CU_ASSERT_TRUE(logged("id=\"4\""));
+	/* A day more. */
+	write_text("D1/2020-01-03.json", "[{\"ts\":\"6\"}]");
+	CU_ASSERT_EQUAL(ask(slack, HF_QUERY_MESSAGES, "D1", cursor, 0), HF_OK);
+	CU_ASSERT_EQUAL(seen.messages, 6);
+	source->close(slack);
+	remove_folder();
+}
+
+/* A day file that is larger than any buffer, with one message that is too long at its end. */
+static void
+test_large_day(void)
+{
+	static char text[1001];
+	FILE *file;
+	void *slack;
+	int i;
+
+	make_folder();
+	write_text("dms.json", "[{\"id\":\"D1\"}]");
+	write_text("D1/2020-01-01.json", "");
+	memset(text, 'x', sizeof(text) - 1);
+	file = fopen(path_of("D1/2020-01-01.json"), "w");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+	for (i = 0; i < 3000; i++)
+		(void)fprintf(file, "%c{\"ts\":\"%d.0\",\"text\":\"%s\"}\n", i == 0 ? '[' : ',', i + 1, text);
+	(void)fprintf(file, ",{\"ts\":\"3001.0\",\"text\":\"");
+	for (i = 0; i < 3000; i++)
+		(void)fputs(text, file);
+	(void)fprintf(file, "\"},{\"ts\":\"3002.0\",\"text\":\"");
+	for (i = 0; i < 17000; i++)
+		(void)fputs(text, file);
+	(void)fputs("\"}]", file);
+	CU_ASSERT_EQUAL(fclose(file), 0);
+	slack = open_at(folder);
+	CU_ASSERT_EQUAL(ask(slack, HF_QUERY_MESSAGES, "D1", NULL, 0), HF_OK);
+	CU_ASSERT_EQUAL(seen.messages, 3001);
+	CU_ASSERT_EQUAL(seen.failed, 1);
+	CU_ASSERT_PTR_NOT_NULL(strstr(seen.why, "16 MiB"));
+	source->close(slack);
+	remove_folder();
+}
+
+static void
+test_links(void)
+{
+	void *slack;
+
+	make_folder();
+	write_text("dms.json", "[{\"id\":\"D1\"}]");
+	write_text("secret", "[{\"ts\":\"1\"}]");
+	CU_ASSERT_EQUAL(mkdir(path_of("D1"), 0700), 0);
+	CU_ASSERT_EQUAL(symlink("../secret", path_of("D1/2020-01-01.json")), 0);
+	CU_ASSERT_EQUAL(mkfifo(path_of("D1/2020-01-02.json"), 0600), 0);
+	slack = open_at(folder);
+	CU_ASSERT_EQUAL(ask(slack, HF_QUERY_MESSAGES, "D1", NULL, 0), HF_OK);
+	CU_ASSERT_EQUAL(seen.messages, 0);
+	CU_ASSERT_EQUAL(seen.failed, 2);
+	source->close(slack);
+	remove_folder();
+}
+
+int
+main(void)
+{
+	CU_TestInfo tests[] = {{"real folders", test_real_folders}, {"real zips", test_real_zips},
+	    {"made up", test_made_up}, {"made up zip", test_made_up_zip}, {"broken list", test_broken_list},
+	    {"cursor", test_cursor}, {"large day", test_large_day}, {"links", test_links}, CU_TEST_INFO_NULL};
+	const struct hf_plugin *(*entry)(void);
+	void *module = dlopen(TEST_PLUGIN, RTLD_NOW | RTLD_LOCAL);
+	int failed;
+
+	if (module == NULL) {
+		(void)fprintf(stderr, "%s\n", dlerror());
+		return 1;
+	}
+	*(void **)&entry = dlsym(module, "holdfast_plugin_v1");
+	if (entry == NULL)
+		return 1;
+	component = entry()->components[0];
+	source = component->ops;
+	seen.raw.max = 16u << 20;
+	seen.log.max = 16u << 20;
+	failed = unit_run("slack-export", tests);
+	buffer_release(&seen.log);
+	buffer_release(&seen.raw);
+	(void)dlclose(module);
+	return failed;
+}
