@@ -14,7 +14,7 @@
 #include "base/log.h"
 #include "base/path.h"
 #include "base/time.h"
-#include "repository/journal.h"
+#include "repository/spool-journal.h"
 #include "repository/pack.h"
 #include "repository/recent.h"
 #include "repository/spool.h"
@@ -41,7 +41,7 @@ struct repository_writer {
 	struct repository *repository;
 	char *directory;
 	int lock_fd;
-	struct journal *journal;
+	struct spool_journal *journal;
 	struct spool spools[2]; /* by blob type */
 	struct recent *recent;
 	struct compressor *compressor;
@@ -109,30 +109,30 @@ static int
 start_journal(struct repository_writer *writer, struct hf_error *err)
 {
 	const struct index_blob *blobs;
-	struct journal *journal = NULL;
+	struct spool_journal *journal = NULL;
 	char *path = path_in(writer, "journal");
 	size_t type, i;
 	int r;
 
 	if (path == NULL)
 		return no_memory(err);
-	r = journal_create(path, &writer->repository->id, &journal, err);
+	r = spool_journal_create(path, &writer->repository->id, &journal, err);
 	for (type = 0; r == HF_OK && type < 2; type++) {
 		r = spool_flush(&writer->spools[type], true, err);
 		blobs = (const struct index_blob *)(const void *)writer->spools[type].blobs.data;
 		for (i = 0; r == HF_OK && i < spool_count(&writer->spools[type]); i++)
-			r = journal_add_blob(journal, &blobs[i], err);
+			r = spool_journal_add_blob(journal, &blobs[i], err);
 	}
 	if (r == HF_OK)
-		r = journal_checkpoint(journal, err);
+		r = spool_journal_checkpoint(journal, err);
 	if (r == HF_OK)
-		r = journal_commit(journal, err);
+		r = spool_journal_commit(journal, err);
 	free(path);
 	if (r != HF_OK) {
-		journal_close(journal);
+		spool_journal_close(journal);
 		return r;
 	}
-	journal_close(writer->journal);
+	spool_journal_close(writer->journal);
 	writer->journal = journal;
 	return HF_OK;
 }
@@ -141,10 +141,11 @@ start_journal(struct repository_writer *writer, struct hf_error *err)
 static int
 save_index(struct repository_writer *writer, struct hf_error *err)
 {
+	size_t before = writer->index.size;
 	struct repository_id id;
 	int r;
 
-	if (writer->index.size == 0)
+	if (before == 0)
 		return HF_OK;
 	r = repository_lock_held(writer->repository, err);
 	if (r != HF_OK)
@@ -154,7 +155,7 @@ save_index(struct repository_writer *writer, struct hf_error *err)
 	if (r == HF_OK)
 		r = object_save_json(writer->repository, HF_OBJECT_INDEX, writer->index.data, writer->index.size, &id, err);
 	if (r != HF_OK) {
-		writer->index.size -= 2;
+		writer->index.size = before;
 		return r;
 	}
 	writer->stats.bytes_stored += writer->index.size;
@@ -209,9 +210,9 @@ store_spool(struct repository_writer *writer, struct spool *spool, struct hf_err
 	if (r != HF_OK)
 		return r;
 	/* The journal knows before the file is emptied: its blobs are in the one or in the other. */
-	r = journal_add_stored(writer->journal, spool->type, &spool->id, spool->size, err);
+	r = spool_journal_add_stored(writer->journal, spool->type, &spool->id, spool->size, err);
 	if (r == HF_OK)
-		r = journal_sync(writer->journal, err);
+		r = spool_journal_sync(writer->journal, err);
 	blobs = (const struct index_blob *)(const void *)spool->blobs.data;
 	if (r == HF_OK)
 		r = add_stored_pack(writer, &spool->id, blobs, spool_count(spool), err);
@@ -308,7 +309,7 @@ store_blob(struct repository_writer *writer, enum blob_type type, const struct r
 		return r;
 	r = spool_append(spool, &blob, writer->sealed.data, err);
 	if (r == HF_OK)
-		r = journal_add_blob(writer->journal, &blob, err);
+		r = spool_journal_add_blob(writer->journal, &blob, err);
 	if (r == HF_OK)
 		r = recent_add(writer->recent, type, id);
 	if (r != HF_OK)
@@ -396,15 +397,15 @@ repository_writer_checkpoint(struct repository_writer *writer, struct hf_error *
 {
 	int r = usable(writer, err);
 
-	if (r != HF_OK || (!journal_is_dirty(writer->journal) && writer->index.size == 0))
+	if (r != HF_OK || (!spool_journal_is_dirty(writer->journal) && writer->index.size == 0))
 		return r;
 	/* The blobs first, then what says that they are there. */
-	if (journal_is_dirty(writer->journal)) {
+	if (spool_journal_is_dirty(writer->journal)) {
 		r = spool_flush(&writer->spools[BLOB_DATA], true, err);
 		if (r == HF_OK)
 			r = spool_flush(&writer->spools[BLOB_TREE], true, err);
 		if (r == HF_OK)
-			r = journal_checkpoint(writer->journal, err);
+			r = spool_journal_checkpoint(writer->journal, err);
 		if (r != HF_OK)
 			return writer->broken = r;
 	}
@@ -498,7 +499,7 @@ open_spools(struct repository_writer *writer, struct hf_error *err)
 
 /* A pack that the journal says is stored: there, whole, and known from now on. */
 static int
-resume_pack(struct repository_writer *writer, const struct journal_pack *pack, const struct index_blob *blobs,
+resume_pack(struct repository_writer *writer, const struct spool_journal_pack *pack, const struct index_blob *blobs,
     struct hf_error *err)
 {
 	char name[HASH_HEX_SIZE];
@@ -541,9 +542,9 @@ resume_spool(struct repository_writer *writer, struct spool *spool, const struct
 }
 
 static int
-resume(struct repository_writer *writer, struct journal_state *state, struct hf_error *err)
+resume(struct repository_writer *writer, struct spool_journal_state *state, struct hf_error *err)
 {
-	const struct journal_pack *packs = (const struct journal_pack *)(const void *)state->packs.data;
+	const struct spool_journal_pack *packs = (const struct spool_journal_pack *)(const void *)state->packs.data;
 	struct index_blob *blobs = (struct index_blob *)(void *)state->stored_blobs.data;
 	size_t i, b;
 	int r = HF_OK;
@@ -584,17 +585,17 @@ put_aside(struct repository_writer *writer, struct hf_error *err)
 static int
 take_up(struct repository_writer *writer, struct hf_error *err)
 {
-	struct journal_state state = JOURNAL_STATE_INIT;
+	struct spool_journal_state state = SPOOL_JOURNAL_STATE_INIT;
 	char *path = path_in(writer, "journal");
 	int r;
 
 	if (path == NULL)
 		return no_memory(err);
-	r = journal_read(path, &writer->repository->id, &state, err);
+	r = spool_journal_read(path, &writer->repository->id, &state, err);
 	free(path);
 	if (r == HF_OK || r == HF_ENOTFOUND)
 		r = resume(writer, &state, err);
-	journal_state_release(&state);
+	spool_journal_state_release(&state);
 	if (r == HF_ECORRUPT)
 		r = put_aside(writer, err);
 	if (r != HF_OK)
@@ -645,7 +646,7 @@ repository_writer_close(struct repository_writer *writer)
 {
 	if (writer == NULL)
 		return;
-	journal_close(writer->journal);
+	spool_journal_close(writer->journal);
 	spool_release(&writer->spools[BLOB_DATA]);
 	spool_release(&writer->spools[BLOB_TREE]);
 	recent_free(writer->recent);

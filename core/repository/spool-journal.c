@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "compat/compat.h"
 
-#include "repository/journal.h"
+#include "repository/spool-journal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,7 +23,7 @@
 
 static const char start_text[] = "holdfast-spool-1";
 
-struct journal {
+struct spool_journal {
 	int fd;
 	char *path;
 	char *temporary; /* NULL once committed */
@@ -33,7 +33,7 @@ struct journal {
 };
 
 static int
-journal_error(const struct journal *journal, struct hf_error *err)
+journal_error(const struct spool_journal *journal, struct hf_error *err)
 {
 	int saved = errno;
 
@@ -78,7 +78,7 @@ record_sum(const uint8_t before[SUM_SIZE], const uint8_t *record, size_t size, u
 }
 
 static int
-flush(struct journal *journal, struct hf_error *err)
+flush(struct spool_journal *journal, struct hf_error *err)
 {
 	int r = path_write_all(journal->fd, journal->pending.data, journal->pending.size, journal->path, err);
 
@@ -87,7 +87,7 @@ flush(struct journal *journal, struct hf_error *err)
 }
 
 static int
-add(struct journal *journal, enum journal_type type, const uint8_t *payload, size_t size, struct hf_error *err)
+add(struct spool_journal *journal, enum journal_type type, const uint8_t *payload, size_t size, struct hf_error *err)
 {
 	uint8_t record[HEAD_SIZE + PAYLOAD_MAX];
 	int r;
@@ -109,10 +109,10 @@ add(struct journal *journal, enum journal_type type, const uint8_t *payload, siz
 }
 
 int
-journal_create(const char *path, const struct repository_id *repository, struct journal **ret,
+spool_journal_create(const char *path, const struct repository_id *repository, struct spool_journal **ret,
     struct hf_error *err)
 {
-	struct journal *journal = calloc(1, sizeof(*journal));
+	struct spool_journal *journal = calloc(1, sizeof(*journal));
 	size_t size = strlen(path) + sizeof(".new");
 	uint8_t start[PAYLOAD_MAX];
 	int r;
@@ -141,7 +141,7 @@ journal_create(const char *path, const struct repository_id *repository, struct 
 	*ret = journal;
 	return HF_OK;
 fail:
-	journal_close(journal);
+	spool_journal_close(journal);
 	return r;
 }
 
@@ -161,9 +161,9 @@ sync_parent(const char *path, struct hf_error *err)
 }
 
 int
-journal_commit(struct journal *journal, struct hf_error *err)
+spool_journal_commit(struct spool_journal *journal, struct hf_error *err)
 {
-	int r = journal_sync(journal, err);
+	int r = spool_journal_sync(journal, err);
 
 	if (r != HF_OK)
 		return r;
@@ -175,7 +175,7 @@ journal_commit(struct journal *journal, struct hf_error *err)
 }
 
 void
-journal_close(struct journal *journal)
+spool_journal_close(struct spool_journal *journal)
 {
 	if (journal == NULL)
 		return;
@@ -190,7 +190,7 @@ journal_close(struct journal *journal)
 }
 
 int
-journal_add_blob(struct journal *journal, const struct index_blob *blob, struct hf_error *err)
+spool_journal_add_blob(struct spool_journal *journal, const struct index_blob *blob, struct hf_error *err)
 {
 	uint8_t payload[BLOB_SIZE];
 
@@ -203,7 +203,7 @@ journal_add_blob(struct journal *journal, const struct index_blob *blob, struct 
 }
 
 int
-journal_add_stored(struct journal *journal, enum blob_type type, const struct repository_id *pack, uint64_t size,
+spool_journal_add_stored(struct spool_journal *journal, enum blob_type type, const struct repository_id *pack, uint64_t size,
     struct hf_error *err)
 {
 	uint8_t payload[STORED_SIZE];
@@ -215,7 +215,7 @@ journal_add_stored(struct journal *journal, enum blob_type type, const struct re
 }
 
 int
-journal_sync(struct journal *journal, struct hf_error *err)
+spool_journal_sync(struct spool_journal *journal, struct hf_error *err)
 {
 	int r = flush(journal, err);
 
@@ -228,15 +228,15 @@ journal_sync(struct journal *journal, struct hf_error *err)
 }
 
 int
-journal_checkpoint(struct journal *journal, struct hf_error *err)
+spool_journal_checkpoint(struct spool_journal *journal, struct hf_error *err)
 {
 	int r = add(journal, JOURNAL_CHECKPOINT, NULL, 0, err);
 
-	return r == HF_OK ? journal_sync(journal, err) : r;
+	return r == HF_OK ? spool_journal_sync(journal, err) : r;
 }
 
 bool
-journal_is_dirty(const struct journal *journal)
+spool_journal_is_dirty(const struct spool_journal *journal)
 {
 	return journal->dirty;
 }
@@ -244,7 +244,7 @@ journal_is_dirty(const struct journal *journal)
 /* ---- reading ---- */
 
 void
-journal_state_release(struct journal_state *state)
+spool_journal_state_release(struct spool_journal_state *state)
 {
 	buffer_release(&state->packs);
 	buffer_release(&state->stored_blobs);
@@ -253,7 +253,7 @@ journal_state_release(struct journal_state *state)
 }
 
 static int
-replay_blob(struct journal_state *state, const uint8_t *payload, struct hf_error *err)
+replay_blob(struct spool_journal_state *state, const uint8_t *payload, struct hf_error *err)
 {
 	struct buffer *spooled = &state->spooled[payload[0] != 0];
 	struct index_blob blob;
@@ -269,10 +269,10 @@ replay_blob(struct journal_state *state, const uint8_t *payload, struct hf_error
 }
 
 static int
-replay_stored(struct journal_state *state, const uint8_t *payload, struct hf_error *err)
+replay_stored(struct spool_journal_state *state, const uint8_t *payload, struct hf_error *err)
 {
 	struct buffer *spooled = &state->spooled[payload[0] != 0];
-	struct journal_pack pack;
+	struct spool_journal_pack pack;
 
 	memset(&pack, 0, sizeof(pack));
 	pack.type = payload[0] != 0 ? BLOB_TREE : BLOB_DATA;
@@ -322,7 +322,7 @@ check_start(const struct buffer *text, size_t size, const struct repository_id *
 }
 
 static int
-replay(struct journal_state *state, const struct buffer *text, size_t at, uint8_t sum[SUM_SIZE],
+replay(struct spool_journal_state *state, const struct buffer *text, size_t at, uint8_t sum[SUM_SIZE],
     struct hf_error *err)
 {
 	size_t sure[2] = {0, 0}, n; /* bytes of spooled that the last checkpoint covers */
@@ -348,7 +348,7 @@ replay(struct journal_state *state, const struct buffer *text, size_t at, uint8_
 }
 
 int
-journal_read(const char *path, const struct repository_id *repository, struct journal_state *state,
+spool_journal_read(const char *path, const struct repository_id *repository, struct spool_journal_state *state,
     struct hf_error *err)
 {
 	struct buffer text = BUFFER_INIT(JOURNAL_MAX);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#ifndef REPOSITORY_JOURNAL_H
-#define REPOSITORY_JOURNAL_H
+#ifndef REPOSITORY_SPOOL_JOURNAL_H
+#define REPOSITORY_SPOOL_JOURNAL_H
 
 #include "repository/repository-internal.h"
 
@@ -17,27 +17,27 @@ enum journal_type {
 	JOURNAL_STORED      /* a spool file became a pack of the storage and is empty again */
 };
 
-struct journal;
+struct spool_journal;
 
-/* Writes a new journal next to path; journal_commit puts it there. */
-int journal_create(const char *path, const struct repository_id *repository, struct journal **ret,
+/* Writes a new journal next to path; spool_journal_commit puts it there. */
+int spool_journal_create(const char *path, const struct repository_id *repository, struct spool_journal **ret,
     struct hf_error *err);
 /* Syncs the new journal and gives it its name. */
-int journal_commit(struct journal *journal, struct hf_error *err);
-void journal_close(struct journal *journal);
+int spool_journal_commit(struct spool_journal *journal, struct hf_error *err);
+void spool_journal_close(struct spool_journal *journal);
 
-int journal_add_blob(struct journal *journal, const struct index_blob *blob, struct hf_error *err);
-int journal_add_stored(struct journal *journal, enum blob_type type, const struct repository_id *pack,
+int spool_journal_add_blob(struct spool_journal *journal, const struct index_blob *blob, struct hf_error *err);
+int spool_journal_add_stored(struct spool_journal *journal, enum blob_type type, const struct repository_id *pack,
     uint64_t size, struct hf_error *err);
 /* Adds a checkpoint.  Everything before is on disk when this returns HF_OK. */
-int journal_checkpoint(struct journal *journal, struct hf_error *err);
+int spool_journal_checkpoint(struct spool_journal *journal, struct hf_error *err);
 /* Writes and syncs what was added. */
-int journal_sync(struct journal *journal, struct hf_error *err);
+int spool_journal_sync(struct spool_journal *journal, struct hf_error *err);
 /* Whether there is anything since the last sync. */
-bool journal_is_dirty(const struct journal *journal);
+bool spool_journal_is_dirty(const struct spool_journal *journal);
 
 /* A pack that was stored. */
-struct journal_pack {
+struct spool_journal_pack {
 	struct repository_id id;
 	enum blob_type type;
 	uint64_t size;
@@ -45,17 +45,17 @@ struct journal_pack {
 };
 
 /* What a journal says: packs stored, and the blobs that each spool file holds for sure. */
-struct journal_state {
-	struct buffer packs;        /* struct journal_pack */
+struct spool_journal_state {
+	struct buffer packs;        /* struct spool_journal_pack */
 	struct buffer stored_blobs; /* struct index_blob */
 	struct buffer spooled[2];   /* struct index_blob, by blob type */
 };
 
-#define JOURNAL_STATE_INIT {BUFFER_INIT(SIZE_MAX), BUFFER_INIT(SIZE_MAX), {BUFFER_INIT(SIZE_MAX), BUFFER_INIT(SIZE_MAX)}}
+#define SPOOL_JOURNAL_STATE_INIT {BUFFER_INIT(SIZE_MAX), BUFFER_INIT(SIZE_MAX), {BUFFER_INIT(SIZE_MAX), BUFFER_INIT(SIZE_MAX)}}
 
 /* HF_ENOTFOUND: no journal.  HF_ECORRUPT: not one, or of another repository. */
-int journal_read(const char *path, const struct repository_id *repository, struct journal_state *state,
+int spool_journal_read(const char *path, const struct repository_id *repository, struct spool_journal_state *state,
     struct hf_error *err);
-void journal_state_release(struct journal_state *state);
+void spool_journal_state_release(struct spool_journal_state *state);
 
 #endif
