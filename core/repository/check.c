@@ -42,7 +42,9 @@ check_without_path(const char *path, const char *msg)
 {
 	size_t size = strlen(path);
 
-	return strncmp(msg, path, size) == 0 && strncmp(msg + size, ": ", 2) == 0 ? msg + size + 2 : msg;
+	while (strncmp(msg, path, size) == 0 && strncmp(msg + size, ": ", 2) == 0)
+		msg += size + 2;
+	return msg;
 }
 
 /* ---- listings ---- */
@@ -252,6 +254,32 @@ check_snapshots(struct check *check, struct buffer *out, struct hf_error *err)
 		    compare_newest_first);
 	buffer_release(&objects);
 	buffer_release(&ids);
+	return r;
+}
+
+int
+repository_forget_missing(struct repository *repository, uint64_t *ret_forgotten, struct hf_error *err)
+{
+	struct buffer objects = BUFFER_INIT(0), known = BUFFER_INIT(LISTING_MAX);
+	struct ledger_entry entry;
+	uint64_t forgotten = 0;
+	size_t at;
+	int r;
+
+	r = check_list(repository, HF_OBJECT_SNAPSHOT, &objects, err);
+	if (r == HF_OK)
+		r = ledger_load(repository, &known, err);
+	for (at = 0; r == HF_OK && at < known.size; at += sizeof(entry)) {
+		memcpy(&entry, known.data + at, sizeof(entry));
+		if (is_listed(&objects, &entry.id))
+			continue;
+		r = ledger_remove(repository, &entry.id, err);
+		forgotten++;
+	}
+	buffer_release(&objects);
+	buffer_release(&known);
+	if (r == HF_OK)
+		*ret_forgotten = forgotten;
 	return r;
 }
 
