@@ -232,6 +232,7 @@ static int
 check_snapshots(struct check *check, struct buffer *out, struct hf_error *err)
 {
 	struct buffer objects = BUFFER_INIT(0), ids = BUFFER_INIT(LISTING_MAX);
+	struct hf_error why = HF_ERROR_INIT;
 	struct check_object object;
 	size_t at;
 	int r;
@@ -246,9 +247,10 @@ check_snapshots(struct check *check, struct buffer *out, struct hf_error *err)
 		r = check_ledger(check, &objects, err);
 	if (r == HF_OK)
 		r = buffer_status(&ids, "list of snapshots", err);
-	if (r == HF_OK)
-		r = ledger_add(check->repository, (const struct repository_id *)(const void *)ids.data,
-		    ids.size / HASH_SIZE, err);
+	/* Not being able to remember says nothing about the repository. */
+	if (r == HF_OK && ledger_add(check->repository, (const struct repository_id *)(const void *)ids.data,
+	    ids.size / HASH_SIZE, &why) != HF_OK)
+		check_report(check, HF_LOG_INFO, "snapshots", "those seen now cannot be remembered: %s", why.msg);
 	if (r == HF_OK && out->size > 0)
 		qsort(out->data, out->size / sizeof(struct checked_snapshot), sizeof(struct checked_snapshot),
 		    compare_newest_first);
