@@ -80,7 +80,8 @@ object_get_checked(const struct repository_storage *storage, uint32_t type, cons
 	for (tries = 0; tries < 2; tries++) {
 		r = object_get(storage, type, name, max, out, err);
 		if (r == HF_OK && type != HF_OBJECT_CONFIG)
-			r = name_matches(name, out->data + before, out->size - before, err);
+			r = name_matches(name, out->size > before ? out->data + before : (const uint8_t *)"",
+			    out->size - before, err);
 		if (r == HF_OK)
 			return HF_OK;
 		out->size = before;

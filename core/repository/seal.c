@@ -164,6 +164,8 @@ seal_open(struct seal *seal, const void *sealed, size_t size, struct buffer *out
 	if (CRYPTO_memcmp(tag, in + left, TAG_SIZE) != 0 || memcmp(iv, zero, IV_SIZE) == 0)
 		return hf_error_set(err, HF_ECORRUPT, 0,
 		    "wrong key or damaged data: the authentication code does not match");
+	if (left == 0)
+		return HF_OK;
 	if (buffer_reserve(out, left) != HF_OK)
 		return buffer_status(out, "decryption", err);
 	if (EVP_EncryptInit_ex2(seal->ctr, NULL, NULL, iv, NULL) != 1)
