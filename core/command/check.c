@@ -6,7 +6,7 @@
 #include <inttypes.h>
 
 struct check {
-	bool read_data, json;
+	bool read_data, accept_removed, json;
 	bool broken_output;
 };
 
@@ -61,8 +61,14 @@ check_repository(struct session *session, struct check *check)
 {
 	struct check_stats stats = {0, 0, 0, 0, 0, 0};
 	struct hf_error err = HF_ERROR_INIT;
+	uint64_t forgotten;
 	int r;
 
+	if (check->accept_removed) {
+		if (repository_forget_missing(session->repository, &forgotten, &err) != HF_OK)
+			return session_error(&err);
+		common_message("%" PRIu64 " snapshots that are gone are no longer expected", forgotten);
+	}
 	r = repository_check(session->repository, check->read_data, report, check, &stats, &err);
 	if (r != HF_OK && stats.errors == 0)
 		return session_error(&err);
@@ -75,9 +81,10 @@ check_repository(struct session *session, struct check *check)
 static int
 check_run(int argc, char **argv)
 {
-	struct check check = {false, false, false};
+	struct check check = {false, false, false, false};
 	const struct command_option options[] = {
 	    {"read-data", 0, NULL, "read all packs and open all that is in them", &check.read_data},
+	    {"accept-removed", 0, NULL, "snapshots that are gone were removed on purpose", &check.accept_removed},
 	    {NULL, 0, NULL, NULL, NULL}};
 	struct session session;
 	struct common common;
@@ -94,5 +101,5 @@ check_run(int argc, char **argv)
 	return status;
 }
 
-const struct command command_check = {"check", "[-c FILE] [-r NAME] [--read-data] [--json]",
+const struct command command_check = {"check", "[-c FILE] [-r NAME] [--read-data] [--accept-removed] [--json]",
     "Check a repository; deletes and repairs nothing", check_run};

@@ -58,6 +58,7 @@ static int
 restore_all(struct session *session, struct restore *restore, const struct snapshot *snapshot,
     struct restore_stats *stats, struct hf_error *err)
 {
+	uint64_t added = 0;
 	int r;
 
 	r = session_load_index(session, err);
@@ -65,7 +66,7 @@ restore_all(struct session *session, struct restore *restore, const struct snaps
 		return r;
 	r = repository_restore(session->repository, snapshot, restore->include, restore->target, report, restore,
 	    stats, err);
-	if (r != HF_ECORRUPT || session_salvage_index(session, err) != HF_OK)
+	if (r != HF_ECORRUPT || session_salvage_index(session, &added, NULL) != HF_OK || added == 0)
 		return r;
 	return repository_restore(session->repository, snapshot, restore->include, restore->target, report, restore,
 	    stats, err);

@@ -3,6 +3,7 @@
 
 #include "command/session.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -314,19 +315,24 @@ report_loss(void *ctx, int level, const char *path, const char *msg)
 }
 
 int
-session_salvage_index(struct session *session, struct hf_error *err)
+session_salvage_index(struct session *session, uint64_t *ret_added, struct hf_error *err)
 {
-	common_message("warning: the index is not whole; the packs are asked what is in them. "
-	               "\"holdfast check\" tells more");
-	return repository_salvage_index(session->repository, report_loss, NULL, err);
+	int r = repository_salvage_index(session->repository, report_loss, NULL, ret_added, err);
+
+	if (r == HF_OK && *ret_added > 0)
+		common_message("warning: the index does not name %" PRIu64 " packs; what is in them is taken from their own "
+		               "headers. \"holdfast check\" tells more",
+		    *ret_added);
+	return r;
 }
 
 int
 session_load_index(struct session *session, struct hf_error *err)
 {
 	int r = repository_load_index(session->repository, err);
+	uint64_t added;
 
-	return r == HF_ECORRUPT || r == HF_ERANGE || r == HF_ENOTFOUND ? session_salvage_index(session, err) : r;
+	return r == HF_ECORRUPT || r == HF_ERANGE || r == HF_ENOTFOUND ? session_salvage_index(session, &added, err) : r;
 }
 
 void

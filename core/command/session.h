@@ -40,7 +40,7 @@ int session_open(struct session *session, const struct common *common, unsigned 
 void session_close(struct session *session);
 /* Loads the index; where that is damaged, what the packs say themselves, with a message for each loss. */
 int session_load_index(struct session *session, struct hf_error *err);
-int session_salvage_index(struct session *session, struct hf_error *err);
+int session_salvage_index(struct session *session, uint64_t *ret_added, struct hf_error *err);
 /* The exit status for an error of a repository's call, told to the person. */
 int session_error(const struct hf_error *err);
 /* Where holdfast keeps state; to be freed. */

@@ -42,7 +42,9 @@ check_without_path(const char *path, const char *msg)
 {
 	size_t size = strlen(path);
 
-	return strncmp(msg, path, size) == 0 && strncmp(msg + size, ": ", 2) == 0 ? msg + size + 2 : msg;
+	while (strncmp(msg, path, size) == 0 && strncmp(msg + size, ": ", 2) == 0)
+		msg += size + 2;
+	return msg;
 }
 
 /* ---- listings ---- */
@@ -230,6 +232,7 @@ static int
 check_snapshots(struct check *check, struct buffer *out, struct hf_error *err)
 {
 	struct buffer objects = BUFFER_INIT(0), ids = BUFFER_INIT(LISTING_MAX);
+	struct hf_error why = HF_ERROR_INIT;
 	struct check_object object;
 	size_t at;
 	int r;
@@ -244,14 +247,41 @@ check_snapshots(struct check *check, struct buffer *out, struct hf_error *err)
 		r = check_ledger(check, &objects, err);
 	if (r == HF_OK)
 		r = buffer_status(&ids, "list of snapshots", err);
-	if (r == HF_OK)
-		r = ledger_add(check->repository, (const struct repository_id *)(const void *)ids.data,
-		    ids.size / HASH_SIZE, err);
+	/* Not being able to remember says nothing about the repository. */
+	if (r == HF_OK && ledger_add(check->repository, (const struct repository_id *)(const void *)ids.data,
+	    ids.size / HASH_SIZE, &why) != HF_OK)
+		check_report(check, HF_LOG_INFO, "snapshots", "those seen now cannot be remembered: %s", why.msg);
 	if (r == HF_OK && out->size > 0)
 		qsort(out->data, out->size / sizeof(struct checked_snapshot), sizeof(struct checked_snapshot),
 		    compare_newest_first);
 	buffer_release(&objects);
 	buffer_release(&ids);
+	return r;
+}
+
+int
+repository_forget_missing(struct repository *repository, uint64_t *ret_forgotten, struct hf_error *err)
+{
+	struct buffer objects = BUFFER_INIT(0), known = BUFFER_INIT(LISTING_MAX);
+	struct ledger_entry entry;
+	uint64_t forgotten = 0;
+	size_t at;
+	int r;
+
+	r = check_list(repository, HF_OBJECT_SNAPSHOT, &objects, err);
+	if (r == HF_OK)
+		r = ledger_load(repository, &known, err);
+	for (at = 0; r == HF_OK && at < known.size; at += sizeof(entry)) {
+		memcpy(&entry, known.data + at, sizeof(entry));
+		if (is_listed(&objects, &entry.id))
+			continue;
+		r = ledger_remove(repository, &entry.id, err);
+		forgotten++;
+	}
+	buffer_release(&objects);
+	buffer_release(&known);
+	if (r == HF_OK)
+		*ret_forgotten = forgotten;
 	return r;
 }
 

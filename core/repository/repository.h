@@ -189,9 +189,16 @@ int repository_dump(struct repository *repository, const struct node *node, cons
 /*
  * For reading a repository whose index is damaged or in part gone, after repository_load_index failed:
  * takes what can be read of it, and the headers of packs that no readable index file names.
+ * *ret_added: how many such packs there were.
  */
 int repository_salvage_index(struct repository *repository, repository_report_fn report, void *ctx,
-    struct hf_error *err);
+    uint64_t *ret_added, struct hf_error *err);
+
+/*
+ * This machine remembers each snapshot it saw, and repository_check tells of one that is gone.  Forgets
+ * those: somebody took them away on purpose.
+ */
+int repository_forget_missing(struct repository *repository, uint64_t *ret_forgotten, struct hf_error *err);
 
 struct check_stats {
 	uint64_t packs, blobs, snapshots, trees, errors, warnings;

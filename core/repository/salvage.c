@@ -26,6 +26,7 @@ struct salvage {
 	const struct check_object *packs; /* all that the storage has, by id */
 	size_t count;
 	size_t next;
+	uint64_t added;
 	struct buffer lost; /* numbers (size_t) of the packs that the index does not name */
 };
 
@@ -47,7 +48,8 @@ add_index_file(struct salvage *salvage, struct index_builder *builder, const str
 	if (r == HF_OK)
 		return HF_OK;
 	if (check_is_fatal(r)) {
-		*err = why;
+		if (err != NULL)
+			*err = why;
 		return r;
 	}
 	salvage->report(salvage->report_ctx, salvage->level, object_path(HF_OBJECT_INDEX, name, path),
@@ -193,10 +195,13 @@ add_lost_packs(struct salvage *salvage, struct hf_error *err)
 		hex_encode(salvage->packs[number].id.bytes, HASH_SIZE, name);
 		r = add_from_header(salvage, &salvage->packs[number], name, &why);
 		if (check_is_fatal(r)) {
+			if (err != NULL)
 			*err = why;
 			return r;
 		}
-		if (r != HF_OK)
+		if (r == HF_OK)
+			salvage->added++;
+		else
 			salvage->report(salvage->report_ctx, salvage->level, object_path(HF_OBJECT_DATA, name, path),
 			    why.msg);
 	}
@@ -226,7 +231,7 @@ index_load_readable(struct repository *repository, int level, repository_report_
 
 int
 repository_salvage_index(struct repository *repository, repository_report_fn report, void *ctx,
-    struct hf_error *err)
+    uint64_t *ret_added, struct hf_error *err)
 {
 	struct salvage salvage = {.repository = repository, .report = report, .report_ctx = ctx,
 	    .level = HF_LOG_WARNING, .lost = BUFFER_INIT(LOST_MAX)};
@@ -247,5 +252,7 @@ repository_salvage_index(struct repository *repository, repository_report_fn rep
 		r = add_lost_packs(&salvage, err);
 	buffer_release(&packs);
 	buffer_release(&salvage.lost);
+	if (r == HF_OK)
+		*ret_added = salvage.added;
 	return r;
 }

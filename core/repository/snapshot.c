@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "compat/compat.h"
 
+#include "base/log.h"
 #include "base/time.h"
+#include "repository/ledger.h"
 #include "repository/repository-internal.h"
 
 #include <stdio.h>
@@ -308,6 +310,30 @@ emit_entry(struct repository *repository, const struct entry *entry, snapshot_fn
 	return r;
 }
 
+/* What was seen once can be missed later; a list that cannot be kept is no reason to fail. */
+static void
+remember(struct repository *repository, const struct repository_id *ids, size_t count)
+{
+	struct hf_error why = HF_ERROR_INIT;
+
+	if (ledger_add(repository, ids, count, &why) != HF_OK)
+		log_message(HF_LOG_DEBUG, "the list of known snapshots cannot be kept: %s", why.msg);
+}
+
+static void
+remember_entries(struct repository *repository, const struct entries *entries)
+{
+	struct buffer ids = BUFFER_INIT(SNAPSHOT_COUNT_MAX * sizeof(struct repository_id));
+	size_t i;
+
+	for (i = 0; i < entries_count(entries); i++)
+		buffer_append(&ids, &entries_at(entries, i)->id, sizeof(struct repository_id));
+	if (buffer_status(&ids, "snapshots", NULL) == HF_OK)
+		remember(repository, (const struct repository_id *)(const void *)ids.data,
+		    ids.size / sizeof(struct repository_id));
+	buffer_release(&ids);
+}
+
 int
 repository_list_snapshots(struct repository *repository, snapshot_fn fn, void *ctx, struct hf_error *err)
 {
@@ -318,6 +344,8 @@ repository_list_snapshots(struct repository *repository, snapshot_fn fn, void *c
 	r = list_entries(repository, &entries, err);
 	if (r == HF_OK)
 		r = read_entries(repository, &entries, err);
+	if (r == HF_OK)
+		remember_entries(repository, &entries);
 	for (i = 0; r == HF_OK && i < entries_count(&entries); i++)
 		r = emit_entry(repository, entries_at(&entries, i), fn, ctx, err);
 	entries_release(&entries);
@@ -544,6 +572,8 @@ repository_save_snapshot(struct repository *repository, const struct snapshot *s
 		r = hf_error_set(err, HF_ERANGE, 0, "snapshot: longer than %zu bytes", SNAPSHOT_MAX);
 	else
 		r = object_save_json(repository, HF_OBJECT_SNAPSHOT, text, size, ret_id, err);
+	if (r == HF_OK)
+		remember(repository, ret_id, 1);
 	json_object_put(object);
 	return r;
 }
