@@ -19,6 +19,7 @@ static const struct command *const commands[] = {
     &command_check,
     &command_plugins,
     &command_config,
+    &command_worker,
 };
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
@@ -42,7 +43,8 @@ print_commands(FILE *stream)
 
 	(void)fputs("usage: holdfast COMMAND [OPTION]... [OPERAND]...\n\n", stream);
 	for (i = 0; i < COMMAND_COUNT; i++)
-		(void)fprintf(stream, "  %-10s  %s\n", commands[i]->name, commands[i]->summary);
+		if (commands[i]->summary != NULL)
+			(void)fprintf(stream, "  %-10s  %s\n", commands[i]->name, commands[i]->summary);
 	(void)fputs("\n\"holdfast help COMMAND\" tells more of one, \"man holdfast\" of all.\n", stream);
 }
 
@@ -53,7 +55,8 @@ unknown_command(const char *name)
 	size_t i;
 
 	for (i = 0; i < COMMAND_COUNT; i++)
-		nearest_offer(&nearest, commands[i]->name);
+		if (commands[i]->summary != NULL)
+			nearest_offer(&nearest, commands[i]->name);
 	if (nearest.best != NULL)
 		common_message("no command %s, did you mean %s?", name, nearest.best);
 	else

@@ -6,7 +6,7 @@
 struct command {
 	const char *name;
 	const char *usage;   /* operands and options of its own, after the name */
-	const char *summary; /* one line */
+	const char *summary; /* one line; NULL: not for people, and not listed */
 	int (*run)(int argc, char **argv);
 };
 
@@ -18,6 +18,7 @@ extern const struct command command_restore;
 extern const struct command command_check;
 extern const struct command command_plugins;
 extern const struct command command_config;
+extern const struct command command_worker;
 
 /* Exit statuses, after restic's. */
 enum {
