@@ -45,7 +45,7 @@ configure(const struct plugin_component *component, const struct options *option
 /* Holds the lines of one account or repository against the table of its plugin. */
 static void
 check_component(struct check *check, uint32_t kind, const char *component_name, const char *where,
-    const struct mark *mark, const struct config_options *given)
+    const struct mark *mark, const struct mark *component_mark, const struct config_options *given)
 {
 	const struct options_place place = {check->config->file, check->config->folder, *mark};
 	const struct plugin_component *component;
@@ -53,7 +53,7 @@ check_component(struct check *check, uint32_t kind, const char *component_name, 
 	struct options *options = NULL;
 
 	if (registry_find(check->registry, kind, component_name, &component, &err) != HF_OK) {
-		problem(check, mark->line, mark->column, "%s: %s", where, err.msg);
+		problem(check, component_mark->line, component_mark->column, "%s: %s", where, err.msg);
 		return;
 	}
 	if (options_parse(component->options, &place, given, &options, &err) != HF_OK) {
@@ -96,7 +96,7 @@ check_plugins(const struct config *config, const struct config_plan *plan)
 			continue;
 		(void)snprintf(where, sizeof(where), "repository %s", repository->name);
 		check_component(&check, HF_KIND_STORAGE, repository->storage, where, &repository->mark,
-		    &repository->options);
+		    &repository->storage_mark, &repository->options);
 	}
 	for (i = 0; i < config->account_count; i++) {
 		const struct config_account *account = &config->accounts[i];
@@ -104,7 +104,8 @@ check_plugins(const struct config *config, const struct config_plan *plan)
 		if (plan != NULL && !plan_has(plan, account))
 			continue;
 		(void)snprintf(where, sizeof(where), "account %s", account->name);
-		check_component(&check, HF_KIND_SOURCE, account->source, where, &account->mark, &account->options);
+		check_component(&check, HF_KIND_SOURCE, account->source, where, &account->mark,
+		    &account->source_mark, &account->options);
 	}
 	registry_free(check.registry);
 	return check.problems == 0 ? STATUS_DONE : STATUS_USAGE;
