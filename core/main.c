@@ -14,6 +14,7 @@ static const struct command *const commands[] = {
     &command_init,
     &command_backup,
     &command_status,
+    &command_watch,
     &command_snapshots,
     &command_ls,
     &command_dump,

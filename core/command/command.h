@@ -13,6 +13,7 @@ struct command {
 extern const struct command command_init;
 extern const struct command command_backup;
 extern const struct command command_status;
+extern const struct command command_watch;
 extern const struct command command_snapshots;
 extern const struct command command_ls;
 extern const struct command command_dump;

@@ -202,6 +202,23 @@ report_table(FILE *stream, struct json_object *jobs)
 		put_row(stream, json_object_array_get_idx(jobs, i), width);
 }
 
+void
+report_line(FILE *stream, struct json_object *job)
+{
+	const char *id = report_text(job, "id"), *status = report_text(job, "status"), *plan = report_text(job, "plan");
+
+	put_text(stream, id != NULL ? id : "?");
+	(void)fputs(": ", stream);
+	put_text(stream, status != NULL ? status : "?");
+	if (plan != NULL) {
+		(void)fputs(", plan ", stream);
+		put_text(stream, plan);
+	}
+	(void)fputs(", ", stream);
+	put_detail(stream, job);
+	(void)putc('\n', stream);
+}
+
 /* ---- one job ---- */
 
 static void

@@ -16,6 +16,8 @@ struct json_object;
 
 /* A table of {"jobs":[..]}, a line for each. */
 void report_table(FILE *stream, struct json_object *jobs);
+/* Where a job stands, in one line. */
+void report_line(FILE *stream, struct json_object *job);
 /* All about one job, "name: value" lines, then its result. */
 void report_job(FILE *stream, struct json_object *job);
 /* What a finished job did: snapshot, totals of each type, failed items. */
