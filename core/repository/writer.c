@@ -366,6 +366,12 @@ repository_save_blob(struct repository_writer *writer, enum blob_type type, cons
 	return HF_OK;
 }
 
+bool
+repository_writer_has_blob(struct repository_writer *writer, enum blob_type type, const struct repository_id *id)
+{
+	return recent_has(writer->recent, type, id) || repository_has_blob(writer->repository, type, id);
+}
+
 int
 repository_save_content(struct repository_writer *writer, const void *data, size_t size, struct buffer *out_ids,
     struct hf_error *err)
