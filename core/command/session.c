@@ -228,7 +228,8 @@ session_load_index(struct session *session, struct hf_error *err)
 	int r = repository_load_index(session->repository, err);
 	uint64_t added;
 
-	return r == HF_ECORRUPT || r == HF_ERANGE || r == HF_ENOTFOUND ? session_salvage_index(session, &added, err) : r;
+	return r == HF_ECORRUPT || r == HF_ERANGE || r == HF_ENOTFOUND ? session_salvage_index(session, &added,
+	    err) : r;
 }
 
 void
