@@ -216,8 +216,8 @@ session_salvage_index(struct session *session, uint64_t *ret_added, struct hf_er
 	int r = repository_salvage_index(session->repository, report_loss, NULL, ret_added, err);
 
 	if (r == HF_OK && *ret_added > 0)
-		common_message("warning: the index does not name %" PRIu64 " packs; what is in them is taken from their own "
-		               "headers. \"holdfast check\" tells more",
+		common_message("warning: the index does not name %" PRIu64 " packs; what is in them is taken from "
+		               "their own headers. \"holdfast check\" tells more",
 		    *ret_added);
 	return r;
 }
@@ -228,7 +228,8 @@ session_load_index(struct session *session, struct hf_error *err)
 	int r = repository_load_index(session->repository, err);
 	uint64_t added;
 
-	return r == HF_ECORRUPT || r == HF_ERANGE || r == HF_ENOTFOUND ? session_salvage_index(session, &added, err) : r;
+	return r == HF_ECORRUPT || r == HF_ERANGE || r == HF_ENOTFOUND ? session_salvage_index(session, &added,
+	    err) : r;
 }
 
 void

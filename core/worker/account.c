@@ -63,7 +63,7 @@ plan_file(void *ctx, const char *path, const struct hf_blob *data, int64_t mtime
 
 	if (r != HF_OK)
 		return r;
-	r = archive_file(work->run->target.archive, path, data->data, data->size, mtime_ns, &work->fatal);
+	r = archive_file(work->run->destination.archive, path, data->data, data->size, mtime_ns, &work->fatal);
 	if (r != HF_OK)
 		return hf_error_set(err, r, work->fatal.os_errno, "%s", work->fatal.msg);
 	return HF_OK;
@@ -96,7 +96,7 @@ make_plan(struct work *work, struct hf_error *err)
 {
 	const struct hf_planner planner = {(uint32_t)sizeof(planner), 0, work, plan_unit, plan_file, plan_failed};
 	const struct instance *strategy = work->request->strategy;
-	int r = units_open(work->run->target.directory, &work->units, &work->fatal);
+	int r = units_open(work->run->destination.directory, &work->units, &work->fatal);
 
 	if (r != HF_OK)
 		return hf_error_set(err, r, work->fatal.os_errno, "%s", work->fatal.msg);
@@ -164,7 +164,8 @@ end_unit(struct emitter *emitter, struct hf_error *err)
 	buffer_append_string(&note, json_object_to_json_string_ext(emitter->errors, JSON_C_TO_STRING_PLAIN));
 	buffer_append_byte(&note, '}');
 	r = buffer_string(&note) == NULL ? buffer_status(&note, "a unit's note", err)
-	                                 : archive_unit_end(emitter->run->target.archive, buffer_string(&note), err);
+	                                 : archive_unit_end(emitter->run->destination.archive,
+	    buffer_string(&note), err);
 	buffer_release(&note);
 	return r;
 }
@@ -176,7 +177,7 @@ unit_failed(struct work *work, const struct hf_unit *unit, struct emitter *emitt
 {
 	char item[256];
 
-	archive_unit_abandon(work->run->target.archive);
+	archive_unit_abandon(work->run->destination.archive);
 	(void)snprintf(item, sizeof(item), "%.*s", unit->id.size > 200 ? 200 : (int)unit->id.size, unit->id.data);
 	emitter->counts.kept = 1;
 	emitter->counts.added = 0;
@@ -193,7 +194,7 @@ execute(struct work *work, const struct hf_unit *unit, struct emitter *emitter, 
 	const struct instance *strategy = work->request->strategy;
 	const struct hf_run how = {(uint32_t)sizeof(how), work->run->full ? HF_RUN_FULL : 0, {NULL, 0}};
 	struct hf_error why = HF_ERROR_INIT;
-	int r = archive_unit_begin(work->run->target.archive, unit->path, &why);
+	int r = archive_unit_begin(work->run->destination.archive, unit->path, &why);
 
 	if (r == HF_OK) {
 		r = strategy->component->ops.strategy.execute(strategy->handle, &work->view.table, unit, &how,
@@ -205,7 +206,8 @@ execute(struct work *work, const struct hf_unit *unit, struct emitter *emitter, 
 		if (r == HF_OK)
 			return end_unit(emitter, err);
 		if (emitter->fatal || run_go_on(work->run, NULL) != HF_OK)
-			return hf_error_set(err, HF_IS_CONTROL(r) || emitter->fatal ? r : HF_ESTOPPING, why.os_errno, "%s",
+			return hf_error_set(err, HF_IS_CONTROL(r) || emitter->fatal ? r : HF_ESTOPPING,
+			    why.os_errno, "%s",
 			    why.msg);
 	}
 	return unit_failed(work, unit, emitter, &why, err);
@@ -214,7 +216,7 @@ execute(struct work *work, const struct hf_unit *unit, struct emitter *emitter, 
 static int
 run_unit(struct work *work, const struct hf_unit *unit, struct hf_error *err)
 {
-	const char *note = archive_unit_finished(work->run->target.archive, unit->path);
+	const char *note = archive_unit_finished(work->run->destination.archive, unit->path);
 	struct emitter emitter;
 	int r;
 
@@ -226,7 +228,7 @@ run_unit(struct work *work, const struct hf_unit *unit, struct hf_error *err)
 	result_counts_add(&work->counts, &emitter.counts);
 	run_correct(work->run, unit->items, emitter.counts.items);
 	emitter_close(&emitter);
-	return r == HF_OK ? target_tick(&work->run->target, err) : r;
+	return r == HF_OK ? destination_tick(&work->run->destination, err) : r;
 }
 
 static int
@@ -318,7 +320,8 @@ account_run(struct run *run, const struct account_request *request, struct hf_er
 		r = run_units(&work, err);
 		if (r == HF_OK) {
 			warn_if_empty(&work);
-			r = result_account(run->result, request->type, request->account->name, request->account->source, true,
+			r = result_account(run->result, request->type, request->account->name,
+			    request->account->source, true,
 			    &work.counts, err);
 		}
 	}

@@ -34,7 +34,7 @@ emit_previous(void *ctx, const char *path, const struct hf_sink *sink, struct hf
 	int r;
 
 	buffer_clear(&emitter->scratch);
-	r = archive_unit_previous(emitter->run->target.archive, path, &emitter->scratch, &why);
+	r = archive_unit_previous(emitter->run->destination.archive, path, &emitter->scratch, &why);
 	if (r == HF_ENOTFOUND)
 		return hf_error_set(err, r, 0, "%s", why.msg);
 	if (r != HF_OK)
@@ -48,7 +48,7 @@ emit_file(void *ctx, const char *path, const struct hf_blob *data, int64_t mtime
 {
 	struct emitter *emitter = ctx;
 	struct hf_error why = HF_ERROR_INIT;
-	int r = archive_unit_file(emitter->run->target.archive, path, data->data, data->size, mtime_ns, &why);
+	int r = archive_unit_file(emitter->run->destination.archive, path, data->data, data->size, mtime_ns, &why);
 
 	return r == HF_OK ? HF_OK : fails(emitter, r, true, &why, err);
 }
@@ -58,7 +58,7 @@ emit_log_open(void *ctx, const char *path, struct hf_error *err)
 {
 	struct emitter *emitter = ctx;
 	struct hf_error why = HF_ERROR_INIT;
-	int r = archive_unit_log_open(emitter->run->target.archive, path, &why);
+	int r = archive_unit_log_open(emitter->run->destination.archive, path, &why);
 
 	return r == HF_OK ? HF_OK : fails(emitter, r, false, &why, err);
 }
@@ -68,7 +68,7 @@ emit_log_known(void *ctx, const struct hf_line *line, struct hf_error *err)
 {
 	struct emitter *emitter = ctx;
 	struct hf_error why = HF_ERROR_INIT;
-	int r = archive_unit_log_known(emitter->run->target.archive, line, &why);
+	int r = archive_unit_log_known(emitter->run->destination.archive, line, &why);
 
 	return r >= 0 ? r : fails(emitter, r, false, &why, err);
 }
@@ -78,7 +78,7 @@ emit_log_before(void *ctx, const struct hf_sink *sink, struct hf_error *err)
 {
 	struct emitter *emitter = ctx;
 	struct hf_error why = HF_ERROR_INIT;
-	int r = archive_unit_log_before(emitter->run->target.archive, sink, &why);
+	int r = archive_unit_log_before(emitter->run->destination.archive, sink, &why);
 
 	if (r == HF_ENOTFOUND)
 		return hf_error_set(err, r, 0, "%s", why.msg);
@@ -90,7 +90,7 @@ emit_log_append(void *ctx, const struct hf_line *line, struct hf_error *err)
 {
 	struct emitter *emitter = ctx;
 	struct hf_error why = HF_ERROR_INIT;
-	int r = archive_unit_log_append(emitter->run->target.archive, line, &why);
+	int r = archive_unit_log_append(emitter->run->destination.archive, line, &why);
 
 	return r == HF_OK ? HF_OK : fails(emitter, r, true, &why, err);
 }
@@ -102,7 +102,7 @@ emit_log_close(void *ctx, uint64_t *ret_appended, int64_t *ret_newest_ns, struct
 	struct hf_error why = HF_ERROR_INIT;
 	uint64_t appended = 0;
 	int64_t newest_ns = HF_NO_TIME;
-	int r = archive_unit_log_close(emitter->run->target.archive, &appended, &newest_ns, &why);
+	int r = archive_unit_log_close(emitter->run->destination.archive, &appended, &newest_ns, &why);
 
 	if (r != HF_OK)
 		return fails(emitter, r, true, &why, err);
@@ -125,7 +125,7 @@ emit_checkpoint(void *ctx, const struct hf_blob *cursor, struct hf_error *err)
 	(void)cursor;
 	r = run_go_on(emitter->run, &why);
 	if (r == HF_OK)
-		r = target_tick(&emitter->run->target, &why);
+		r = destination_tick(&emitter->run->destination, &why);
 	return r == HF_OK ? HF_OK : fails(emitter, r, true, &why, err);
 }
 
@@ -141,7 +141,7 @@ emit_done(void *ctx, uint64_t items, uint64_t bytes, struct hf_error *err)
 	run_progress(emitter->run, emitter->type, items, 0);
 	r = run_go_on(emitter->run, &why);
 	if (r == HF_OK)
-		r = target_tick(&emitter->run->target, &why);
+		r = destination_tick(&emitter->run->destination, &why);
 	return r == HF_OK ? HF_OK : fails(emitter, r, true, &why, err);
 }
 

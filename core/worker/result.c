@@ -154,13 +154,15 @@ result_account(struct result *result, const char *type, const char *account, con
 	}
 	date = as_of(before, readable);
 	if (add(object, "source", json_object_new_string(source)) != HF_OK ||
-	    add(object, "state", json_object_new_string(clean ? "complete" : readable ? "partial" : "failed")) != HF_OK ||
+	    add(object, "state", json_object_new_string(clean ? "complete" : readable ? "partial" :
+	    "failed")) != HF_OK ||
 	    (date != NULL && add(object, "as_of", date) != HF_OK) ||
 	    (!readable && add(object, "carried_over", json_object_new_boolean(before != NULL)) != HF_OK) ||
 	    add_count(object, "units", readable ? counts->units : result_previous_units(result, type, account)) !=
 	        HF_OK ||
 	    add_count(object, "units_carried_over", counts->kept) != HF_OK ||
-	    add_count(object, "total", counts->items) != HF_OK || add_count(object, "failed", counts->failed) != HF_OK ||
+	    add_count(object, "total", counts->items) != HF_OK || add_count(object, "failed",
+	    counts->failed) != HF_OK ||
 	    add_count(object, "added", counts->added) != HF_OK)
 		return no_memory(err);
 	result->partial = result->partial || !clean;
@@ -199,7 +201,8 @@ result_error(struct result *result, const char *type, const char *account, const
 	if (object == NULL || add(object, "type", json_object_new_string(type)) != HF_OK ||
 	    add(object, "account", json_object_new_string(account)) != HF_OK ||
 	    (item[0] != '\0' && add(object, "item", short_text(item)) != HF_OK) ||
-	    add(object, "message", short_text(message)) != HF_OK || json_object_array_add(result->errors, object) != 0) {
+	    add(object, "message", short_text(message)) != HF_OK || json_object_array_add(result->errors,
+	    object) != 0) {
 		json_object_put(object);
 		return no_memory(err);
 	}

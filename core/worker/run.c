@@ -51,7 +51,7 @@ run_progress(struct run *run, const char *type, uint64_t items, uint64_t failed)
 
 	progress->processed_items += items;
 	progress->failed_items += failed;
-	progress->bytes_transferred = run->target.transferred;
+	progress->bytes_transferred = run->destination.transferred;
 	if (progress->total_items < progress->processed_items)
 		progress->total_items = progress->processed_items;
 	if (strcmp(progress->current_type, type) != 0)
@@ -152,7 +152,7 @@ run_type(struct run *run, unsigned bit, const char *folder, bool *ret_carried, s
 {
 	const char *type = name_of(bit);
 	struct instance strategy = {NULL, NULL, NULL, NULL};
-	uint64_t before = target_stored(&run->target);
+	uint64_t before = destination_stored(&run->destination);
 	int r = open_strategy(run, type, &strategy, err);
 
 	if (r == HF_ENOTFOUND && run->job->types[0] == '\0') {
@@ -166,9 +166,9 @@ run_type(struct run *run, unsigned bit, const char *folder, bool *ret_carried, s
 	r = run_accounts(run, type, folder, &strategy, err);
 	instance_close(&strategy);
 	if (r == HF_OK)
-		r = target_checkpoint(&run->target, err);
+		r = destination_checkpoint(&run->destination, err);
 	if (r == HF_OK)
-		r = result_stored(run->result, type, target_stored(&run->target) - before, err);
+		r = result_stored(run->result, type, destination_stored(&run->destination) - before, err);
 	if (r == HF_OK)
 		run_event(run, EVENT_TYPE_COMPLETED, type, "");
 	return r;
@@ -231,10 +231,11 @@ write_manifest(struct run *run, int64_t now, struct hf_error *err)
 	else
 		r = result_to_json(run->result, RESULT_ERRORS_MAX, object, err);
 	if (r == HF_OK) {
-		text = json_object_to_json_string_length(object, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE,
+		text = json_object_to_json_string_length(object,
+		    JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE,
 		    &size);
 		r = text == NULL ? hf_error_set(err, HF_ENOMEM, 0, "/holdfast.json: out of memory")
-		                 : archive_file(run->target.archive, "/holdfast.json", text, size, now, err);
+		                 : archive_file(run->destination.archive, "/holdfast.json", text, size, now, err);
 	}
 	json_object_put(versions);
 	json_object_put(object);
@@ -251,8 +252,8 @@ make_result(struct run *run, const struct repository_id *snapshot, struct json_o
 	hex_encode(snapshot->bytes, HASH_SIZE, hex);
 	if (object == NULL || !add(object, "snapshot", json_object_new_string(hex)) ||
 	    !add(object, "repository", json_object_new_string(run->plan->repository->name)) ||
-	    !add(object, "bytes_stored", json_object_new_int64((int64_t)target_stored(&run->target))) ||
-	    !add(object, "bytes_transferred", json_object_new_int64((int64_t)run->target.transferred)))
+	    !add(object, "bytes_stored", json_object_new_int64((int64_t)destination_stored(&run->destination))) ||
+	    !add(object, "bytes_transferred", json_object_new_int64((int64_t)run->destination.transferred)))
 		(void)hf_error_set(err, HF_ENOMEM, 0, "the result: out of memory");
 	else
 		r = result_to_json(run->result, RESULT_ERRORS, object, err);
@@ -272,15 +273,15 @@ result_of_manifest(struct run *run, struct json_object **ret, bool *ret_partial,
 	char hex[HASH_HEX_SIZE];
 	size_t i;
 
-	hex_encode(run->target.previous.id.bytes, HASH_SIZE, hex);
+	hex_encode(run->destination.previous.id.bytes, HASH_SIZE, hex);
 	if (object == NULL || !add(object, "snapshot", json_object_new_string(hex)))
 		goto fail;
 	for (i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
-		if (json_object_object_get_ex(run->target.manifest, kept[i], &value) &&
+		if (json_object_object_get_ex(run->destination.manifest, kept[i], &value) &&
 		    !add(object, kept[i], json_object_get(value)))
 			goto fail;
 	}
-	*ret_partial = json_object_object_get_ex(run->target.manifest, "state", &value) &&
+	*ret_partial = json_object_object_get_ex(run->destination.manifest, "state", &value) &&
 	               strcmp(json_object_get_string(value), "partial") == 0;
 	*ret = object;
 	return HF_OK;
@@ -294,7 +295,8 @@ fail:
 static int
 open_run(struct run *run, const char *state_directory, struct hf_error *err)
 {
-	struct target_request request = {run->channel, run->job, NULL, NULL, NULL, &run->services, state_directory};
+	struct destination_request request = {run->channel, run->job, NULL, NULL, NULL, &run->services,
+	    state_directory};
 	int r = config_load(run->job->config_path, &run->config, NULL, err);
 
 	if (r == HF_OK)
@@ -314,8 +316,8 @@ open_run(struct run *run, const char *state_directory, struct hf_error *err)
 	request.config = run->config;
 	request.plan = run->plan;
 	request.registry = run->registry;
-	r = target_open(&run->target, &request, err);
-	if (r == HF_OK && (run->result = result_new(run->target.manifest)) == NULL)
+	r = destination_open(&run->destination, &request, err);
+	if (r == HF_OK && (run->result = result_new(run->destination.manifest)) == NULL)
 		r = hf_error_set(err, HF_ENOMEM, 0, "out of memory");
 	return r;
 }
@@ -343,7 +345,7 @@ back_up(struct run *run, struct json_object **ret, struct hf_error *err)
 	if (r == HF_OK)
 		r = write_manifest(run, time_now(), err);
 	if (r == HF_OK)
-		r = target_finish(&run->target, &snapshot, err);
+		r = destination_finish(&run->destination, &snapshot, err);
 	return r == HF_OK ? make_result(run, &snapshot, ret, err) : r;
 }
 
@@ -361,15 +363,15 @@ run_job(struct channel *channel, const struct job *job, const char *state_direct
 	run.services = (struct host_services){&run, NULL, service_stop_requested, NULL, NULL};
 	progress_copy_text(run.progress.job, sizeof(run.progress.job), job->id);
 	r = open_run(&run, state_directory, &why);
-	if (r == HF_OK && target_is_done(&run.target)) {
+	if (r == HF_OK && destination_is_done(&run.destination)) {
 		r = result_of_manifest(&run, ret_result, ret_partial, &why);
 	} else if (r == HF_OK) {
 		r = back_up(&run, ret_result, &why);
 		*ret_partial = r == HF_OK && result_partial(run.result);
 	}
-	if (r == HF_OK && target_forget(&run.target, &why) != HF_OK)
+	if (r == HF_OK && destination_forget(&run.destination, &why) != HF_OK)
 		log_message(HF_LOG_WARNING, "%s", why.msg);
-	target_close(&run.target);
+	destination_close(&run.destination);
 	result_free(run.result);
 	registry_free(run.registry);
 	config_free(run.config);

@@ -4,7 +4,7 @@
 
 #include "progress/progress.h"
 #include "worker/result.h"
-#include "worker/target.h"
+#include "worker/destination.h"
 
 /* One run of a job in a worker: what all its parts share. */
 struct run {
@@ -16,7 +16,7 @@ struct run {
 	bool full;
 	struct registry *registry;
 	struct host_services services;
-	struct target target;
+	struct destination destination;
 	struct result *result;
 	struct progress progress;
 	uint64_t told; /* failed items that were told one by one */

@@ -62,7 +62,8 @@ pass_failed(void *ctx, const char *where, const struct hf_error *why, struct hf_
 	struct query *query = ctx;
 
 	if (query->sink->failed == NULL)
-		return keep(query, hf_error_set(err, HF_ECORRUPT, 0, "%s: %s", where, why != NULL ? why->msg : "unreadable"));
+		return keep(query, hf_error_set(err, HF_ECORRUPT, 0, "%s: %s", where, why != NULL ? why->msg :
+		    "unreadable"));
 	return keep(query, query->sink->failed(query->sink->ctx, where, why, err));
 }
 
@@ -88,7 +89,8 @@ view_enumerate(void *ctx, const struct hf_query *query, const struct hf_record_s
 	int r = view->source->component->ops.source.enumerate(view->source->handle, query, &proxy, err);
 
 	if (r > 0)
-		return hf_error_set(err, HF_EINVAL, 0, "%s: the source answered %d, which means nothing", view->table.account,
+		return hf_error_set(err, HF_EINVAL, 0, "%s: the source answered %d, which means nothing",
+		    view->table.account,
 		    r);
 	if (r == HF_OK && state.refused != HF_OK)
 		return hf_error_set(err, state.refused, 0, "%s: the source went on after it was told to stop",

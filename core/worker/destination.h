@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#ifndef WORKER_TARGET_H
-#define WORKER_TARGET_H
+#ifndef WORKER_DESTINATION_H
+#define WORKER_DESTINATION_H
 
 #include "archive/archive.h"
 #include "config/config.h"
@@ -14,7 +14,7 @@ struct channel;
  * Where a job writes: the repository, locked and with its index; the writer and the archive of the job,
  * which go on where a killed worker left them.  Zeroed: closed.  Must not be moved while it is open.
  */
-struct target {
+struct destination {
 	struct channel *channel;
 	const struct job *job;
 	const struct config_plan *plan;
@@ -34,7 +34,7 @@ struct target {
 	uint64_t checkpoint_stored;   /* bytes stored by then */
 };
 
-struct target_request {
+struct destination_request {
 	struct channel *channel;
 	const struct job *job;
 	const struct config *config;
@@ -46,21 +46,21 @@ struct target_request {
 
 /*
  * HF_ENOTFOUND: there is no repository.  HF_EAUTH: wrong password.  HF_EBUSY: somebody holds it alone.
- * Whatever it returns, target_close is to be called.
+ * Whatever it returns, destination_close is to be called.
  */
-int target_open(struct target *target, const struct target_request *request, struct hf_error *err);
+int destination_open(struct destination *destination, const struct destination_request *request, struct hf_error *err);
 /* Whether the plan's newest snapshot is this job's own: a worker was killed after its last step but one. */
-bool target_is_done(const struct target *target);
+bool destination_is_done(const struct destination *destination);
 /* Makes a checkpoint when one is due: every 5 s, and after 16 MiB. */
-int target_tick(struct target *target, struct hf_error *err);
+int destination_tick(struct destination *destination, struct hf_error *err);
 /* Makes one now. */
-int target_checkpoint(struct target *target, struct hf_error *err);
+int destination_checkpoint(struct destination *destination, struct hf_error *err);
 /* Bytes that went into packs and index so far. */
-uint64_t target_stored(const struct target *target);
+uint64_t destination_stored(const struct destination *destination);
 /* Writes trees, packs, index and the snapshot, in this order; the id goes to ret. */
-int target_finish(struct target *target, struct repository_id *ret, struct hf_error *err);
-/* Removes what the job kept on this machine: after target_finish, when nothing of it is needed any more. */
-int target_forget(struct target *target, struct hf_error *err);
-void target_close(struct target *target);
+int destination_finish(struct destination *destination, struct repository_id *ret, struct hf_error *err);
+/* Removes what the job kept on this machine: after destination_finish, when nothing of it is needed any more. */
+int destination_forget(struct destination *destination, struct hf_error *err);
+void destination_close(struct destination *destination);
 
 #endif
