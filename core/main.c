@@ -12,6 +12,9 @@
 
 static const struct command *const commands[] = {
     &command_init,
+    &command_backup,
+    &command_status,
+    &command_watch,
     &command_snapshots,
     &command_ls,
     &command_dump,
@@ -19,6 +22,7 @@ static const struct command *const commands[] = {
     &command_check,
     &command_plugins,
     &command_config,
+    &command_worker,
 };
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
@@ -41,8 +45,10 @@ print_commands(FILE *stream)
 	size_t i;
 
 	(void)fputs("usage: holdfast COMMAND [OPTION]... [OPERAND]...\n\n", stream);
-	for (i = 0; i < COMMAND_COUNT; i++)
-		(void)fprintf(stream, "  %-10s  %s\n", commands[i]->name, commands[i]->summary);
+	for (i = 0; i < COMMAND_COUNT; i++) {
+		if (commands[i]->summary != NULL)
+			(void)fprintf(stream, "  %-10s  %s\n", commands[i]->name, commands[i]->summary);
+	}
 	(void)fputs("\n\"holdfast help COMMAND\" tells more of one, \"man holdfast\" of all.\n", stream);
 }
 
@@ -52,8 +58,10 @@ unknown_command(const char *name)
 	struct nearest nearest = NEAREST_INIT(name);
 	size_t i;
 
-	for (i = 0; i < COMMAND_COUNT; i++)
-		nearest_offer(&nearest, commands[i]->name);
+	for (i = 0; i < COMMAND_COUNT; i++) {
+		if (commands[i]->summary != NULL)
+			nearest_offer(&nearest, commands[i]->name);
+	}
 	if (nearest.best != NULL)
 		common_message("no command %s, did you mean %s?", name, nearest.best);
 	else

@@ -6,11 +6,14 @@
 struct command {
 	const char *name;
 	const char *usage;   /* operands and options of its own, after the name */
-	const char *summary; /* one line */
+	const char *summary; /* one line; NULL: not in the list of commands */
 	int (*run)(int argc, char **argv);
 };
 
 extern const struct command command_init;
+extern const struct command command_backup;
+extern const struct command command_status;
+extern const struct command command_watch;
 extern const struct command command_snapshots;
 extern const struct command command_ls;
 extern const struct command command_dump;
@@ -18,6 +21,7 @@ extern const struct command command_restore;
 extern const struct command command_check;
 extern const struct command command_plugins;
 extern const struct command command_config;
+extern const struct command command_worker;
 
 /* Exit statuses, after restic's. */
 enum {

@@ -4,6 +4,7 @@
 #include "command/session.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "config/show.h"
 #include "plugin/options.h"
@@ -44,7 +45,7 @@ configure(const struct plugin_component *component, const struct options *option
 /* Holds the lines of one account or repository against the table of its plugin. */
 static void
 check_component(struct check *check, uint32_t kind, const char *component_name, const char *where,
-    const struct mark *mark, const struct config_options *given)
+    const struct mark *mark, const struct mark *component_mark, const struct config_options *given)
 {
 	const struct options_place place = {check->config->file, check->config->folder, *mark};
 	const struct plugin_component *component;
@@ -52,7 +53,7 @@ check_component(struct check *check, uint32_t kind, const char *component_name, 
 	struct options *options = NULL;
 
 	if (registry_find(check->registry, kind, component_name, &component, &err) != HF_OK) {
-		problem(check, mark->line, mark->column, "%s: %s", where, err.msg);
+		problem(check, component_mark->line, component_mark->column, "%s: %s", where, err.msg);
 		return;
 	}
 	if (options_parse(component->options, &place, given, &options, &err) != HF_OK) {
@@ -65,8 +66,21 @@ check_component(struct check *check, uint32_t kind, const char *component_name, 
 	options_free(options);
 }
 
+static bool
+plan_has(const struct config_plan *plan, const struct config_account *account)
+{
+	size_t i;
+
+	for (i = 0; i < plan->account_count; i++) {
+		if (plan->accounts[i] == account)
+			return true;
+	}
+	return false;
+}
+
+/* Everything, or what one plan uses. */
 static int
-check_plugins(const struct config *config)
+check_plugins(const struct config *config, const struct config_plan *plan)
 {
 	struct check check = {config, NULL, 0};
 	struct hf_error err = HF_ERROR_INIT;
@@ -78,26 +92,38 @@ check_plugins(const struct config *config)
 	for (i = 0; i < config->repository_count; i++) {
 		const struct config_repository *repository = &config->repositories[i];
 
+		if (plan != NULL && plan->repository != repository)
+			continue;
 		(void)snprintf(where, sizeof(where), "repository %s", repository->name);
 		check_component(&check, HF_KIND_STORAGE, repository->storage, where, &repository->mark,
-		    &repository->options);
+		    &repository->storage_mark, &repository->options);
 	}
 	for (i = 0; i < config->account_count; i++) {
 		const struct config_account *account = &config->accounts[i];
 
+		if (plan != NULL && !plan_has(plan, account))
+			continue;
 		(void)snprintf(where, sizeof(where), "account %s", account->name);
-		check_component(&check, HF_KIND_SOURCE, account->source, where, &account->mark, &account->options);
+		check_component(&check, HF_KIND_SOURCE, account->source, where, &account->mark,
+		    &account->source_mark, &account->options);
 	}
 	registry_free(check.registry);
 	return check.problems == 0 ? STATUS_DONE : STATUS_USAGE;
 }
 
 static int
-check_config(const struct config *config)
+check_config(const struct config *config, const char *plan_name, bool quiet)
 {
-	int status = check_plugins(config);
+	const struct config_plan *plan = NULL;
+	struct hf_error err = HF_ERROR_INIT;
+	int status;
 
-	if (status == STATUS_DONE)
+	if (plan_name != NULL && config_plan(config, plan_name, &plan, &err) != HF_OK) {
+		(void)common_error(&err);
+		return STATUS_USAGE;
+	}
+	status = check_plugins(config, plan);
+	if (status == STATUS_DONE && !quiet)
 		common_message("%s: no mistakes; %zu repositories, %zu accounts, %zu plans", config->file,
 		    config->repository_count, config->account_count, config->plan_count);
 	return status;
@@ -125,9 +151,14 @@ config_run(int argc, char **argv)
 {
 	struct config *config = NULL;
 	struct common common;
+	const char *plan = NULL;
+	bool quiet = false;
+	const struct command_option options[] = {
+	    {"plan", 'p', "PLAN", "check only what this plan uses", &plan},
+	    {"quiet", 'q', NULL, "check: say nothing when all is well", &quiet}, {NULL, 0, NULL, NULL, NULL}};
 	int status;
 
-	status = common_parse(&command_config, COMMON_JSON, NULL, 1, 1, &argc, argv, &common);
+	status = common_parse(&command_config, COMMON_JSON, options, 1, 1, &argc, argv, &common);
 	if (status != COMMON_GO_ON)
 		return status;
 	if (strcmp(argv[1], "check") != 0 && strcmp(argv[1], "show") != 0) {
@@ -137,10 +168,10 @@ config_run(int argc, char **argv)
 	status = session_config(&common, &config);
 	if (status != STATUS_DONE)
 		return status;
-	status = strcmp(argv[1], "check") == 0 ? check_config(config) : show_config(config, common.json);
+	status = strcmp(argv[1], "check") == 0 ? check_config(config, plan, quiet) : show_config(config, common.json);
 	config_free(config);
 	return status;
 }
 
-const struct command command_config = {"config", "check | show [-c FILE] [--json]",
+const struct command command_config = {"config", "check | show [-c FILE] [--plan PLAN] [--json]",
     "Check the configuration, or show it with its defaults", config_run};

@@ -198,6 +198,8 @@ config_read_repositories(
 		count = 0;
 		schema_read(reader, node, where, repository_fields, repository, &rest, &count);
 		config_check_password(reader, node, where);
+		if (repository->storage != NULL)
+			repository->storage_mark = node_get(node, "storage")->mark;
 		repository->options = config_keep(&config->arena, rest, count);
 	}
 }
@@ -228,6 +230,8 @@ config_read_accounts(
 		rest = NULL;
 		count = 0;
 		schema_read(reader, node, where, account_fields, account, &rest, &count);
+		if (account->source != NULL)
+			account->source_mark = node_get(node, "source")->mark;
 		account->options = config_keep(&config->arena, rest, count);
 	}
 }

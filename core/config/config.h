@@ -38,6 +38,7 @@ struct config_repository {
 	struct config_secret password;
 	struct config_options options;
 	struct mark mark;
+	struct mark storage_mark;
 };
 
 struct config_account {
@@ -45,6 +46,7 @@ struct config_account {
 	const char *source; /* component name */
 	struct config_options options;
 	struct mark mark;
+	struct mark source_mark;
 };
 
 struct config_gates {

@@ -5,19 +5,53 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
+
+#include "base/time.h"
 
 extern char **environ;
 
+#define SECRET_NO_LIMIT INT64_MAX
+#define MILLISECOND     INT64_C(1000000)
+
+static int
+secret_too_slow(struct hf_error *err)
+{
+	return hf_error_set(err, HF_EIO, 0,
+	    "password command: it did not end in time and was stopped; it must not wait for input from a terminal");
+}
+
+/* Waits until there is something to read.  HF_EIO when the deadline, of the boot clock, comes first. */
+static int
+secret_await(int fd, int64_t deadline, struct hf_error *err)
+{
+	struct pollfd wanted = {.fd = fd, .events = POLLIN};
+	int64_t left;
+	int n;
+
+	if (deadline == SECRET_NO_LIMIT)
+		return HF_OK;
+	do {
+		left = (deadline - time_boot() + MILLISECOND - 1) / MILLISECOND;
+		if (left <= 0)
+			return secret_too_slow(err);
+		/* A machine that slept in between is looked at again after. */
+		n = poll(&wanted, 1, left > 1000 ? 1000 : (int)left);
+	} while (n == 0 || (n < 0 && errno == EINTR));
+	return HF_OK;
+}
+
 /* Reads to the end, one byte over the limit at most.  HF_ERANGE past it. */
 static int
-secret_read_fd(int fd, const char *what, struct buffer *out, struct hf_error *err)
+secret_read_fd(int fd, const char *what, int64_t deadline, struct buffer *out, struct hf_error *err)
 {
 	uint8_t part[SECRET_MAX + 1];
 	size_t size = 0;
@@ -25,6 +59,9 @@ secret_read_fd(int fd, const char *what, struct buffer *out, struct hf_error *er
 	int rc = HF_OK;
 
 	while (rc == HF_OK && n != 0) {
+		rc = secret_await(fd, deadline, err);
+		if (rc != HF_OK)
+			break;
 		n = read(fd, part + size, sizeof(part) - size);
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -92,7 +129,7 @@ secret_from_file(const char *path, struct buffer *out, struct hf_error *err)
 	}
 	rc = secret_check_file(fd, path, err);
 	if (rc == HF_OK)
-		rc = secret_read_fd(fd, path, out, err);
+		rc = secret_read_fd(fd, path, SECRET_NO_LIMIT, out, err);
 	(void)close(fd);
 	return rc;
 }
@@ -148,15 +185,8 @@ close_pipe:
 
 /* The command itself is never told: it may hold more than it should. */
 static int
-secret_wait(pid_t pid, struct hf_error *err)
+secret_judge(int status, struct hf_error *err)
 {
-	int status = 0;
-
-	while (waitpid(pid, &status, 0) < 0) {
-		if (errno != EINTR)
-			return hf_error_set(
-			    err, HF_EIO, errno, "password command: %s", strerror(errno));
-	}
 	if (WIFSIGNALED(status))
 		return hf_error_set(err, HF_EIO, 0, "password command: ended by signal %d",
 		    WTERMSIG(status));
@@ -166,23 +196,47 @@ secret_wait(pid_t pid, struct hf_error *err)
 	return HF_OK;
 }
 
+/* It has said all, so it is about to end; one that stays is killed at the deadline. */
 static int
-secret_from_command(const char *command, struct buffer *out, struct hf_error *err)
+secret_wait(pid_t pid, int64_t deadline, struct hf_error *err)
 {
+	static const struct timespec pause = {0, 5 * MILLISECOND};
+	int status = 0, rc = HF_OK;
+	pid_t got;
+
+	for (;;) {
+		got = waitpid(pid, &status, rc == HF_OK ? WNOHANG : 0);
+		if (got == pid)
+			return rc == HF_OK ? secret_judge(status, err) : rc;
+		if (got < 0 && errno != EINTR)
+			return hf_error_set(
+			    err, HF_EIO, errno, "password command: %s", strerror(errno));
+		if (got == 0 && time_boot() >= deadline) {
+			rc = secret_too_slow(err);
+			(void)kill(pid, SIGKILL);
+		} else if (got == 0)
+			(void)nanosleep(&pause, NULL);
+	}
+}
+
+static int
+secret_from_command(const char *command, int limit_ms, struct buffer *out, struct hf_error *err)
+{
+	int64_t deadline = time_boot() + limit_ms * MILLISECOND;
 	pid_t pid = -1;
 	int fd = -1, rc;
 
 	rc = secret_spawn(command, &pid, &fd, err);
 	if (rc != HF_OK)
 		return rc;
-	rc = secret_read_fd(fd, "password command", out, err);
+	rc = secret_read_fd(fd, "password command", deadline, out, err);
 	(void)close(fd);
 	if (rc != HF_OK) {
 		(void)kill(pid, SIGKILL);
-		(void)secret_wait(pid, NULL);
+		(void)secret_wait(pid, deadline, NULL);
 		return rc;
 	}
-	return secret_wait(pid, err);
+	return secret_wait(pid, deadline, err);
 }
 
 /*
@@ -242,7 +296,8 @@ secret_check_text(const struct buffer *secret, const char *what, struct hf_error
 }
 
 int
-secret_read(const struct config_secret *secret, struct buffer *ret, struct hf_error *err)
+secret_read_within(
+    const struct config_secret *secret, int limit_ms, struct buffer *ret, struct hf_error *err)
 {
 	struct buffer text = BUFFER_INIT(SECRET_MAX);
 	const char *what = secret->file != NULL ? secret->file : "password command";
@@ -251,7 +306,7 @@ secret_read(const struct config_secret *secret, struct buffer *ret, struct hf_er
 	if (secret->file != NULL)
 		rc = secret_from_file(secret->file, &text, err);
 	else if (secret->command != NULL)
-		rc = secret_from_command(secret->command, &text, err);
+		rc = secret_from_command(secret->command, limit_ms, &text, err);
 	else
 		rc = hf_error_set(err, HF_EINVAL, 0, "neither a password file nor a password command");
 	if (rc == HF_OK)
@@ -266,4 +321,10 @@ secret_read(const struct config_secret *secret, struct buffer *ret, struct hf_er
 	}
 	buffer_wipe(&text);
 	return rc;
+}
+
+int
+secret_read(const struct config_secret *secret, struct buffer *ret, struct hf_error *err)
+{
+	return secret_read_within(secret, SECRET_COMMAND_MS, ret, err);
 }

@@ -4,7 +4,8 @@
 
 #include "base/buffer.h"
 
-#define SECRET_MAX 4096u /* bytes, surrounding white space included */
+#define SECRET_MAX        4096u  /* bytes, surrounding white space included */
+#define SECRET_COMMAND_MS 300000 /* that a command may take: a person may have to type something */
 
 /* Where a secret comes from; exactly one of the two is set. */
 struct config_secret {
@@ -18,8 +19,12 @@ struct config_secret {
  * HF_EPERM: the file is not the user's or root's own, or others can read or write it.
  * HF_ENOTFOUND, HF_EINVAL (not a regular file, empty, UTF-16, NUL inside), HF_ERANGE (over
  * SECRET_MAX), HF_EIO (the command failed, or reading did), HF_ENOMEM.
- * The command runs with standard input from /dev/null and the default signal actions.
+ * The command runs with standard input from /dev/null and the default signal actions; after
+ * SECRET_COMMAND_MS it is killed, which is HF_EIO too.
  */
 int secret_read(const struct config_secret *secret, struct buffer *ret, struct hf_error *err);
+/* The same with another limit for the command, in milliseconds. */
+int secret_read_within(const struct config_secret *secret, int limit_ms, struct buffer *ret,
+    struct hf_error *err);
 
 #endif

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "compat/compat.h"
 
+#include "base/time.h"
 #include "base/unit.h"
 #include "config/secret.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static char folder[] = "/tmp/holdfast-secret-XXXXXX";
@@ -142,11 +144,40 @@ test_command(void)
 	CU_ASSERT_EQUAL(read_secret(NULL, "while :; do echo xxxxxxxxxxxxxxxx; done", text), HF_ERANGE);
 }
 
+/* A command that hangs, before or after its output, is killed. */
+static void
+test_limit(void)
+{
+	static const char *const commands[] = {"exec sleep 20", "echo geheim; exec sleep 20",
+	    "echo geheim; exec >&-; exec sleep 20", "trap '' TERM; while :; do sleep 0.01; done",
+	    "sleep 20 & echo geheim"};
+	struct buffer out = BUFFER_INIT(8192);
+	struct hf_error err = HF_ERROR_INIT;
+	int64_t start = time_boot();
+	size_t i;
+
+	for (i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		struct config_secret secret = {NULL, commands[i]};
+
+		CU_ASSERT_EQUAL(secret_read_within(&secret, 200, &out, &err), HF_EIO);
+		CU_ASSERT_PTR_NOT_NULL(strstr(err.msg, "did not end in time"));
+		CU_ASSERT_EQUAL(out.size, 0);
+		/* No child is left to be reaped. */
+		CU_ASSERT(waitpid(-1, NULL, WNOHANG) == -1);
+	}
+	CU_ASSERT(time_boot() - start < 8 * INT64_C(1000000000));
+	CU_ASSERT(time_boot() - start > 5 * INT64_C(200000000));
+	CU_ASSERT_EQUAL(secret_read_within(&(struct config_secret){NULL, "sleep 0.1; echo geheim"}, 5000, &out, &err),
+	    HF_OK);
+	buffer_wipe(&out);
+}
+
 int
 main(void)
 {
 	CU_TestInfo tests[] = {{"file", test_file}, {"mode", test_mode},
-	    {"not a file", test_not_a_file}, {"command", test_command}, CU_TEST_INFO_NULL};
+	    {"not a file", test_not_a_file}, {"command", test_command}, {"limit", test_limit},
+	    CU_TEST_INFO_NULL};
 	int rc;
 
 	if (mkdtemp(folder) == NULL)

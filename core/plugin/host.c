@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/time.h"
+#include "base/write.h"
 
 #define EXTENSIONS_MAX 16
 #define MESSAGE_MAX    1023
@@ -124,6 +125,8 @@ host_get_extension(void *ctx, const char *id)
 		return NULL;
 	if (strcmp(id, HF_HOST_JSON) == 0)
 		return &json_host_extension;
+	if (strcmp(id, HF_HOST_WRITE) == 0)
+		return &write_host_extension;
 	for (i = 0; i < EXTENSIONS_MAX; i++) {
 		if (extensions[i].extension != NULL && strcmp(extensions[i].id, id) == 0)
 			return extensions[i].extension;

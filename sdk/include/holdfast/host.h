@@ -90,6 +90,40 @@ struct hf_host_json {
 	int64_t (*measure)(const char *data, uint64_t size, struct hf_error *err);
 };
 
+#define HF_HOST_WRITE "holdfast.host.write/1"
+
+/* The least bytes that out has in hf_host_write's time and component. */
+#define HF_TIME_SIZE      40u
+#define HF_COMPONENT_SIZE 256u
+
+/*
+ * Writers for what a strategy stores, straight into memory of the caller's: out holds capacity bytes,
+ * no NUL is added but by component.  text and compact return how many bytes they wrote, or 0 when
+ * capacity is too small (six times text's size and 2 is always enough, and for compact its size).
+ */
+struct hf_host_write {
+	uint32_t struct_size;
+	uint32_t flags;
+	/*
+	 * Text as a JSON string with its quotes.  HF_TEXT_JSON keeps the provider's spelling; a lone surrogate
+	 * and bytes that are not UTF-8 become U+FFFD.
+	 */
+	uint64_t (*text)(const struct hf_text *text, char *out, uint64_t capacity);
+	/* A valid JSON value token for token, without the white space between tokens. */
+	uint64_t (*compact)(const char *json, uint64_t size, char *out, uint64_t capacity);
+	/* RFC 3339 in UTC, "2026-11-23T06:00:00.5Z", with as many digits as the fraction needs. */
+	uint64_t (*time)(int64_t ns, char *out);
+	/* Nanoseconds since 1970 of RFC 3339 text of any zone, or INT64_MIN. */
+	int64_t (*parse_time)(const char *text, uint64_t size);
+	/*
+	 * Any bytes as one path component, NUL-terminated: [a-z0-9._-] as is, every other byte %XX, no leading
+	 * "." or "-"; over 200 bytes cut, plus a hash.  Different names give different components.
+	 */
+	int (*component)(const char *name, uint64_t size, char *out, struct hf_error *err);
+	/* SHA-256 of data, 32 bytes. */
+	int (*sha256)(const void *data, uint64_t size, uint8_t *out, struct hf_error *err);
+};
+
 #define HF_HAS(table, field)                                                                          \
 	((table)->struct_size >=                                                                      \
 	        (uint32_t)((const char *)&(table)->field - (const char *)(table)) + sizeof((table)->field))

@@ -41,6 +41,14 @@ struct hf_planner {
 	uint32_t flags;
 	void *ctx;
 	int (*unit)(void *ctx, const struct hf_unit *unit, struct hf_error *err);
+	/*
+	 * Writes a small file (at most 16 MiB) that belongs to no unit.  path: of the snapshot, below the
+	 * folder of the type and account, "/chats/family/account.json".  mtime_ns: of the newest record in it.
+	 */
+	int (*file)(void *ctx, const char *path, const struct hf_blob *data, int64_t mtime_ns,
+	    struct hf_error *err);
+	/* One item that cannot become a unit; planning goes on, the job ends "partial". */
+	int (*failed)(void *ctx, const char *item, const struct hf_error *why, struct hf_error *err);
 };
 
 /* What the host knows of a record with this id in this log. */

@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "compat/compat.h"
+
+#include "command/report.h"
+
+#include <inttypes.h>
+#include <json-c/json.h>
+#include <string.h>
+
+#include "base/time.h"
+#include "command/common.h"
+#include "job/job.h"
+
+#define PLAN_WIDTH_MAX   24
+#define ERRORS_SHOWN_MAX 1000
+
+/* ---- members ---- */
+
+const char *
+report_text(struct json_object *job, const char *name)
+{
+	struct json_object *value = json_object_is_type(job, json_type_object) ? json_object_object_get(job,
+	    name) : NULL;
+
+	return json_object_is_type(value, json_type_string) ? json_object_get_string(value) : NULL;
+}
+
+static struct json_object *
+get_object(struct json_object *object, const char *name, enum json_type type)
+{
+	struct json_object *value = json_object_is_type(object, json_type_object) ?
+	    json_object_object_get(object, name) : NULL;
+
+	return json_object_is_type(value, type) ? value : NULL;
+}
+
+/* A count, -1 when there is none. */
+static int64_t
+get_count(struct json_object *object, const char *name)
+{
+	struct json_object *value = get_object(object, name, json_type_int);
+	int64_t count = value != NULL ? json_object_get_int64(value) : -1;
+
+	return count < 0 ? -1 : count;
+}
+
+/* A time in nanoseconds, 0 when there is none. */
+static int64_t
+get_time(struct json_object *object, const char *name)
+{
+	const char *text = report_text(object, name);
+	int64_t ns;
+
+	return text != NULL && time_parse(text, strlen(text), &ns) == HF_OK ? ns : 0;
+}
+
+static int
+get_status(struct json_object *job, enum job_status *ret)
+{
+	const char *name = report_text(job, "status");
+
+	return name != NULL ? job_status_parse(name, ret) : HF_EINVAL;
+}
+
+bool
+report_finished(struct json_object *job)
+{
+	enum job_status status;
+
+	return get_status(job, &status) == HF_OK && status >= JOB_COMPLETED;
+}
+
+int
+report_status(struct json_object *job)
+{
+	enum job_status status;
+	struct json_object *code = get_object(job, "error_code", json_type_int);
+
+	if (get_status(job, &status) != HF_OK || status < JOB_COMPLETED || status == JOB_COMPLETED)
+		return STATUS_DONE;
+	if (status == JOB_PARTIAL)
+		return STATUS_PARTIAL;
+	switch (code != NULL ? json_object_get_int(code) : 0) {
+	case HF_ENOTFOUND:
+		return STATUS_NO_REPOSITORY;
+	case HF_EBUSY:
+		return STATUS_LOCKED;
+	case HF_EAUTH:
+		return STATUS_PASSWORD;
+	case HF_EINVAL:
+		return STATUS_USAGE;
+	default:
+		return STATUS_FAILED;
+	}
+}
+
+/* ---- pieces of lines ---- */
+
+static void
+put_text(FILE *stream, const char *text)
+{
+	common_put(stream, text, strlen(text));
+}
+
+/* Text and spaces up to width; the columns of a character are not known, so bytes have to do. */
+static void
+put_padded(FILE *stream, const char *text, size_t width)
+{
+	size_t size = strlen(text);
+
+	put_text(stream, text);
+	for (; size < width; size++)
+		(void)putc(' ', stream);
+}
+
+static const char *
+format_progress(struct json_object *job, char *out, size_t size)
+{
+	struct json_object *progress = get_object(job, "progress", json_type_object);
+	struct json_object *percent = progress != NULL ? json_object_object_get(progress, "percent") : NULL;
+	enum job_status status;
+
+	if (get_status(job, &status) == HF_OK && status >= JOB_COMPLETED)
+		(void)snprintf(out, size, "%s", status == JOB_FAILED ? "-" : "100%");
+	else if (percent != NULL && get_count(progress, "total_items") > 0)
+		(void)snprintf(out, size, "%.1f%%", json_object_get_double(percent));
+	else
+		(void)snprintf(out, size, "-");
+	return out;
+}
+
+static const char *
+format_attempts(struct json_object *job, char *out, size_t size)
+{
+	int64_t attempts = get_count(job, "attempts"), most = get_count(job, "max_attempts");
+
+	if (attempts < 0)
+		(void)snprintf(out, size, "-");
+	else if (most < 0)
+		(void)snprintf(out, size, "%" PRId64, attempts);
+	else
+		(void)snprintf(out, size, "%" PRId64 "/%" PRId64, attempts, most);
+	return out;
+}
+
+/* ---- the table ---- */
+
+/* What a person would ask next: since when, until when, why. */
+static void
+put_detail(FILE *stream, struct json_object *job)
+{
+	const char *error = report_text(job, "error");
+	int64_t next = get_time(job, "next_attempt"), finished = get_time(job, "finished_at"),
+	        created = get_time(job, "created_at");
+	char when[COMMON_TIME_SIZE];
+
+	if (finished != 0)
+		(void)fprintf(stream, "%s", common_time(finished, when));
+	else if (next != 0)
+		(void)fprintf(stream, "next attempt at %s", common_time(next, when));
+	else if (created != 0)
+		(void)fprintf(stream, "since %s", common_time(created, when));
+	if (error != NULL) {
+		(void)fputs(next != 0 && finished == 0 ? "; last error: " : ": ", stream);
+		put_text(stream, error);
+	}
+}
+
+static void
+put_row(FILE *stream, struct json_object *job, size_t plan_width)
+{
+	const char *id = report_text(job, "id"), *plan = report_text(job, "plan"), *status = report_text(job, "status");
+	char progress[32], attempts[48];
+
+	put_padded(stream, id != NULL ? id : "?", 29);
+	(void)fputs("  ", stream);
+	put_padded(stream, plan != NULL ? plan : "?", plan_width);
+	(void)fputs("  ", stream);
+	put_padded(stream, status != NULL ? status : "?", 9);
+	(void)fprintf(stream, "  %8s  %8s  ", format_progress(job, progress, sizeof(progress)),
+	    format_attempts(job, attempts, sizeof(attempts)));
+	put_detail(stream, job);
+	(void)putc('\n', stream);
+}
+
+void
+report_table(FILE *stream, struct json_object *jobs)
+{
+	size_t count = json_object_is_type(jobs, json_type_array) ? json_object_array_length(jobs) : 0;
+	size_t i, width = strlen("PLAN"), size;
+	const char *plan;
+
+	for (i = 0; i < count; i++) {
+		plan = report_text(json_object_array_get_idx(jobs, i), "plan");
+		size = plan != NULL ? strlen(plan) : 0;
+		if (size > width)
+			width = size < PLAN_WIDTH_MAX ? size : PLAN_WIDTH_MAX;
+	}
+	if (count > 0)
+		(void)fprintf(stream, "%-29s  %-*s  %-9s  %8s  %8s  %s\n", "JOB", (int)width, "PLAN", "STATUS",
+		    "PROGRESS",
+		    "ATTEMPTS", "DETAIL");
+	for (i = 0; i < count; i++)
+		put_row(stream, json_object_array_get_idx(jobs, i), width);
+}
+
+void
+report_line(FILE *stream, struct json_object *job)
+{
+	const char *id = report_text(job, "id"), *status = report_text(job, "status"), *plan = report_text(job, "plan");
+
+	put_text(stream, id != NULL ? id : "?");
+	(void)fputs(": ", stream);
+	put_text(stream, status != NULL ? status : "?");
+	if (plan != NULL) {
+		(void)fputs(", plan ", stream);
+		put_text(stream, plan);
+	}
+	(void)fputs(", ", stream);
+	put_detail(stream, job);
+	(void)putc('\n', stream);
+}
+
+/* ---- one job ---- */
+
+static void
+put_line(FILE *stream, const char *name, const char *text)
+{
+	if (text == NULL || text[0] == '\0')
+		return;
+	(void)fprintf(stream, "%-13s ", name);
+	put_text(stream, text);
+	(void)putc('\n', stream);
+}
+
+static void
+put_time_line(FILE *stream, const char *name, int64_t ns)
+{
+	char when[COMMON_TIME_SIZE];
+
+	if (ns != 0)
+		put_line(stream, name, common_time(ns, when));
+}
+
+static void
+put_types_line(FILE *stream, struct json_object *job)
+{
+	struct json_object *types = get_object(job, "types", json_type_array), *type;
+	size_t i, count = types != NULL ? json_object_array_length(types) : 0;
+	struct buffer line = BUFFER_INIT(4096);
+
+	for (i = 0; i < count; i++) {
+		type = json_object_array_get_idx(types, i);
+		if (json_object_is_type(type, json_type_string))
+			buffer_appendf(&line, "%s%s", i > 0 ? ", " : "", json_object_get_string(type));
+	}
+	put_line(stream, "types:", count == 0 ? "all of the plan" : buffer_string(&line));
+	buffer_release(&line);
+}
+
+static void
+put_progress_line(FILE *stream, struct json_object *job)
+{
+	struct json_object *progress = get_object(job, "progress", json_type_object);
+	int64_t done = get_count(progress, "processed_items"), total = get_count(progress, "total_items"),
+	        failed = get_count(progress, "failed_items"), bytes = get_count(progress, "bytes_transferred");
+	const char *type = report_text(progress, "current_type");
+	char percent[32], size[COMMON_SIZE_SIZE];
+
+	if (progress == NULL || done < 0)
+		return;
+	(void)fprintf(stream, "%-13s ", "progress:");
+	if (total > 0)
+		(void)fprintf(stream, "%s, %" PRId64 " of %" PRId64 " items", format_progress(job, percent,
+		    sizeof(percent)),
+		    done, total);
+	else
+		(void)fprintf(stream, "%" PRId64 " items", done);
+	if (failed > 0)
+		(void)fprintf(stream, ", %" PRId64 " failed", failed);
+	if (bytes > 0)
+		(void)fprintf(stream, ", %s stored", common_size((uint64_t)bytes, size));
+	if (type != NULL && type[0] != '\0') {
+		(void)fputs(", now ", stream);
+		put_text(stream, type);
+	}
+	(void)putc('\n', stream);
+	put_time_line(stream, "ready about:", get_time(progress, "estimated_completion"));
+}
+
+void
+report_job(FILE *stream, struct json_object *job)
+{
+	char attempts[48], crashes[32];
+	struct json_object *full = get_object(job, "full", json_type_boolean);
+
+	put_line(stream, "job:", report_text(job, "id"));
+	put_line(stream, "plan:", report_text(job, "plan"));
+	put_line(stream, "status:", report_text(job, "status"));
+	put_types_line(stream, job);
+	put_line(stream, "full:", full == NULL ? NULL : json_object_get_boolean(full) ? "yes" : "no");
+	put_line(stream, "config:", report_text(job, "config"));
+	put_time_line(stream, "queued:", get_time(job, "created_at"));
+	put_time_line(stream, "started:", get_time(job, "started_at"));
+	put_time_line(stream, "finished:", get_time(job, "finished_at"));
+	put_line(stream, "attempts:", format_attempts(job, attempts, sizeof(attempts)));
+	if (get_count(job, "crashes") > 0) {
+		(void)snprintf(crashes, sizeof(crashes), "%" PRId64, get_count(job, "crashes"));
+		put_line(stream, "crashes:", crashes);
+	}
+	if (!report_finished(job))
+		put_time_line(stream, "checkpoint:", get_time(job, "checkpoint_at"));
+	put_time_line(stream, "next attempt:", get_time(job, "next_attempt"));
+	put_progress_line(stream, job);
+	put_line(stream, "error:", report_text(job, "error"));
+	report_result(stream, job);
+}
+
+/* ---- the result ---- */
+
+static const struct column {
+	const char *name;
+	const char *title;
+	int width;
+	bool bytes;
+} columns[] = {
+    {"total", "TOTAL", 10, false},
+    {"successful", "SAVED", 10, false},
+    {"failed", "FAILED", 8, false},
+    {"bytes_read", "READ", 10, true},
+    {"bytes_stored", "STORED", 10, true},
+};
+
+#define COLUMN_COUNT (sizeof(columns) / sizeof(columns[0]))
+
+static void
+put_totals(FILE *stream, const char *type, struct json_object *totals)
+{
+	char size[COMMON_SIZE_SIZE];
+	int64_t count;
+	size_t i;
+
+	put_padded(stream, type, 12);
+	for (i = 0; i < COLUMN_COUNT; i++) {
+		count = get_count(totals, columns[i].name);
+		if (count < 0)
+			(void)fprintf(stream, "  %*s", columns[i].width, "-");
+		else if (columns[i].bytes)
+			(void)fprintf(stream, "  %*s", columns[i].width, common_size((uint64_t)count, size));
+		else
+			(void)fprintf(stream, "  %*" PRId64, columns[i].width, count);
+	}
+	(void)putc('\n', stream);
+}
+
+static void
+put_types(FILE *stream, struct json_object *types)
+{
+	size_t i;
+
+	(void)fprintf(stream, "%-12s", "TYPE");
+	for (i = 0; i < COLUMN_COUNT; i++)
+		(void)fprintf(stream, "  %*s", columns[i].width, columns[i].title);
+	(void)putc('\n', stream);
+	json_object_object_foreach(types, type, totals)
+		put_totals(stream, type, totals);
+}
+
+/* A failed item: text, or an object that says where and what. */
+static void
+put_error(FILE *stream, struct json_object *error)
+{
+	static const char *const names[] = {"type", "account", "item", "message"};
+	const char *text, *before = "";
+	size_t i;
+
+	(void)fputs("failed: ", stream);
+	if (json_object_is_type(error, json_type_string))
+		put_text(stream, json_object_get_string(error));
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		text = report_text(error, names[i]);
+		if (text == NULL || text[0] == '\0')
+			continue;
+		(void)fputs(before, stream);
+		put_text(stream, text);
+		before = ": ";
+	}
+	(void)putc('\n', stream);
+}
+
+static void
+put_errors(FILE *stream, struct json_object *errors)
+{
+	size_t i, count = json_object_array_length(errors);
+
+	for (i = 0; i < count && i < ERRORS_SHOWN_MAX; i++)
+		put_error(stream, json_object_array_get_idx(errors, i));
+}
+
+void
+report_result(FILE *stream, struct json_object *job)
+{
+	struct json_object *result = get_object(job, "result", json_type_object);
+	struct json_object *types = get_object(result, "types", json_type_object),
+	                   *errors = get_object(result, "errors", json_type_array);
+	const char *snapshot = report_text(result, "snapshot");
+
+	if (types != NULL && json_object_object_length(types) > 0)
+		put_types(stream, types);
+	if (errors != NULL)
+		put_errors(stream, errors);
+	if (snapshot != NULL && snapshot[0] != '\0')
+		(void)fprintf(stream, "snapshot %.8s saved\n", snapshot);
+}
