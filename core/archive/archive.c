@@ -670,7 +670,7 @@ archive_unit_log_open(struct archive *archive, const char *path, struct hf_error
 	if (r != HF_OK)
 		return r;
 	if (unit->log != NULL || unit->seen_path != NULL || strchr(path, '/') != NULL)
-		return hf_error_set(err, HF_EINVAL, 0, "%s: a unit has one log, at its top", path);
+		return spoil(archive, hf_error_set(err, HF_EINVAL, 0, "%s: a unit has one log, at its top", path));
 	return spoil(archive, open_log(archive, path, err));
 }
 
