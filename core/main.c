@@ -22,6 +22,7 @@ static const struct command *const commands[] = {
     &command_check,
     &command_plugins,
     &command_config,
+    &command_worker,
 };
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))

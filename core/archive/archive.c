@@ -11,6 +11,7 @@
 #include "archive/journal.h"
 #include "archive/log.h"
 #include "archive/overlay.h"
+#include "archive/previous.h"
 #include "base/json.h"
 #include "base/path.h"
 
@@ -130,7 +131,7 @@ read_content(struct archive *archive, const struct lookup *lookup, const char *p
 		return hf_error_set(err, HF_ERANGE, 0, "%s: longer than %u bytes", path, FILE_MAX);
 	for (at = 0; r == HF_OK && at < lookup->content->size; at += HASH_SIZE) {
 		memcpy(id.bytes, lookup->content->data + at, HASH_SIZE);
-		r = repository_load_blob(archive->repository, BLOB_DATA, &id, out, err);
+		r = previous_load(archive->repository, BLOB_DATA, &id, out, err);
 	}
 	return r;
 }
@@ -169,7 +170,7 @@ find_tree(struct archive *archive, const char *path, size_t size, struct reposit
 		while (at + lookup.size < size && path[at + lookup.size] != '/')
 			lookup.size++;
 		buffer_clear(&tree);
-		r = repository_load_blob(archive->repository, BLOB_TREE, ret, &tree, err);
+		r = previous_load(archive->repository, BLOB_TREE, ret, &tree, err);
 		if (r == HF_OK)
 			r = tree_walk(tree.data, tree.size, match_node, &lookup, err);
 		if (r == HF_OK && !lookup.found)
@@ -227,7 +228,7 @@ list_folder(struct archive *archive, const char *path, size_t size, struct hf_er
 	listing_release(listing);
 	r = find_tree(archive, path, size, &id, err);
 	if (r == HF_OK)
-		r = repository_load_blob(archive->repository, BLOB_TREE, &id, &tree, err);
+		r = previous_load(archive->repository, BLOB_TREE, &id, &tree, err);
 	if (r == HF_OK)
 		r = tree_walk(tree.data, tree.size, list_node, listing, err);
 	buffer_release(&tree);
@@ -273,7 +274,7 @@ archive_previous(struct archive *archive, const char *path, struct buffer *out, 
 		return hf_error_set(err, HF_EINVAL, 0, "\"%s\" is no path in a snapshot", path);
 	r = find_tree(archive, path + 1, name == path ? 0 : (size_t)(name - path - 1), &id, err);
 	if (r == HF_OK)
-		r = repository_load_blob(archive->repository, BLOB_TREE, &id, &tree, err);
+		r = previous_load(archive->repository, BLOB_TREE, &id, &tree, err);
 	if (r == HF_OK)
 		r = read_from_tree(archive, &tree, name + 1, out, err);
 	buffer_release(&tree);
@@ -479,7 +480,7 @@ archive_unit_begin(struct archive *archive, const char *path, struct hf_error *e
 	if (child != NULL) {
 		unit->has_before = true;
 		unit->before = child->tree;
-		r = repository_load_blob(archive->repository, BLOB_TREE, &child->tree, &unit->tree, err);
+		r = previous_load(archive->repository, BLOB_TREE, &child->tree, &unit->tree, err);
 		if (r != HF_OK)
 			return r;
 	}

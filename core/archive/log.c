@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "archive/overlay.h"
+#include "archive/previous.h"
 #include "archive/seen.h"
 
 #define FILE_MAX_BYTES (64u << 20) /* of a log file that is read again */
@@ -102,7 +103,7 @@ read_file(struct log *log, size_t number, struct hf_error *err)
 	buffer_clear(&log->read);
 	for (i = 0; i < file->content_count; i++) {
 		memcpy(id.bytes, log->ids.data + (file->content_at + i) * HASH_SIZE, HASH_SIZE);
-		r = repository_load_blob(log->place.repository, BLOB_DATA, &id, &log->read, err);
+		r = previous_load(log->place.repository, BLOB_DATA, &id, &log->read, err);
 		if (r != HF_OK)
 			return r;
 	}
@@ -221,7 +222,7 @@ log_open(const struct log_place *place, struct log **ret, struct hf_error *err)
 	log->read.max = FILE_MAX_BYTES;
 	log->newest_ns = HF_NO_TIME;
 	if (place->before != NULL) {
-		r = repository_load_blob(place->repository, BLOB_TREE, place->before, &tree, err);
+		r = previous_load(place->repository, BLOB_TREE, place->before, &tree, err);
 		if (r == HF_OK)
 			r = tree_walk(tree.data, tree.size, add_file, log, err);
 		buffer_release(&tree);

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "archive/previous.h"
+
 #define TREE_MAX  (256u << 20)
 #define MAX_DEPTH 32
 
@@ -102,17 +104,20 @@ changes_release(struct changes *changes)
 	memset(changes, 0, sizeof(*changes));
 }
 
-/* Orders paths as nested folders are: "/" comes before every other byte, so "a/b" before "a-b". */
+/* A byte's place in the order of paths: "/" comes before every byte of a name, the end before it. */
+static int
+rank(char c)
+{
+	return c == '\0' ? 0 : c == '/' ? 1 : (unsigned char)c + 1;
+}
+
+/* Orders paths as nested folders are, so "a/b" before "a-b". */
 static int
 compare_paths(const char *a, const char *b)
 {
-	unsigned char x, y;
-
 	for (; *a != '\0' && *a == *b; a++, b++)
 		;
-	x = *a == '/' ? 1 : (unsigned char)*a;
-	y = *b == '/' ? 1 : (unsigned char)*b;
-	return (x > y) - (x < y);
+	return rank(*a) - rank(*b);
 }
 
 static int
@@ -210,6 +215,9 @@ put_changed(struct overlay *overlay, const struct node *old, struct hf_error *er
 	node = plain_node(NODE_FILE, name, name_size, change->mtime_ns);
 	if (slash != NULL || end > change + 1) {
 		/* "a" before "a/b": the folder is put in place first, then changed inside. */
+		if (slash == NULL && change->type == CHANGE_FILE)
+			return hf_error_set(err, HF_EINVAL, 0, "\"%s\" was written as a file and as a folder",
+			    change->path);
 		if (slash == NULL) {
 			before = change->type == CHANGE_TREE ? &change->tree : NULL;
 			change++;
@@ -218,6 +226,11 @@ put_changed(struct overlay *overlay, const struct node *old, struct hf_error *er
 		r = save_folder(overlay->repository, overlay->writer, before, change, end,
 		    overlay->prefix + name_size + 1, overlay->depth + 1, &node.subtree, &node.mtime_ns, &nodes, err);
 		node.atime_ns = node.ctime_ns = node.mtime_ns;
+		/* No folder was there, and inside it things are only removed: none is made for that. */
+		if (r == HF_OK && nodes == 0 && before == NULL) {
+			overlay->changed |= slash == NULL && old != NULL;
+			return slash == NULL || old == NULL ? HF_OK : put_node(overlay, old, err);
+		}
 	} else if (change->type == CHANGE_TREE) {
 		node.type = NODE_DIR;
 		node.mode = 0700;
@@ -280,7 +293,7 @@ save_folder(struct repository *repository, struct repository_writer *writer, con
 		return hf_error_set(err, HF_EINVAL, 0, "the snapshot's folders lie more than %d deep", MAX_DEPTH);
 	tree_begin(&overlay.tree);
 	if (before != NULL) {
-		r = repository_load_blob(repository, BLOB_TREE, before, &old, err);
+		r = previous_load(repository, BLOB_TREE, before, &old, err);
 		if (r == HF_OK)
 			r = tree_walk(old.data, old.size, merge_node, &overlay, err);
 		buffer_release(&old);
@@ -289,7 +302,7 @@ save_folder(struct repository *repository, struct repository_writer *writer, con
 		r = put_changed(&overlay, NULL, err);
 	if (r == HF_OK && before != NULL && !overlay.changed) {
 		*ret_tree = *before;
-	} else if (r == HF_OK) {
+	} else if (r == HF_OK && (overlay.nodes > 0 || before != NULL || depth == 0)) {
 		tree_end(&overlay.tree);
 		r = buffer_status(&overlay.tree, "a folder of the snapshot", err);
 		if (r == HF_OK)

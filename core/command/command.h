@@ -21,6 +21,7 @@ extern const struct command command_restore;
 extern const struct command command_check;
 extern const struct command command_plugins;
 extern const struct command command_config;
+extern const struct command command_worker;
 
 /* Exit statuses, after restic's. */
 enum {

@@ -19,7 +19,8 @@
 const char *
 report_text(struct json_object *job, const char *name)
 {
-	struct json_object *value = json_object_is_type(job, json_type_object) ? json_object_object_get(job, name) : NULL;
+	struct json_object *value = json_object_is_type(job, json_type_object) ? json_object_object_get(job,
+	    name) : NULL;
 
 	return json_object_is_type(value, json_type_string) ? json_object_get_string(value) : NULL;
 }
@@ -196,7 +197,8 @@ report_table(FILE *stream, struct json_object *jobs)
 			width = size < PLAN_WIDTH_MAX ? size : PLAN_WIDTH_MAX;
 	}
 	if (count > 0)
-		(void)fprintf(stream, "%-29s  %-*s  %-9s  %8s  %8s  %s\n", "JOB", (int)width, "PLAN", "STATUS", "PROGRESS",
+		(void)fprintf(stream, "%-29s  %-*s  %-9s  %8s  %8s  %s\n", "JOB", (int)width, "PLAN", "STATUS",
+		    "PROGRESS",
 		    "ATTEMPTS", "DETAIL");
 	for (i = 0; i < count; i++)
 		put_row(stream, json_object_array_get_idx(jobs, i), width);
@@ -269,7 +271,8 @@ put_progress_line(FILE *stream, struct json_object *job)
 		return;
 	(void)fprintf(stream, "%-13s ", "progress:");
 	if (total > 0)
-		(void)fprintf(stream, "%s, %" PRId64 " of %" PRId64 " items", format_progress(job, percent, sizeof(percent)),
+		(void)fprintf(stream, "%s, %" PRId64 " of %" PRId64 " items", format_progress(job, percent,
+		    sizeof(percent)),
 		    done, total);
 	else
 		(void)fprintf(stream, "%" PRId64 " items", done);

@@ -10,9 +10,6 @@
 #include "base/path.h"
 #include "config/locate.h"
 #include "config/scalar.h"
-#include "plugin/host.h"
-#include "plugin/options.h"
-#include "plugin/registry.h"
 
 #define PASSWORD_MAX 4096u
 
@@ -64,81 +61,13 @@ session_config(const struct common *common, struct config **ret)
 
 /* ---- the storage: each call asks first whether the person wants to stop ---- */
 
-struct guarded {
-	const struct hf_storage_ops *ops;
-	void *handle;
-};
-
 static int
-go_on(struct hf_error *err)
+go_on(void *ctx, bool writing, struct hf_error *err)
 {
+	(void)ctx;
+	(void)writing;
 	return common_interrupted() ? hf_error_set(err, HF_ESTOPPING, 0, "interrupted") : HF_OK;
 }
-
-static int
-guarded_create(void *handle, struct hf_error *err)
-{
-	struct guarded *guarded = handle;
-
-	return guarded->ops->create(guarded->handle, err);
-}
-
-static int
-guarded_properties(void *handle, struct hf_storage_props *ret_props, struct hf_error *err)
-{
-	struct guarded *guarded = handle;
-
-	return guarded->ops->properties(guarded->handle, ret_props, err);
-}
-
-static int
-guarded_put(void *handle, const struct hf_object_key *key, const struct hf_reader *data, const uint8_t *sha256,
-    uint32_t flags, struct hf_error *err)
-{
-	struct guarded *guarded = handle;
-	int r = go_on(err);
-
-	return r != HF_OK ? r : guarded->ops->put(guarded->handle, key, data, sha256, flags, err);
-}
-
-static int
-guarded_get(void *handle, const struct hf_object_key *key, uint64_t offset, uint64_t length,
-    const struct hf_sink *sink, struct hf_error *err)
-{
-	struct guarded *guarded = handle;
-	int r = go_on(err);
-
-	return r != HF_OK ? r : guarded->ops->get(guarded->handle, key, offset, length, sink, err);
-}
-
-static int
-guarded_list(void *handle, uint32_t type, hf_list_fn fn, void *ctx, struct hf_error *err)
-{
-	struct guarded *guarded = handle;
-	int r = go_on(err);
-
-	return r != HF_OK ? r : guarded->ops->list(guarded->handle, type, fn, ctx, err);
-}
-
-static int
-guarded_stat(void *handle, const struct hf_object_key *key, uint64_t *ret_size, struct hf_error *err)
-{
-	struct guarded *guarded = handle;
-
-	return guarded->ops->stat(guarded->handle, key, ret_size, err);
-}
-
-/* Never refused: the lock is taken away on the way out. */
-static int
-guarded_remove(void *handle, const struct hf_object_key *key, struct hf_error *err)
-{
-	struct guarded *guarded = handle;
-
-	return guarded->ops->remove(guarded->handle, key, err);
-}
-
-static const struct hf_storage_ops guarded_ops = {(uint32_t)sizeof(guarded_ops), 0, NULL, NULL, NULL,
-    guarded_create, guarded_properties, guarded_put, guarded_get, guarded_list, guarded_stat, guarded_remove};
 
 /* ---- opening ---- */
 
@@ -155,59 +84,26 @@ session_error(const struct hf_error *err)
 	return STATUS_FAILED;
 }
 
-/* Gives the configuration's lines to the plugin's table, and tells where a wrong one stands. */
-static int
-parse_options(struct session *session)
-{
-	const struct options_place place = {session->config->file, session->config->folder, session->described->mark};
-	struct hf_error err = HF_ERROR_INIT;
-
-	if (options_parse(session->component->options, &place, &session->described->options, &session->options, &err) ==
-	    HF_OK)
-		return STATUS_DONE;
-	common_message("%s", err.msg);
-	return STATUS_USAGE;
-}
-
 static int
 open_storage(struct session *session)
 {
-	const struct hf_storage_ops *ops;
+	const struct instance_request request = {HF_KIND_STORAGE, session->described->storage,
+	    session->described->name, {session->config->file, session->config->folder, session->described->mark},
+	    &session->described->options};
 	struct hf_error err = HF_ERROR_INIT;
-	struct guarded *guarded;
 	int r, status;
 
-	r = registry_open(&session->registry, &err);
-	if (r == HF_OK)
-		r = registry_find(session->registry, HF_KIND_STORAGE, session->described->storage, &session->component,
-		    &err);
-	if (r != HF_OK) {
+	if (registry_open(&session->registry, &err) != HF_OK) {
 		(void)common_error(&err);
 		return STATUS_USAGE;
 	}
-	status = parse_options(session);
-	if (status != STATUS_DONE)
-		return status;
-	ops = &session->component->ops.storage;
-	r = host_open(session->described->name, NULL, session->options, session->component->options, &session->host,
-	    &err);
-	if (r == HF_OK)
-		r = ops->open(host_table(session->host), session->options->values, session->options->count,
-		    &session->handle, &err);
+	r = instance_open(session->registry, &request, NULL, &session->instance, &err);
 	if (r != HF_OK) {
-		session->handle = NULL;
 		status = session_error(&err);
 		return r == HF_ENOTFOUND ? STATUS_NO_REPOSITORY : r == HF_EINVAL ? STATUS_USAGE : status;
 	}
-	guarded = malloc(sizeof(*guarded));
-	if (guarded == NULL) {
-		common_message("out of memory");
-		return STATUS_FAILED;
-	}
-	guarded->ops = ops;
-	guarded->handle = session->handle;
-	session->storage.ops = &guarded_ops;
-	session->storage.handle = guarded;
+	session->guard = (struct storage_guard){&session->instance, NULL, go_on, NULL};
+	session->storage = (struct repository_storage){&storage_guard_ops, &session->guard};
 	return STATUS_DONE;
 }
 
@@ -332,7 +228,8 @@ session_load_index(struct session *session, struct hf_error *err)
 	int r = repository_load_index(session->repository, err);
 	uint64_t added;
 
-	return r == HF_ECORRUPT || r == HF_ERANGE || r == HF_ENOTFOUND ? session_salvage_index(session, &added, err) : r;
+	return r == HF_ECORRUPT || r == HF_ERANGE || r == HF_ENOTFOUND ? session_salvage_index(session, &added,
+	    err) : r;
 }
 
 void
@@ -340,11 +237,7 @@ session_close(struct session *session)
 {
 	repository_close(session->repository);
 	buffer_wipe(&session->password);
-	if (session->handle != NULL)
-		session->component->ops.storage.close(session->handle);
-	free(session->storage.handle);
-	host_free(session->host);
-	options_free(session->options);
+	instance_close(&session->instance);
 	registry_free(session->registry);
 	free(session->cache_directory);
 	config_free(session->config);

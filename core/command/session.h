@@ -4,25 +4,19 @@
 
 #include "command/common.h"
 #include "config/config.h"
+#include "plugin/instance.h"
 #include "repository/repository.h"
-
-struct registry;
-struct host;
-struct options;
-struct plugin_component;
 
 /*
  * What a command on a repository needs, from the configuration to the opened repository.  A zeroed
- * struct is a closed session.
+ * struct is a closed session; it must not be moved while it is open.
  */
 struct session {
 	struct config *config;
 	const struct config_repository *described;
 	struct registry *registry;
-	const struct plugin_component *component;
-	struct options *options;
-	struct host *host;
-	void *handle; /* the storage plugin's */
+	struct instance instance; /* of the storage plugin */
+	struct storage_guard guard;
 	struct repository_storage storage;
 	struct repository_options repository_options;
 	struct buffer password;

@@ -62,7 +62,8 @@ find(const struct recent *recent, enum blob_type type, const struct repository_i
 
 	for (;; slot = (slot + 1) & recent->mask) {
 		member = &recent->slots[slot];
-		if (!member->used || (member->tree == (type == BLOB_TREE) && memcmp(member->id, id->bytes, HASH_SIZE) == 0))
+		if (!member->used || (member->tree == (type == BLOB_TREE) && memcmp(member->id, id->bytes,
+		    HASH_SIZE) == 0))
 			return slot;
 	}
 }

@@ -203,7 +203,8 @@ spool_journal_add_blob(struct spool_journal *journal, const struct index_blob *b
 }
 
 int
-spool_journal_add_stored(struct spool_journal *journal, enum blob_type type, const struct repository_id *pack, uint64_t size,
+spool_journal_add_stored(struct spool_journal *journal, enum blob_type type, const struct repository_id *pack,
+    uint64_t size,
     struct hf_error *err)
 {
 	uint8_t payload[STORED_SIZE];

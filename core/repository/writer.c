@@ -79,7 +79,8 @@ index_text_add(struct buffer *text, const struct repository_id *pack, const stru
 	buffer_appendf(text, "%s{\"id\":\"%s\",\"blobs\":[", text->size == 0 ? INDEX_BEGIN : ",", hex);
 	for (i = 0; i < count; i++) {
 		hex_encode(blobs[i].id.bytes, HASH_SIZE, hex);
-		buffer_appendf(text, "%s{\"id\":\"%s\",\"type\":\"%s\",\"offset\":%u,\"length\":%u", i == 0 ? "" : ",", hex,
+		buffer_appendf(text, "%s{\"id\":\"%s\",\"type\":\"%s\",\"offset\":%u,\"length\":%u", i == 0 ? "" :
+		    ",", hex,
 		    blobs[i].entry.type == BLOB_TREE ? "tree" : "data", (unsigned)blobs[i].entry.offset,
 		    (unsigned)blobs[i].entry.length);
 		if (blobs[i].entry.plain_length != 0)
@@ -153,7 +154,8 @@ save_index(struct repository_writer *writer, struct hf_error *err)
 	buffer_append_string(&writer->index, "]}");
 	r = buffer_status(&writer->index, "index", err);
 	if (r == HF_OK)
-		r = object_save_json(writer->repository, HF_OBJECT_INDEX, writer->index.data, writer->index.size, &id, err);
+		r = object_save_json(writer->repository, HF_OBJECT_INDEX, writer->index.data, writer->index.size,
+		    &id, err);
 	if (r != HF_OK) {
 		writer->index.size = before;
 		return r;
@@ -245,7 +247,8 @@ verify_sealed(struct repository_writer *writer, const void *data, size_t size, b
 	buffer_clear(&writer->opened);
 	r = seal_open(writer->repository->seal, writer->sealed.data, writer->sealed.size, &writer->opened, err);
 	if (r == HF_OK && compressed)
-		return compressor_compare(writer->compressor, writer->opened.data, writer->opened.size, data, size, err);
+		return compressor_compare(writer->compressor, writer->opened.data, writer->opened.size, data, size,
+		    err);
 	if (r == HF_OK && (writer->opened.size != size || memcmp(writer->opened.data, data, size) != 0))
 		r = hf_error_set(err, HF_ECORRUPT, 0,
 		    "a sealed blob does not open to what was sealed: the machine's memory may be damaged");
@@ -270,7 +273,8 @@ seal_blob(struct repository_writer *writer, const void *data, size_t size, struc
 		compressed = blob->entry.type == BLOB_TREE || writer->packed.size < size;
 	}
 	if (compressed)
-		r = seal_append(writer->repository->seal, writer->packed.data, writer->packed.size, &writer->sealed, err);
+		r = seal_append(writer->repository->seal, writer->packed.data, writer->packed.size,
+		    &writer->sealed, err);
 	else
 		r = seal_append(writer->repository->seal, data, size, &writer->sealed, err);
 	if (r == HF_OK)
@@ -364,6 +368,12 @@ repository_save_blob(struct repository_writer *writer, enum blob_type type, cons
 	if (ret_new != NULL)
 		*ret_new = !known;
 	return HF_OK;
+}
+
+bool
+repository_writer_has_blob(struct repository_writer *writer, enum blob_type type, const struct repository_id *id)
+{
+	return recent_has(writer->recent, type, id) || repository_has_blob(writer->repository, type, id);
 }
 
 int
@@ -509,7 +519,8 @@ resume_pack(struct repository_writer *writer, const struct spool_journal_pack *p
 	unsigned which;
 	int r;
 
-	for (which = 0; pack->count > 0 && index_find(writer->repository->index, pack->type, &blobs[0].id, which, &entry,
+	for (which = 0; pack->count > 0 && index_find(writer->repository->index, pack->type, &blobs[0].id, which,
+	    &entry,
 	                                       NULL) == HF_OK;
 	     which++) {
 		if (memcmp(entry.pack.bytes, pack->id.bytes, HASH_SIZE) == 0)

@@ -3,8 +3,10 @@
 
 #include "supervisor/state.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/path.h"
+#include "job/job.h"
 
 static const char *
 home(void)
@@ -132,4 +135,48 @@ int
 worker_lock(const char *directory, int *ret_fd, struct hf_error *err)
 {
 	return lock(directory, "worker.lock", "a worker of an earlier run", ret_fd, err);
+}
+
+static int
+remove_entry(const char *path, const struct stat *status, int type, struct FTW *ftw)
+{
+	(void)status;
+	(void)type;
+	(void)ftw;
+	return remove(path);
+}
+
+int
+state_forget_job(const char *job_directory, struct hf_error *err)
+{
+	if (nftw(job_directory, remove_entry, 8, FTW_DEPTH | FTW_PHYS) == 0 || errno == ENOENT)
+		return HF_OK;
+	return hf_error_set(err, HF_EIO, errno, "%s: cannot be removed: %s", job_directory, strerror(errno));
+}
+
+int
+state_sweep_jobs(const char *directory, bool (*wanted)(void *ctx, const char *id), void *ctx, struct hf_error *err)
+{
+	char *jobs = path_join(directory, "jobs"), *path;
+	DIR *dir = jobs == NULL ? NULL : opendir(jobs);
+	const struct dirent *entry;
+	int r = HF_OK;
+
+	if (dir == NULL) {
+		if (jobs == NULL || errno != ENOENT)
+			r = hf_error_set(err, HF_EIO, errno, "%s/jobs: cannot be read", directory);
+		free(jobs);
+		return r;
+	}
+	while (r == HF_OK && (entry = readdir(dir)) != NULL) {
+		if (!job_id_valid(entry->d_name) || wanted(ctx, entry->d_name))
+			continue;
+		path = path_join(jobs, entry->d_name);
+		r = path == NULL ? hf_error_set(err, HF_ENOMEM, 0, "%s: out of memory", jobs) :
+		    state_forget_job(path, err);
+		free(path);
+	}
+	(void)closedir(dir);
+	free(jobs);
+	return r;
 }

@@ -2,6 +2,7 @@
 #ifndef SUPERVISOR_STATE_H
 #define SUPERVISOR_STATE_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include <holdfast/error.h>
@@ -24,5 +25,13 @@ int state_lock(const char *directory, int *ret_fd, struct hf_error *err);
  * HF_EBUSY when another worker is still there.
  */
 int worker_lock(const char *directory, int *ret_fd, struct hf_error *err);
+
+/* What a job keeps on this machine while it is under way, in jobs/ID: the spool and the journal. */
+
+/* Removes such a directory with all that is in it; absent is fine. */
+int state_forget_job(const char *job_directory, struct hf_error *err);
+/* Removes those of all jobs but the ones that are wanted. */
+int state_sweep_jobs(const char *directory, bool (*wanted)(void *ctx, const char *id), void *ctx,
+    struct hf_error *err);
 
 #endif

@@ -580,6 +580,28 @@ start_worker(struct supervisor *s, struct hf_error *err)
 	return HF_OK;
 }
 
+static bool
+is_unfinished(void *ctx, const char *id)
+{
+	struct supervisor *s = ctx;
+	struct job *job = NULL;
+	int r = queue_get(s->queue, id, &job, NULL);
+	bool unfinished = r != HF_ENOTFOUND && (job == NULL || !job_finished(job));
+
+	job_free(job);
+	return unfinished;
+}
+
+/* Removes what finished jobs left on the disk.  No worker may be alive. */
+static void
+sweep(struct supervisor *s)
+{
+	struct hf_error err = HF_ERROR_INIT;
+
+	if (state_sweep_jobs(s->directory, is_unfinished, s, &err) != HF_OK)
+		log_message(HF_LOG_WARNING, "%s", err.msg);
+}
+
 /* Takes the job and starts it; its row says so before the worker lives. */
 static void
 start_job(struct supervisor *s, struct job *job)
@@ -600,6 +622,7 @@ start_job(struct supervisor *s, struct job *job)
 	s->run_told = false;
 	if (!save(s))
 		return;
+	sweep(s);
 	r = start_worker(s, &err);
 	if (r == HF_OK)
 		tell(s, EVENT_STARTED, job, job->checkpoints > 0 ? "goes on from its last checkpoint" : NULL);
@@ -649,6 +672,8 @@ settle(struct supervisor *s)
 		s->outcome = s->job->status == JOB_COMPLETED ? SUPERVISOR_COMPLETED
 		             : s->job->status == JOB_PARTIAL ? SUPERVISOR_PARTIAL : SUPERVISOR_FAILED;
 	}
+	if (job_finished(s->job))
+		sweep(s);
 	job_free(s->job);
 	s->job = NULL;
 }

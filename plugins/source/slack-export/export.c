@@ -322,7 +322,8 @@ export_days(struct export *export, const char *folder, struct days *ret_days, st
 	int r = HF_OK;
 
 	if (export_is_folder_name(folder, strlen(folder)))
-		r = export->zip != NULL ? zip_days(export, folder, &days, err) : folder_days(export, folder, &days, err);
+		r = export->zip != NULL ? zip_days(export, folder, &days, err) : folder_days(export, folder, &days,
+		    err);
 	if (r != HF_OK)
 		days_release(&days);
 	else

@@ -43,14 +43,16 @@ is(const struct hf_json_value *value, const char *string)
 static bool
 same(const struct hf_text *a, const struct hf_text *b)
 {
-	return a->data != NULL && b->data != NULL && a->size == b->size && memcmp(a->data, b->data, (size_t)a->size) == 0;
+	return a->data != NULL && b->data != NULL && a->size == b->size && memcmp(a->data, b->data,
+	    (size_t)a->size) == 0;
 }
 
 static bool
 open_object(const struct hf_host_json *json, const struct hf_json_value *value, const char *const *names,
     uint32_t count, struct hf_json_value *values)
 {
-	return value->type == HF_JSON_OBJECT && json->object(value->data, value->size, names, count, values, NULL) == HF_OK;
+	return value->type == HF_JSON_OBJECT && json->object(value->data, value->size, names, count, values,
+	    NULL) == HF_OK;
 }
 
 static int64_t

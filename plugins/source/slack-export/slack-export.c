@@ -373,7 +373,8 @@ push_strangers(struct members *members, struct hf_error *err)
 	int r = HF_OK;
 
 	for (i = 0; i < members->count && r == HF_OK; i++) {
-		if (members->members[i].found || (i > 0 && compare_members(&members->members[i - 1], &members->members[i]) == 0))
+		if (members->members[i].found || (i > 0 && compare_members(&members->members[i - 1],
+		    &members->members[i]) == 0))
 			continue;
 		memset(&user, 0, sizeof(user));
 		user.struct_size = sizeof(user);

@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "compat/compat.h"
+
+#include "worker/account.h"
+
+#include <inttypes.h>
+#include <json-c/json.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/log.h"
+#include "base/path.h"
+#include "worker/emitter.h"
+#include "worker/units.h"
+#include "worker/view.h"
+
+#define PREFIX_SIZE (PATH_COMPONENT_MAX + 32)
+
+struct work {
+	struct run *run;
+	const struct account_request *request;
+	char prefix[PREFIX_SIZE]; /* "/chats/family/": where the account's folders are */
+	struct instance source;
+	struct view view;
+	struct units *units;
+	struct result_counts counts;
+	struct hf_error fatal; /* of the repository, while planning */
+};
+
+/* ---- planning ---- */
+
+static int
+check_place(const struct work *work, const char *path, struct hf_error *err)
+{
+	size_t size = strlen(work->prefix);
+
+	if (path != NULL && strncmp(path, work->prefix, size) == 0 && path[size] != '\0')
+		return HF_OK;
+	return hf_error_set(err, HF_EINVAL, 0, "\"%s\" is not below %s, where its files go", path == NULL ? "" : path,
+	    work->prefix);
+}
+
+static int
+plan_unit(void *ctx, const struct hf_unit *unit, struct hf_error *err)
+{
+	struct work *work = ctx;
+	struct hf_unit whole;
+	int r = run_go_on(work->run, err);
+
+	memset(&whole, 0, sizeof(whole));
+	memcpy(&whole, unit, unit->struct_size < sizeof(whole) ? unit->struct_size : sizeof(whole));
+	if (r == HF_OK)
+		r = check_place(work, whole.path, err);
+	return r == HF_OK ? units_add(work->units, &whole, err) : r;
+}
+
+static int
+plan_file(void *ctx, const char *path, const struct hf_blob *data, int64_t mtime_ns, struct hf_error *err)
+{
+	struct work *work = ctx;
+	int r = check_place(work, path, err);
+
+	if (r != HF_OK)
+		return r;
+	r = archive_file(work->run->destination.archive, path, data->data, data->size, mtime_ns, &work->fatal);
+	if (r != HF_OK)
+		return hf_error_set(err, r, work->fatal.os_errno, "%s", work->fatal.msg);
+	return HF_OK;
+}
+
+static int
+plan_failed(void *ctx, const char *item, const struct hf_error *why, struct hf_error *err)
+{
+	struct work *work = ctx;
+
+	work->counts.items++;
+	work->counts.failed++;
+	run_correct(work->run, 0, 1);
+	run_progress(work->run, work->request->type, 1, 1);
+	return run_item_failed(work->run, work->request->type, work->request->account->name, item, why->msg, err);
+}
+
+static int
+open_source(struct work *work, struct hf_error *err)
+{
+	const struct config_account *account = work->request->account;
+	const struct instance_request what = {HF_KIND_SOURCE, account->source, account->name,
+	    {work->run->config->file, work->run->config->folder, account->mark}, &account->options};
+
+	return instance_open(work->run->registry, &what, &work->run->services, &work->source, err);
+}
+
+static int
+make_plan(struct work *work, struct hf_error *err)
+{
+	const struct hf_planner planner = {(uint32_t)sizeof(planner), 0, work, plan_unit, plan_file, plan_failed};
+	const struct instance *strategy = work->request->strategy;
+	int r = units_open(work->run->destination.directory, &work->units, &work->fatal);
+
+	if (r != HF_OK)
+		return hf_error_set(err, r, work->fatal.os_errno, "%s", work->fatal.msg);
+	r = open_source(work, err);
+	if (r != HF_OK)
+		return r;
+	view_init(&work->view, &work->source, work->request->account->name);
+	r = strategy->component->ops.strategy.plan(strategy->handle, &work->view.table, &planner, err);
+	return r == HF_OK ? units_seal(work->units, err) : r;
+}
+
+/* ---- units ---- */
+
+static uint64_t
+note_count(struct json_object *note, const char *name)
+{
+	int64_t count = 0;
+
+	(void)json_get_int64(note, name, "a unit's note", &count, NULL);
+	return count < 0 ? 0 : (uint64_t)count;
+}
+
+/* Takes over what an earlier worker of this job has finished. */
+static int
+take_over(struct work *work, const struct hf_unit *unit, const char *text, struct hf_error *err)
+{
+	struct json_object *note = NULL, *errors, *pair;
+	struct result_counts counts;
+	size_t i;
+	int r = json_parse(text, strlen(text), "a unit's note", &note, err);
+
+	if (r != HF_OK)
+		return r;
+	memset(&counts, 0, sizeof(counts));
+	counts.units = 1;
+	counts.items = note_count(note, "items");
+	counts.failed = note_count(note, "failed");
+	counts.added = note_count(note, "added");
+	counts.bytes_read = note_count(note, "bytes");
+	errors = json_object_object_get(note, "errors");
+	for (i = 0; r == HF_OK && json_object_is_type(errors, json_type_array) &&
+	            i < json_object_array_length(errors); i++) {
+		pair = json_object_array_get_idx(errors, i);
+		if (json_object_is_type(pair, json_type_array) && json_object_array_length(pair) == 2)
+			r = result_error(work->run->result, work->request->type, work->request->account->name,
+			    json_object_get_string(json_object_array_get_idx(pair, 0)),
+			    json_object_get_string(json_object_array_get_idx(pair, 1)), err);
+	}
+	json_object_put(note);
+	result_counts_add(&work->counts, &counts);
+	run_progress(work->run, work->request->type, counts.items, counts.failed);
+	run_correct(work->run, unit->items, counts.items);
+	return r;
+}
+
+static int
+end_unit(struct emitter *emitter, struct hf_error *err)
+{
+	struct buffer note = BUFFER_INIT(1u << 16);
+	int r;
+
+	buffer_appendf(&note,
+	    "{\"items\":%" PRIu64 ",\"failed\":%" PRIu64 ",\"added\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"errors\":",
+	    emitter->counts.items, emitter->counts.failed, emitter->counts.added, emitter->counts.bytes_read);
+	buffer_append_string(&note, json_object_to_json_string_ext(emitter->errors, JSON_C_TO_STRING_PLAIN));
+	buffer_append_byte(&note, '}');
+	r = buffer_string(&note) == NULL ? buffer_status(&note, "a unit's note", err)
+	                                 : archive_unit_end(emitter->run->destination.archive,
+	    buffer_string(&note), err);
+	buffer_release(&note);
+	return r;
+}
+
+/* The folder stays as it was; the rest of the run goes on. */
+static int
+unit_failed(struct work *work, const struct hf_unit *unit, struct emitter *emitter, const struct hf_error *why,
+    struct hf_error *err)
+{
+	char item[256];
+
+	archive_unit_abandon(work->run->destination.archive);
+	(void)snprintf(item, sizeof(item), "%.*s", unit->id.size > 200 ? 200 : (int)unit->id.size, unit->id.data);
+	emitter->counts.kept = 1;
+	emitter->counts.added = 0;
+	emitter->counts.items++;
+	emitter->counts.failed++;
+	run_progress(work->run, work->request->type, 1, 1);
+	return run_item_failed(work->run, work->request->type, work->request->account->name, item,
+	    why->msg[0] != '\0' ? why->msg : "it failed without a reason", err);
+}
+
+static int
+execute(struct work *work, const struct hf_unit *unit, struct emitter *emitter, struct hf_error *err)
+{
+	const struct instance *strategy = work->request->strategy;
+	const struct hf_run how = {(uint32_t)sizeof(how), work->run->full ? HF_RUN_FULL : 0, {NULL, 0}};
+	struct hf_error why = HF_ERROR_INIT;
+	int r = archive_unit_begin(work->run->destination.archive, unit->path, &why);
+
+	if (r == HF_OK) {
+		r = strategy->component->ops.strategy.execute(strategy->handle, &work->view.table, unit, &how,
+		    &emitter->table, &why);
+		if (emitter->failure.code != HF_OK) {
+			why = emitter->failure;
+			r = why.code;
+		}
+		if (r == HF_OK)
+			return end_unit(emitter, err);
+		if (emitter->fatal || run_go_on(work->run, NULL) != HF_OK)
+			return hf_error_set(err, HF_IS_CONTROL(r) || emitter->fatal ? r : HF_ESTOPPING,
+			    why.os_errno, "%s",
+			    why.msg);
+	}
+	return unit_failed(work, unit, emitter, &why, err);
+}
+
+static int
+run_unit(struct work *work, const struct hf_unit *unit, struct hf_error *err)
+{
+	const char *note = archive_unit_finished(work->run->destination.archive, unit->path);
+	struct emitter emitter;
+	int r;
+
+	if (note != NULL)
+		return take_over(work, unit, note, err);
+	r = emitter_open(&emitter, work->run, work->request->type, work->request->account->name, err);
+	if (r == HF_OK)
+		r = execute(work, unit, &emitter, err);
+	result_counts_add(&work->counts, &emitter.counts);
+	run_correct(work->run, unit->items, emitter.counts.items);
+	emitter_close(&emitter);
+	return r == HF_OK ? destination_tick(&work->run->destination, err) : r;
+}
+
+static int
+run_units(struct work *work, struct hf_error *err)
+{
+	struct hf_unit unit;
+	int r;
+
+	for (;;) {
+		r = run_go_on(work->run, err);
+		if (r != HF_OK)
+			return r;
+		r = units_next(work->units, &unit, err);
+		if (r == HF_ENOTFOUND)
+			return HF_OK;
+		if (r == HF_OK)
+			r = run_unit(work, &unit, err);
+		if (r != HF_OK)
+			return r;
+	}
+}
+
+/* ---- the account ---- */
+
+/* A place that is suddenly empty is more often a mistake than the truth. */
+static void
+warn_if_empty(const struct work *work)
+{
+	const struct account_request *request = work->request;
+	uint64_t before = result_previous_units(work->run->result, request->type, request->account->name);
+
+	if (work->counts.units == 0 && before > 0)
+		log_message(HF_LOG_WARNING,
+		    "%s: nothing there now, %" PRIu64 " folders of %s at the last backup; they stay in the snapshot",
+		    request->account->name, before, request->type);
+}
+
+static int
+account_failed(struct work *work, const struct hf_error *why, struct hf_error *err)
+{
+	const struct account_request *request = work->request;
+	int r;
+
+	work->counts.items++;
+	work->counts.failed++;
+	run_correct(work->run, 0, 1);
+	run_progress(work->run, request->type, 1, 1);
+	r = run_item_failed(work->run, request->type, request->account->name, "",
+	    why->msg[0] != '\0' ? why->msg : "it failed without a reason", err);
+	return r == HF_OK ? result_account(work->run->result, request->type, request->account->name,
+	                        request->account->source, false, &work->counts, err)
+	                  : r;
+}
+
+static int
+set_prefix(struct work *work, struct hf_error *err)
+{
+	char name[PATH_COMPONENT_MAX + 1];
+	int r = path_encode(work->request->account->name, strlen(work->request->account->name), name, err);
+
+	if (r == HF_OK)
+		(void)snprintf(work->prefix, sizeof(work->prefix), "/%s/%s/", work->request->folder, name);
+	return r;
+}
+
+int
+account_run(struct run *run, const struct account_request *request, struct hf_error *err)
+{
+	struct work work;
+	struct hf_error why = HF_ERROR_INIT;
+	int r;
+
+	memset(&work, 0, sizeof(work));
+	work.run = run;
+	work.request = request;
+	work.fatal = (struct hf_error)HF_ERROR_INIT;
+	r = set_prefix(&work, err);
+	if (r != HF_OK)
+		return r;
+	r = make_plan(&work, &why);
+	if (work.fatal.code != HF_OK && work.fatal.code != HF_EINVAL) {
+		r = hf_error_set(err, work.fatal.code, work.fatal.os_errno, "%s", work.fatal.msg);
+	} else if (r != HF_OK && run_go_on(run, err) != HF_OK) {
+		r = HF_ESTOPPING;
+	} else if (r != HF_OK) {
+		r = account_failed(&work, &why, err);
+	} else {
+		run_correct(run, 0, units_items(work.units));
+		r = run_units(&work, err);
+		if (r == HF_OK) {
+			warn_if_empty(&work);
+			r = result_account(run->result, request->type, request->account->name,
+			    request->account->source, true,
+			    &work.counts, err);
+		}
+	}
+	units_close(work.units);
+	instance_close(&work.source);
+	return r;
+}

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "compat/compat.h"
+
+#include "worker/emitter.h"
+
+#include <json-c/json.h>
+#include <string.h>
+
+#include "base/json.h"
+
+#define PREVIOUS_MAX (16u << 20)
+#define NOTE_ERRORS  16u
+
+/* Remembers a failure that the strategy may not pass over.  writing: of what was to be stored. */
+static int
+fails(struct emitter *emitter, int code, bool writing, struct hf_error *why, struct hf_error *err)
+{
+	bool fatal = HF_IS_CONTROL(code) ||
+	             (code != HF_EINVAL && code != HF_ERANGE && (writing || code != HF_ECORRUPT));
+
+	if (emitter->failure.code == HF_OK || (fatal && !emitter->fatal)) {
+		emitter->failure = *why;
+		emitter->failure.code = code;
+		emitter->fatal = fatal;
+	}
+	return hf_error_set(err, code, why->os_errno, "%s", why->msg);
+}
+
+static int
+emit_previous(void *ctx, const char *path, const struct hf_sink *sink, struct hf_error *err)
+{
+	struct emitter *emitter = ctx;
+	struct hf_error why = HF_ERROR_INIT;
+	int r;
+
+	buffer_clear(&emitter->scratch);
+	r = archive_unit_previous(emitter->run->destination.archive, path, &emitter->scratch, &why);
+	if (r == HF_ENOTFOUND)
+		return hf_error_set(err, r, 0, "%s", why.msg);
+	if (r != HF_OK)
+		return fails(emitter, r, false, &why, err);
+	return emitter->scratch.size == 0 ? HF_OK
+	                                  : sink->write(sink->ctx, emitter->scratch.data, emitter->scratch.size, err);
+}
+
+static int
+emit_file(void *ctx, const char *path, const struct hf_blob *data, int64_t mtime_ns, struct hf_error *err)
+{
+	struct emitter *emitter = ctx;
+	struct hf_error why = HF_ERROR_INIT;
+	int r = archive_unit_file(emitter->run->destination.archive, path, data->data, data->size, mtime_ns, &why);
+
+	return r == HF_OK ? HF_OK : fails(emitter, r, true, &why, err);
+}
+
+static int
+emit_log_open(void *ctx, const char *path, struct hf_error *err)
+{
+	struct emitter *emitter = ctx;
+	struct hf_error why = HF_ERROR_INIT;
+	int r = archive_unit_log_open(emitter->run->destination.archive, path, &why);
+
+	return r == HF_OK ? HF_OK : fails(emitter, r, false, &why, err);
+}
+
+static int
+emit_log_known(void *ctx, const struct hf_line *line, struct hf_error *err)
+{
+	struct emitter *emitter = ctx;
+	struct hf_error why = HF_ERROR_INIT;
+	int r = archive_unit_log_known(emitter->run->destination.archive, line, &why);
+
+	return r >= 0 ? r : fails(emitter, r, false, &why, err);
+}
+
+static int
+emit_log_before(void *ctx, const struct hf_sink *sink, struct hf_error *err)
+{
+	struct emitter *emitter = ctx;
+	struct hf_error why = HF_ERROR_INIT;
+	int r = archive_unit_log_before(emitter->run->destination.archive, sink, &why);
+
+	if (r == HF_ENOTFOUND)
+		return hf_error_set(err, r, 0, "%s", why.msg);
+	return r == HF_OK ? HF_OK : fails(emitter, r, false, &why, err);
+}
+
+static int
+emit_log_append(void *ctx, const struct hf_line *line, struct hf_error *err)
+{
+	struct emitter *emitter = ctx;
+	struct hf_error why = HF_ERROR_INIT;
+	int r = archive_unit_log_append(emitter->run->destination.archive, line, &why);
+
+	return r == HF_OK ? HF_OK : fails(emitter, r, true, &why, err);
+}
+
+static int
+emit_log_close(void *ctx, uint64_t *ret_appended, int64_t *ret_newest_ns, struct hf_error *err)
+{
+	struct emitter *emitter = ctx;
+	struct hf_error why = HF_ERROR_INIT;
+	uint64_t appended = 0;
+	int64_t newest_ns = HF_NO_TIME;
+	int r = archive_unit_log_close(emitter->run->destination.archive, &appended, &newest_ns, &why);
+
+	if (r != HF_OK)
+		return fails(emitter, r, true, &why, err);
+	emitter->counts.added += appended;
+	if (ret_appended != NULL)
+		*ret_appended = appended;
+	if (ret_newest_ns != NULL)
+		*ret_newest_ns = newest_ns;
+	return HF_OK;
+}
+
+/* What a unit has done so far only counts when it ends; the bytes in the spool are safe from here on. */
+static int
+emit_checkpoint(void *ctx, const struct hf_blob *cursor, struct hf_error *err)
+{
+	struct emitter *emitter = ctx;
+	struct hf_error why = HF_ERROR_INIT;
+	int r;
+
+	(void)cursor;
+	r = run_go_on(emitter->run, &why);
+	if (r == HF_OK)
+		r = destination_tick(&emitter->run->destination, &why);
+	return r == HF_OK ? HF_OK : fails(emitter, r, true, &why, err);
+}
+
+static int
+emit_done(void *ctx, uint64_t items, uint64_t bytes, struct hf_error *err)
+{
+	struct emitter *emitter = ctx;
+	struct hf_error why = HF_ERROR_INIT;
+	int r;
+
+	emitter->counts.items += items;
+	emitter->counts.bytes_read += bytes;
+	run_progress(emitter->run, emitter->type, items, 0);
+	r = run_go_on(emitter->run, &why);
+	if (r == HF_OK)
+		r = destination_tick(&emitter->run->destination, &why);
+	return r == HF_OK ? HF_OK : fails(emitter, r, true, &why, err);
+}
+
+/* Keeps an error for the unit's note, so that it is not lost when a later worker takes the note over. */
+static void
+note_error(struct emitter *emitter, const char *item, const char *message)
+{
+	struct json_object *pair;
+
+	if (json_object_array_length(emitter->errors) >= NOTE_ERRORS || (pair = json_object_new_array()) == NULL)
+		return;
+	(void)json_object_array_add(pair, progress_json_string(item));
+	(void)json_object_array_add(pair, progress_json_string(message));
+	(void)json_object_array_add(emitter->errors, pair);
+}
+
+static int
+emit_failed(void *ctx, const char *item, const struct hf_error *why, struct hf_error *err)
+{
+	struct emitter *emitter = ctx;
+	const char *message = why != NULL && why->msg[0] != '\0' ? why->msg : "it cannot be read";
+
+	emitter->counts.items++;
+	emitter->counts.failed++;
+	run_progress(emitter->run, emitter->type, 1, 1);
+	note_error(emitter, item == NULL ? "" : item, message);
+	return run_item_failed(emitter->run, emitter->type, emitter->account, item == NULL ? "" : item, message, err);
+}
+
+int
+emitter_open(struct emitter *emitter, struct run *run, const char *type, const char *account,
+    struct hf_error *err)
+{
+	memset(emitter, 0, sizeof(*emitter));
+	emitter->run = run;
+	emitter->type = type;
+	emitter->account = account;
+	emitter->scratch.max = PREVIOUS_MAX;
+	emitter->failure = (struct hf_error)HF_ERROR_INIT;
+	emitter->counts.units = 1;
+	emitter->table = (struct hf_emitter){(uint32_t)sizeof(emitter->table), 0, emitter, emit_previous, emit_file,
+	    emit_log_open, emit_log_known, emit_log_before, emit_log_append, emit_log_close, emit_checkpoint, emit_done,
+	    emit_failed};
+	emitter->errors = json_object_new_array();
+	return emitter->errors == NULL ? hf_error_set(err, HF_ENOMEM, 0, "out of memory") : HF_OK;
+}
+
+void
+emitter_close(struct emitter *emitter)
+{
+	json_object_put(emitter->errors);
+	buffer_release(&emitter->scratch);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef WORKER_EMITTER_H
+#define WORKER_EMITTER_H
+
+#include <holdfast/strategy.h>
+
+#include "worker/run.h"
+
+/*
+ * The host's side of struct hf_emitter for one unit: it stands between a strategy and the archive, counts,
+ * and remembers what went wrong, so that a strategy cannot call a failure a success.
+ */
+struct emitter {
+	struct hf_emitter table; /* for the strategy; ctx is this struct */
+	struct run *run;
+	const char *type, *account;
+	struct result_counts counts;
+	struct json_object *errors; /* of this unit, as its note keeps them */
+	struct buffer scratch;
+	struct hf_error failure; /* the first of a call; code HF_OK: none */
+	bool fatal;              /* it was the repository's: no other unit would fare better */
+};
+
+int emitter_open(struct emitter *emitter, struct run *run, const char *type, const char *account,
+    struct hf_error *err);
+void emitter_close(struct emitter *emitter);
+
+#endif

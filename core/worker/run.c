@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "compat/compat.h"
+
+#include "worker/run.h"
+
+#include <json-c/json.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/time.h"
+#include "supervisor/channel.h"
+#include "worker/account.h"
+
+#define TOLD_MAX      1000u /* failed items that are told one by one; the rest is only counted */
+#define RESULT_ERRORS 60u   /* errors in the result, which has to fit into one frame */
+#define SCHEMA        1     /* of /holdfast.json */
+
+/* Where each type's folders lie, and in the order they are backed up. */
+static const struct {
+	unsigned bit;
+	const char *folder;
+} types[] = {
+    {CONFIG_CHATS, "chats"}, {CONFIG_CONTACTS, "contacts"}, {CONFIG_DEVICE_INFO, "device"}, {CONFIG_MEDIA, "media"}};
+
+#define TYPE_COUNT (sizeof(types) / sizeof(types[0]))
+
+static const char *
+name_of(unsigned bit)
+{
+	unsigned i = 0;
+
+	while (bit >> i > 1)
+		i++;
+	return config_type_name(i);
+}
+
+/* ---- for the parts ---- */
+
+int
+run_go_on(struct run *run, struct hf_error *err)
+{
+	return channel_stop_requested(run->channel) ? hf_error_set(err, HF_ESTOPPING, 0, "asked to stop") : HF_OK;
+}
+
+void
+run_progress(struct run *run, const char *type, uint64_t items, uint64_t failed)
+{
+	struct progress *progress = &run->progress;
+
+	progress->processed_items += items;
+	progress->failed_items += failed;
+	progress->bytes_transferred = run->destination.transferred;
+	if (progress->total_items < progress->processed_items)
+		progress->total_items = progress->processed_items;
+	if (strcmp(progress->current_type, type) != 0)
+		progress_copy_text(progress->current_type, sizeof(progress->current_type), type);
+	(void)channel_progress(run->channel, progress, NULL);
+}
+
+void
+run_correct(struct run *run, uint64_t estimated, uint64_t found)
+{
+	uint64_t *total = &run->progress.total_items;
+
+	*total += found;
+	*total = *total > estimated ? *total - estimated : 0;
+	if (*total < run->progress.processed_items)
+		*total = run->progress.processed_items;
+}
+
+int
+run_item_failed(struct run *run, const char *type, const char *account, const char *item, const char *message,
+    struct hf_error *err)
+{
+	char what[PROGRESS_TEXT_SIZE];
+	int r = result_error(run->result, type, account, item, message, err);
+
+	if (r != HF_OK || run->told > TOLD_MAX)
+		return r;
+	run->told++;
+	if (run->told > TOLD_MAX) {
+		log_message(HF_LOG_WARNING, "more than %u items failed; the rest is only counted", TOLD_MAX);
+		return HF_OK;
+	}
+	(void)snprintf(what, sizeof(what), "%.100s%s%.400s", account, item[0] == '\0' ? "" : ": ", item);
+	return channel_item_failed(run->channel, type, what, message, err);
+}
+
+void
+run_event(struct run *run, enum event_kind kind, const char *type, const char *message)
+{
+	struct job_event event;
+
+	event_init(&event, kind, run->job->id);
+	progress_copy_text(event.current_type, sizeof(event.current_type), type);
+	progress_copy_text(event.message, sizeof(event.message), message);
+	(void)channel_event(run->channel, &event, NULL);
+}
+
+/* ---- the types ---- */
+
+static int32_t
+service_stop_requested(void *ctx)
+{
+	const struct run *run = ctx;
+
+	return channel_stop_requested(run->channel);
+}
+
+/* The strategy that carries a type; HF_ENOTFOUND: it is not installed. */
+static int
+open_strategy(struct run *run, const char *type, struct instance *ret, struct hf_error *err)
+{
+	const struct plugin_component *component;
+	const struct config_options none = {NULL, 0};
+	struct instance_request what = {HF_KIND_STRATEGY, NULL, type, {run->config->file, run->config->folder,
+	    run->plan->mark}, &none};
+	char name[32];
+	size_t i;
+	int r;
+
+	(void)snprintf(name, sizeof(name), "%s", type);
+	for (i = 0; name[i] != '\0'; i++) {
+		if (name[i] == '_')
+			name[i] = '-';
+	}
+	what.component = name;
+	r = registry_find(run->registry, HF_KIND_STRATEGY, name, &component, err);
+	return r == HF_OK ? instance_open(run->registry, &what, &run->services, ret, err) : r;
+}
+
+static int
+run_accounts(struct run *run, const char *type, const char *folder, const struct instance *strategy,
+    struct hf_error *err)
+{
+	struct account_request request = {type, folder, strategy, NULL};
+	size_t i;
+	int r = HF_OK;
+
+	for (i = 0; r == HF_OK && i < run->plan->account_count; i++) {
+		request.account = run->plan->accounts[i];
+		r = account_run(run, &request, err);
+	}
+	return r;
+}
+
+/* ret_carried: whether there was a strategy for it. */
+static int
+run_type(struct run *run, unsigned bit, const char *folder, bool *ret_carried, struct hf_error *err)
+{
+	const char *type = name_of(bit);
+	struct instance strategy = {NULL, NULL, NULL, NULL};
+	uint64_t before = destination_stored(&run->destination);
+	int r = open_strategy(run, type, &strategy, err);
+
+	if (r == HF_ENOTFOUND && run->job->types[0] == '\0') {
+		log_message(HF_LOG_INFO, "%s are not backed up: no strategy for them is installed", type);
+		return HF_OK;
+	}
+	if (r != HF_OK)
+		return r == HF_ENOTFOUND ? hf_error_set(err, HF_EINVAL, 0, "no strategy for %s is installed", type) : r;
+	*ret_carried = true;
+	run_event(run, EVENT_TYPE_STARTED, type, "");
+	r = run_accounts(run, type, folder, &strategy, err);
+	instance_close(&strategy);
+	if (r == HF_OK)
+		r = destination_checkpoint(&run->destination, err);
+	if (r == HF_OK)
+		r = result_stored(run->result, type, destination_stored(&run->destination) - before, err);
+	if (r == HF_OK)
+		run_event(run, EVENT_TYPE_COMPLETED, type, "");
+	return r;
+}
+
+static int
+run_types(struct run *run, struct hf_error *err)
+{
+	bool carried = false;
+	size_t i;
+	int r = HF_OK;
+
+	for (i = 0; r == HF_OK && i < TYPE_COUNT; i++) {
+		if ((run->types & types[i].bit) != 0)
+			r = run_type(run, types[i].bit, types[i].folder, &carried, err);
+	}
+	if (r == HF_OK && !carried)
+		return hf_error_set(err, HF_EINVAL, 0, "plan %s: no strategy is installed for any of its types",
+		    run->plan->name);
+	return r;
+}
+
+/* ---- the result ---- */
+
+/* Takes value over, also on failure. */
+static bool
+add(struct json_object *object, const char *name, struct json_object *value)
+{
+	if (value != NULL && json_object_object_add(object, name, value) == 0)
+		return true;
+	json_object_put(value);
+	return false;
+}
+
+static struct json_object *
+time_string(int64_t ns)
+{
+	char text[TIME_RFC3339_SIZE];
+
+	return json_object_new_string_len(text, (int)time_format(ns, text));
+}
+
+static int
+write_manifest(struct run *run, int64_t now, struct hf_error *err)
+{
+	struct json_object *object = json_object_new_object(), *versions = json_object_new_object();
+	const char *text;
+	size_t size = 0;
+	int r = HF_ENOMEM;
+
+	if (object == NULL || versions == NULL || !add(versions, "holdfast", json_object_new_string(PACKAGE_VERSION)) ||
+	    !add(object, "schema", json_object_new_int(SCHEMA)) ||
+	    !add(object, "job", json_object_new_string(run->job->id)) ||
+	    !add(object, "plan", json_object_new_string(run->plan->name)) ||
+	    !add(object, "finished_at", time_string(now)) ||
+	    !add(object, "full", json_object_new_boolean(run->full)) ||
+	    !add(object, "state", json_object_new_string(result_partial(run->result) ? "partial" : "complete")) ||
+	    !add(object, "versions", json_object_get(versions)))
+		(void)hf_error_set(err, HF_ENOMEM, 0, "/holdfast.json: out of memory");
+	else
+		r = result_to_json(run->result, RESULT_ERRORS_MAX, object, err);
+	if (r == HF_OK) {
+		text = json_object_to_json_string_length(object,
+		    JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE,
+		    &size);
+		r = text == NULL ? hf_error_set(err, HF_ENOMEM, 0, "/holdfast.json: out of memory")
+		                 : archive_file(run->destination.archive, "/holdfast.json", text, size, now, err);
+	}
+	json_object_put(versions);
+	json_object_put(object);
+	return r;
+}
+
+static int
+make_result(struct run *run, const struct repository_id *snapshot, struct json_object **ret, struct hf_error *err)
+{
+	struct json_object *object = json_object_new_object();
+	char hex[HASH_HEX_SIZE];
+	int r = HF_ENOMEM;
+
+	hex_encode(snapshot->bytes, HASH_SIZE, hex);
+	if (object == NULL || !add(object, "snapshot", json_object_new_string(hex)) ||
+	    !add(object, "repository", json_object_new_string(run->plan->repository->name)) ||
+	    !add(object, "bytes_stored", json_object_new_int64((int64_t)destination_stored(&run->destination))) ||
+	    !add(object, "bytes_transferred", json_object_new_int64((int64_t)run->destination.transferred)))
+		(void)hf_error_set(err, HF_ENOMEM, 0, "the result: out of memory");
+	else
+		r = result_to_json(run->result, RESULT_ERRORS, object, err);
+	if (r == HF_OK)
+		*ret = object;
+	else
+		json_object_put(object);
+	return r;
+}
+
+/* What the newest snapshot says of the job that a killed worker had finished. */
+static int
+result_of_manifest(struct run *run, struct json_object **ret, bool *ret_partial, struct hf_error *err)
+{
+	static const char *const kept[] = {"types", "errors", "error_count"};
+	struct json_object *object = json_object_new_object(), *value;
+	char hex[HASH_HEX_SIZE];
+	size_t i;
+
+	hex_encode(run->destination.previous.id.bytes, HASH_SIZE, hex);
+	if (object == NULL || !add(object, "snapshot", json_object_new_string(hex)))
+		goto fail;
+	for (i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
+		if (json_object_object_get_ex(run->destination.manifest, kept[i], &value) &&
+		    !add(object, kept[i], json_object_get(value)))
+			goto fail;
+	}
+	*ret_partial = json_object_object_get_ex(run->destination.manifest, "state", &value) &&
+	               strcmp(json_object_get_string(value), "partial") == 0;
+	*ret = object;
+	return HF_OK;
+fail:
+	json_object_put(object);
+	return hf_error_set(err, HF_ENOMEM, 0, "the result: out of memory");
+}
+
+/* ---- a run ---- */
+
+static int
+open_run(struct run *run, const char *state_directory, struct hf_error *err)
+{
+	struct destination_request request = {run->channel, run->job, NULL, NULL, NULL, &run->services,
+	    state_directory};
+	int r = config_load(run->job->config_path, &run->config, NULL, err);
+
+	if (r == HF_OK)
+		r = config_plan(run->config, run->job->plan, &run->plan, err);
+	if (r == HF_OK && run->job->types[0] != '\0')
+		r = config_types_parse(run->job->types, &run->types, err);
+	else if (r == HF_OK)
+		run->types = run->plan->types;
+	if (r == HF_OK)
+		r = registry_open(&run->registry, err);
+	/* Only a missing repository may look like one. */
+	if (r == HF_ENOTFOUND || r == HF_EAUTH || r == HF_EBUSY)
+		return hf_error_set(err, HF_EINVAL, 0, "%s", err->msg);
+	if (r != HF_OK)
+		return r;
+	run->full = run->job->full || !run->plan->options.incremental_only;
+	request.config = run->config;
+	request.plan = run->plan;
+	request.registry = run->registry;
+	r = destination_open(&run->destination, &request, err);
+	if (r == HF_OK && (run->result = result_new(run->destination.manifest)) == NULL)
+		r = hf_error_set(err, HF_ENOMEM, 0, "out of memory");
+	return r;
+}
+
+/* A run that could read nothing at all is no backup: the newest snapshot stays the last good one. */
+static int
+check_readable(struct run *run, struct hf_error *err)
+{
+	const char *message = "";
+	bool readable = result_readable(run->result, &message);
+
+	return readable ? HF_OK : hf_error_set(err, HF_EIO, 0, "nothing could be read: %s", message);
+}
+
+static int
+back_up(struct run *run, struct json_object **ret, struct hf_error *err)
+{
+	struct repository_id snapshot;
+	int r = run_types(run, err);
+
+	if (r == HF_OK)
+		r = check_readable(run, err);
+	if (r == HF_OK)
+		r = result_carry_over(run->result, err);
+	if (r == HF_OK)
+		r = write_manifest(run, time_now(), err);
+	if (r == HF_OK)
+		r = destination_finish(&run->destination, &snapshot, err);
+	return r == HF_OK ? make_result(run, &snapshot, ret, err) : r;
+}
+
+int
+run_job(struct channel *channel, const struct job *job, const char *state_directory,
+    struct json_object **ret_result, bool *ret_partial, struct hf_error *err)
+{
+	struct hf_error why = HF_ERROR_INIT;
+	struct run run;
+	int r;
+
+	memset(&run, 0, sizeof(run));
+	run.channel = channel;
+	run.job = job;
+	run.services = (struct host_services){&run, NULL, service_stop_requested, NULL, NULL};
+	progress_copy_text(run.progress.job, sizeof(run.progress.job), job->id);
+	r = open_run(&run, state_directory, &why);
+	if (r == HF_OK && destination_is_done(&run.destination)) {
+		r = result_of_manifest(&run, ret_result, ret_partial, &why);
+	} else if (r == HF_OK) {
+		r = back_up(&run, ret_result, &why);
+		*ret_partial = r == HF_OK && result_partial(run.result);
+	}
+	if (r == HF_OK && destination_forget(&run.destination, &why) != HF_OK)
+		log_message(HF_LOG_WARNING, "%s", why.msg);
+	destination_close(&run.destination);
+	result_free(run.result);
+	registry_free(run.registry);
+	config_free(run.config);
+	if (r != HF_OK) {
+		if (err != NULL)
+			*err = why;
+		return r;
+	}
+	return HF_OK;
+}

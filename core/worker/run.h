@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef WORKER_RUN_H
+#define WORKER_RUN_H
+
+#include "progress/progress.h"
+#include "worker/result.h"
+#include "worker/destination.h"
+
+/* One run of a job in a worker: what all its parts share. */
+struct run {
+	struct channel *channel;
+	const struct job *job;
+	struct config *config;
+	const struct config_plan *plan;
+	unsigned types; /* CONFIG_CHATS | ... that are asked for */
+	bool full;
+	struct registry *registry;
+	struct host_services services;
+	struct destination destination;
+	struct result *result;
+	struct progress progress;
+	uint64_t told; /* failed items that were told one by one */
+};
+
+/*
+ * Runs a job to its end.  HF_OK: the snapshot is written and *ret_result (the caller's to put) tells what is
+ * in it; *ret_partial: some items failed.  HF_ESTOPPING: it was asked to stop.
+ */
+int run_job(struct channel *channel, const struct job *job, const char *state_directory,
+    struct json_object **ret_result, bool *ret_partial, struct hf_error *err);
+
+/* ---- for the parts of a run ---- */
+
+/* HF_ESTOPPING once the job is to pause. */
+int run_go_on(struct run *run, struct hf_error *err);
+/* Counts items of a type, and tells the supervisor now and then. */
+void run_progress(struct run *run, const char *type, uint64_t items, uint64_t failed);
+/* Corrects the total by what was more or less than estimated. */
+void run_correct(struct run *run, uint64_t estimated, uint64_t found);
+/* Records a failed item and tells of it. */
+int run_item_failed(struct run *run, const char *type, const char *account, const char *item, const char *message,
+    struct hf_error *err);
+void run_event(struct run *run, enum event_kind kind, const char *type, const char *message);
+
+#endif
