@@ -216,9 +216,8 @@ session_salvage_index(struct session *session, uint64_t *ret_added, struct hf_er
 	int r = repository_salvage_index(session->repository, report_loss, NULL, ret_added, err);
 
 	if (r == HF_OK && *ret_added > 0)
-		common_message("warning: the index does not name %" PRIu64 " packs; what is in them is taken from their own "
-		               "headers. \"holdfast check\" tells more",
-		    *ret_added);
+		common_message("warning: the index does not name %" PRIu64 " packs; what is in them is taken from "
+		               "their own headers. \"holdfast check\" tells more", *ret_added);
 	return r;
 }
 
