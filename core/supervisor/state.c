@@ -172,8 +172,8 @@ state_sweep_jobs(const char *directory, bool (*wanted)(void *ctx, const char *id
 		if (!job_id_valid(entry->d_name) || wanted(ctx, entry->d_name))
 			continue;
 		path = path_join(jobs, entry->d_name);
-		r = path == NULL ? hf_error_set(err, HF_ENOMEM, 0, "%s: out of memory", jobs) :
-		    state_forget_job(path, err);
+		r = path == NULL ? hf_error_set(err, HF_ENOMEM, 0, "%s: out of memory", jobs) : state_forget_job(path,
+		    err);
 		free(path);
 	}
 	(void)closedir(dir);

@@ -273,8 +273,8 @@ add_entries(struct zip *zip, struct archive *archive, struct hf_error *err)
 			    zip->path);
 			break;
 		}
-		r = add_entry(zip, name, offset, archive_entry_size_is_set(entry) ?
-		    (uint64_t)archive_entry_size(entry) : 0,
+		r = add_entry(zip, name, offset,
+		    archive_entry_size_is_set(entry) ? (uint64_t)archive_entry_size(entry) : 0,
 		    err);
 		free(name);
 	}
@@ -354,8 +354,8 @@ zip_open(int fd, const char *path, struct zip **ret_zip, struct hf_error *err)
 	}
 	r = add_entries(zip, archive, err);
 	if (r == HF_OK && zip->top_folder == NULL)
-		r = hf_error_set(err, HF_EINVAL, 0, "%s: not a Slack export: no channels.json,
-		    dms.json or users.json in it",
+		r = hf_error_set(err, HF_EINVAL, 0,
+		    "%s: not a Slack export: no channels.json, dms.json or users.json in it",
 		    path);
 	if (r == HF_OK)
 		r = sort_all(zip, err);
