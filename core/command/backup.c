@@ -61,8 +61,8 @@ choose_types(const struct backup *backup, const char **ret, struct hf_error *err
 	for (i = 0; i < CONFIG_TYPES; i++) {
 		if ((beyond & 1u << i) != 0)
 			return hf_error_set(err, HF_EINVAL, 0,
-			    "plan %s does not back up %s: add it to the plan's types in %s",
-			    backup->plan->name, config_type_name(i), backup->config->file);
+			    "plan %s does not back up %s: add it to the plan's types in %s", backup->plan->name,
+			    config_type_name(i), backup->config->file);
 	}
 	if (asked != backup->plan->types)
 		*ret = backup->types;
@@ -104,8 +104,8 @@ options_to_json(const struct config_gates *options)
 	size_t i;
 
 	for (i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
-		if (ok && members[i].value != NULL && json_object_object_add(object, members[i].name,
-		    members[i].value) == 0)
+		if (ok && members[i].value != NULL &&
+		    json_object_object_add(object, members[i].name, members[i].value) == 0)
 			continue;
 		json_object_put(members[i].value);
 		ok = false;
@@ -197,6 +197,12 @@ ignore_reply(void *ctx, struct json_object *parameters, bool more)
 	return HF_OK;
 }
 
+static bool
+supervisor_answers(const char *directory)
+{
+	return control_call(directory, "org.varlink.service.GetInfo", NULL, false, ignore_reply, NULL, NULL) == HF_OK;
+}
+
 /* The unfinished job of the plan in the other supervisor's queue; NULL when there is none. */
 static const char *
 find_job_of_plan(struct json_object *jobs, const char *plan)
@@ -246,9 +252,7 @@ open_supervisor(struct backup *backup, const struct supervisor_options *options)
 		if (i > 0)
 			(void)nanosleep(&pause, NULL);
 		r = supervisor_open(options, &backup->supervisor, &err);
-		if (r == HF_EBUSY && control_call(backup->directory, "org.varlink.service.GetInfo", NULL, false,
-		    ignore_reply,
-		                         NULL, NULL) == HF_OK)
+		if (r == HF_EBUSY && supervisor_answers(backup->directory))
 			break;
 	}
 	if (r == HF_EBUSY)
@@ -283,8 +287,7 @@ report_end(const struct backup *backup, enum supervisor_outcome outcome, struct 
 {
 	if (outcome == SUPERVISOR_STOPPED) {
 		common_message("stopped; job %s stays in the queue, and \"holdfast backup %s\" continues it",
-		    backup->job->id,
-		    backup->plan->name);
+		    backup->job->id, backup->plan->name);
 		return STATUS_INTERRUPTED;
 	}
 	if (!backup->common.json)

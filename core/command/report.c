@@ -16,15 +16,6 @@
 
 /* ---- members ---- */
 
-const char *
-report_text(struct json_object *job, const char *name)
-{
-	struct json_object *value = json_object_is_type(job, json_type_object) ? json_object_object_get(job,
-	    name) : NULL;
-
-	return json_object_is_type(value, json_type_string) ? json_object_get_string(value) : NULL;
-}
-
 static struct json_object *
 get_object(struct json_object *object, const char *name, enum json_type type)
 {
@@ -32,6 +23,14 @@ get_object(struct json_object *object, const char *name, enum json_type type)
 	    json_object_object_get(object, name) : NULL;
 
 	return json_object_is_type(value, type) ? value : NULL;
+}
+
+const char *
+report_text(struct json_object *job, const char *name)
+{
+	struct json_object *value = get_object(job, name, json_type_string);
+
+	return value != NULL ? json_object_get_string(value) : NULL;
 }
 
 /* A count, -1 when there is none. */
@@ -198,8 +197,7 @@ report_table(FILE *stream, struct json_object *jobs)
 	}
 	if (count > 0)
 		(void)fprintf(stream, "%-29s  %-*s  %-9s  %8s  %8s  %s\n", "JOB", (int)width, "PLAN", "STATUS",
-		    "PROGRESS",
-		    "ATTEMPTS", "DETAIL");
+		    "PROGRESS", "ATTEMPTS", "DETAIL");
 	for (i = 0; i < count; i++)
 		put_row(stream, json_object_array_get_idx(jobs, i), width);
 }
@@ -271,9 +269,8 @@ put_progress_line(FILE *stream, struct json_object *job)
 		return;
 	(void)fprintf(stream, "%-13s ", "progress:");
 	if (total > 0)
-		(void)fprintf(stream, "%s, %" PRId64 " of %" PRId64 " items", format_progress(job, percent,
-		    sizeof(percent)),
-		    done, total);
+		(void)fprintf(stream, "%s, %" PRId64 " of %" PRId64 " items",
+		    format_progress(job, percent, sizeof(percent)), done, total);
 	else
 		(void)fprintf(stream, "%" PRId64 " items", done);
 	if (failed > 0)

@@ -217,8 +217,7 @@ session_salvage_index(struct session *session, uint64_t *ret_added, struct hf_er
 
 	if (r == HF_OK && *ret_added > 0)
 		common_message("warning: the index does not name %" PRIu64 " packs; what is in them is taken from "
-		               "their own headers. \"holdfast check\" tells more",
-		    *ret_added);
+		               "their own headers. \"holdfast check\" tells more", *ret_added);
 	return r;
 }
 
