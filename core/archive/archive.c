@@ -17,6 +17,7 @@
 
 #define TREE_MAX (256u << 20)
 #define FILE_MAX (16u << 20)
+#define DEPTH_MAX 32u
 #define LINE_MAX_BYTES (4u << 20)
 
 /* One child folder in a listing; names lie in the listing's buffer. */
@@ -37,11 +38,13 @@ struct listing {
 struct finished {
 	char *path;
 	char *note;
+	size_t sequence;
 };
 
 /* The unit under way. */
 struct unit {
 	char *path; /* relative; NULL: none */
+	int broken; /* HF_OK, or why it cannot be ended: something of it was not taken */
 	bool has_before;
 	struct repository_id before;
 	struct buffer tree; /* the folder in the previous snapshot */
@@ -59,6 +62,8 @@ struct archive {
 	bool has_previous;
 	struct repository_id previous;
 	struct journal *journal;
+	struct buffer head;  /* the journal's first line: what it is good for */
+	bool head_found;
 	struct finished *finished;
 	size_t finished_count, finished_capacity;
 	struct listing listing;
@@ -77,11 +82,12 @@ static int
 check_path(const char *path, struct hf_error *err)
 {
 	const char *at = path;
+	unsigned depth;
 	size_t size;
 
-	for (;;) {
+	for (depth = 1;; depth++) {
 		size = strcspn(at, "/");
-		if (size == 0 || size > PATH_COMPONENT_MAX || (size == 1 && at[0] == '.') ||
+		if (depth > DEPTH_MAX || size == 0 || size > PATH_COMPONENT_MAX || (size == 1 && at[0] == '.') ||
 		    (size == 2 && at[0] == '.' && at[1] == '.'))
 			return hf_error_set(err, HF_EINVAL, 0, "\"%s\" is no path in a snapshot", path);
 		if (at[size] == '\0')
@@ -124,7 +130,7 @@ read_content(struct archive *archive, const struct lookup *lookup, const char *p
     struct hf_error *err)
 {
 	struct repository_id id;
-	size_t at;
+	size_t at, before = out->size;
 	int r = HF_OK;
 
 	if (lookup->file_size > FILE_MAX)
@@ -132,7 +138,11 @@ read_content(struct archive *archive, const struct lookup *lookup, const char *p
 	for (at = 0; r == HF_OK && at < lookup->content->size; at += HASH_SIZE) {
 		memcpy(id.bytes, lookup->content->data + at, HASH_SIZE);
 		r = previous_load(archive->repository, BLOB_DATA, &id, out, err);
+		if (r == HF_OK && out->size - before > lookup->file_size)
+			break;
 	}
+	if (r == HF_OK && out->size - before != lookup->file_size)
+		return hf_error_set(err, HF_ECORRUPT, 0, "%s: not as long as the previous snapshot says", path);
 	return r;
 }
 
@@ -297,6 +307,7 @@ add_finished(struct archive *archive, const char *path, const char *note, struct
 		archive->finished_capacity = capacity;
 	}
 	entry = &archive->finished[archive->finished_count];
+	entry->sequence = archive->finished_count;
 	entry->path = strdup(path);
 	entry->note = strdup(note);
 	if (entry->path == NULL || entry->note == NULL) {
@@ -309,36 +320,87 @@ add_finished(struct archive *archive, const char *path, const char *note, struct
 }
 
 static int
-replay_unit(void *ctx, const char *line, size_t size, struct hf_error *err)
+compare_finished(const void *a, const void *b)
 {
-	struct archive *archive = ctx;
-	struct json_object *object = NULL, *note;
+	const struct finished *x = a, *y = b;
+	int order = strcmp(x->path, y->path);
+
+	return order != 0 ? order : (x->sequence > y->sequence) - (x->sequence < y->sequence);
+}
+
+static int
+replay_unit(struct archive *archive, struct json_object *object, struct hf_error *err)
+{
+	struct json_object *note;
 	const char *path = NULL, *hex = NULL;
 	struct repository_id tree;
 	int64_t mtime_ns = 0;
-	int r = json_parse(line, size, "the job's journal", &object, err);
+	int r = json_get_string(object, "path", "the job's journal", &path, err);
 
-	if (r == HF_OK)
-		r = json_get_string(object, "path", "the job's journal", &path, err);
 	if (r == HF_OK)
 		r = json_get_string(object, "tree", "the job's journal", &hex, err);
 	if (r == HF_OK)
 		r = json_get_int64(object, "mtime", "the job's journal", &mtime_ns, err);
+	if (r == HF_OK)
+		r = check_path(path, err);
 	if (r == HF_OK && *hex != '\0') {
 		if (hex_decode(hex, strlen(hex), tree.bytes, HASH_SIZE) != HF_OK)
-			r = hf_error_set(err, HF_ECORRUPT, 0, "the job's journal holds a tree id that is none");
+			return hf_error_set(err, HF_ECORRUPT, 0, "the job's journal holds a tree id that is none");
 		/* The spool may have been lost without the journal: then the unit is simply done again. */
-		else if (!repository_writer_has_blob(archive->writer, BLOB_TREE, &tree))
-			goto out;
-		else
-			r = changes_add_tree(&archive->changes, path, &tree, mtime_ns, err);
+		if (!repository_writer_has_blob(archive->writer, BLOB_TREE, &tree))
+			return HF_OK;
+		r = changes_add_tree(&archive->changes, path, &tree, mtime_ns, err);
 	}
-	if (r == HF_OK) {
-		note = json_object_object_get(object, "note");
-		r = add_finished(archive, path, json_object_to_json_string_ext(note, JSON_C_TO_STRING_PLAIN), err);
+	if (r != HF_OK)
+		return r;
+	note = json_object_object_get(object, "note");
+	return add_finished(archive, path, json_object_to_json_string_ext(note, JSON_C_TO_STRING_PLAIN), err);
+}
+
+static int
+replay_line(void *ctx, const char *line, size_t size, struct hf_error *err)
+{
+	struct archive *archive = ctx;
+	struct json_object *object = NULL;
+	int r;
+
+	/* Units laid over another previous snapshot would take away what that one does not have. */
+	if (!archive->head_found && (size != archive->head.size || memcmp(line, archive->head.data, size) != 0))
+		return JOURNAL_DROP;
+	if (!archive->head_found) {
+		archive->head_found = true;
+		return HF_OK;
 	}
-out:
+	r = json_parse(line, size, "the job's journal", &object, err);
+	if (r == HF_OK)
+		r = replay_unit(archive, object, err);
 	json_object_put(object);
+	return r == HF_OK || r == HF_ENOMEM ? r : JOURNAL_DROP;
+}
+
+/* Reads what earlier runs of this job finished on top of the same snapshot. */
+static int
+open_journal(struct archive *archive, struct hf_error *err)
+{
+	char repository[HASH_HEX_SIZE], previous[HASH_HEX_SIZE] = "";
+	char *path = path_join(archive->directory, "units.journal");
+	int r;
+
+	if (path == NULL)
+		return no_memory(err);
+	hex_encode(repository_id(archive->repository)->bytes, HASH_SIZE, repository);
+	if (archive->has_previous)
+		hex_encode(archive->previous.bytes, HASH_SIZE, previous);
+	buffer_appendf(&archive->head, "{\"units\":1,\"repository\":\"%s\",\"previous\":\"%s\"}", repository,
+	    previous);
+	r = buffer_status(&archive->head, path, err);
+	if (r == HF_OK)
+		r = journal_open(path, replay_line, archive, &archive->journal, err);
+	free(path);
+	if (r == HF_OK && archive->finished_count > 0)
+		qsort(archive->finished, archive->finished_count, sizeof(*archive->finished), compare_finished);
+	if (r == HF_OK && !archive->head_found)
+		r = journal_add(archive->journal, (const char *)archive->head.data, archive->head.size, err);
 	return r;
 }
 
@@ -347,7 +409,6 @@ archive_open(struct repository *repository, struct repository_writer *writer,
     const struct archive_options *options, struct archive **ret, struct hf_error *err)
 {
 	struct archive *archive = calloc(1, sizeof(*archive));
-	char *path = NULL;
 	int r = HF_OK;
 
 	if (archive == NULL)
@@ -356,22 +417,21 @@ archive_open(struct repository *repository, struct repository_writer *writer,
 	archive->writer = writer;
 	archive->listing.names.max = TREE_MAX;
 	archive->unit.tree.max = TREE_MAX;
+	archive->head.max = 1024;
 	if (options->previous != NULL) {
 		archive->has_previous = true;
 		archive->previous = options->previous->tree;
 	}
 	archive->directory = strdup(options->directory);
 	archive->seen_directory = strdup(options->seen_directory);
-	path = path_join(options->directory, "units.journal");
-	if (archive->directory == NULL || archive->seen_directory == NULL || path == NULL)
+	if (archive->directory == NULL || archive->seen_directory == NULL)
 		r = no_memory(err);
 	if (r == HF_OK)
 		r = path_make_directories(options->directory, err);
 	if (r == HF_OK)
 		r = path_make_directories(options->seen_directory, err);
 	if (r == HF_OK)
-		r = journal_open(path, replay_unit, archive, &archive->journal, err);
-	free(path);
+		r = open_journal(archive, err);
 	if (r != HF_OK)
 		archive_close(archive);
 	else
@@ -394,6 +454,7 @@ archive_close(struct archive *archive)
 	}
 	free(archive->finished);
 	journal_close(archive->journal);
+	buffer_release(&archive->head);
 	listing_release(&archive->listing);
 	changes_release(&archive->changes);
 	free(archive->directory);
@@ -413,7 +474,8 @@ save_file(struct archive *archive, struct changes *changes, const char *path, co
 	if (r == HF_OK)
 		r = repository_save_content(archive->writer, data, size, &ids, err);
 	if (r == HF_OK)
-		r = changes_add_file(changes, path, size, ids.data, ids.size / HASH_SIZE, mtime_ns, err);
+		r = changes_add_file(changes, path, size, ids.data, ids.size / HASH_SIZE,
+		    mtime_ns == HF_NO_TIME ? 0 : mtime_ns, err);
 	buffer_release(&ids);
 	return r;
 }
@@ -448,12 +510,20 @@ archive_finish(struct archive *archive, struct repository_id *ret_tree, struct h
 const char *
 archive_unit_finished(const struct archive *archive, const char *path)
 {
-	size_t i;
+	size_t low = 0, high = archive->finished_count, middle;
 
-	for (i = 0; i < archive->finished_count; i++)
-		if (strcmp(archive->finished[i].path, path + 1) == 0)
-			return archive->finished[i].note;
-	return NULL;
+	if (path[0] != '/')
+		return NULL;
+	/* The last of those with this path. */
+	while (low < high) {
+		middle = low + (high - low) / 2;
+		if (strcmp(archive->finished[middle].path, path + 1) <= 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low > 0 && strcmp(archive->finished[low - 1].path, path + 1) == 0 ? archive->finished[low - 1].note :
+	                                                                           NULL;
 }
 
 int
@@ -468,6 +538,9 @@ archive_unit_begin(struct archive *archive, const char *path, struct hf_error *e
 	if (path[0] != '/')
 		return hf_error_set(err, HF_EINVAL, 0, "\"%s\" does not begin with \"/\"", path);
 	r = check_path(path + 1, err);
+	/* The journal is JSON: it must give back the very same path. */
+	if (r == HF_OK && !json_is_utf8(path, strlen(path)))
+		r = hf_error_set(err, HF_EINVAL, 0, "a unit's path is not UTF-8");
 	if (r != HF_OK)
 		return r;
 	name = strrchr(path, '/') + 1;
@@ -501,12 +574,32 @@ archive_unit_abandon(struct archive *archive)
 	unit->log = NULL;
 	unit->path = unit->log_path = unit->seen_path = NULL;
 	unit->has_before = false;
+	unit->broken = HF_OK;
 	buffer_clear(&unit->tree);
+}
+
+static int
+check_unit(const struct archive *archive, struct hf_error *err)
+{
+	return archive->unit.path != NULL ? HF_OK : hf_error_set(err, HF_EINVAL, 0, "no unit is open");
+}
+
+/* A unit that something was not taken of must not be ended as if it were whole. */
+static int
+spoil(struct archive *archive, int r)
+{
+	if (r != HF_OK)
+		archive->unit.broken = r;
+	return r;
 }
 
 int
 archive_unit_previous(struct archive *archive, const char *path, struct buffer *out, struct hf_error *err)
 {
+	int r = check_unit(archive, err);
+
+	if (r != HF_OK)
+		return r;
 	if (strchr(path, '/') != NULL)
 		return hf_error_set(err, HF_EINVAL, 0, "\"%s\": only files at the top of a unit can be read", path);
 	if (!archive->unit.has_before)
@@ -518,7 +611,10 @@ int
 archive_unit_file(struct archive *archive, const char *path, const void *data, size_t size, int64_t mtime_ns,
     struct hf_error *err)
 {
-	return save_file(archive, &archive->unit.changes, path, data, size, mtime_ns, err);
+	int r = check_unit(archive, err);
+
+	return r != HF_OK ? r : spoil(archive, save_file(archive, &archive->unit.changes, path, data, size,
+	    mtime_ns, err));
 }
 
 /* Where the list of known records of a log is kept: its name says nothing of the room. */
@@ -542,17 +638,14 @@ seen_path_of(struct archive *archive, const char *path, char **ret, struct hf_er
 	return *ret == NULL ? no_memory(err) : HF_OK;
 }
 
-int
-archive_unit_log_open(struct archive *archive, const char *path, struct hf_error *err)
+static int
+open_log(struct archive *archive, const char *path, struct hf_error *err)
 {
 	struct unit *unit = &archive->unit;
 	struct lookup lookup = {path, strlen(path), NODE_DIR, false, {{0}}, NULL, 0};
 	struct log_place place;
-	int r;
+	int r = check_path(path, err);
 
-	if (unit->log != NULL || unit->log_path != NULL || strchr(path, '/') != NULL)
-		return hf_error_set(err, HF_EINVAL, 0, "%s: a unit has one log, at its top", path);
-	r = check_path(path, err);
 	if (r == HF_OK && unit->has_before)
 		r = tree_walk(unit->tree.data, unit->tree.size, match_node, &lookup, err);
 	if (r == HF_OK)
@@ -566,6 +659,19 @@ archive_unit_log_open(struct archive *archive, const char *path, struct hf_error
 	place = (struct log_place){archive->repository, archive->writer, archive->directory, unit->seen_path,
 	    lookup.found ? &unit->log_before : NULL};
 	return log_open(&place, &unit->log, err);
+}
+
+int
+archive_unit_log_open(struct archive *archive, const char *path, struct hf_error *err)
+{
+	struct unit *unit = &archive->unit;
+	int r = check_unit(archive, err);
+
+	if (r != HF_OK)
+		return r;
+	if (unit->log != NULL || unit->seen_path != NULL || strchr(path, '/') != NULL)
+		return spoil(archive, hf_error_set(err, HF_EINVAL, 0, "%s: a unit has one log, at its top", path));
+	return spoil(archive, open_log(archive, path, err));
 }
 
 static int
@@ -608,41 +714,89 @@ archive_unit_log_close(struct archive *archive, uint64_t *ret_appended, int64_t 
 	if (r == HF_OK && result.changed)
 		r = changes_add_tree(&unit->changes, unit->log_path, &result.tree, result.mtime_ns, err);
 	if (r != HF_OK)
-		return r;
+		return spoil(archive, r);
 	*ret_appended = result.appended;
 	*ret_newest_ns = result.newest_ns;
 	return HF_OK;
 }
 
-int
-archive_unit_end(struct archive *archive, const char *note, struct hf_error *err)
+/* The log's folder holds what the log put there, and nothing else. */
+static int
+check_log_folder(const struct unit *unit, struct hf_error *err)
+{
+	size_t i, size = unit->log_path == NULL ? 0 : strlen(unit->log_path);
+
+	for (i = 0; size > 0 && i < unit->changes.count; i++) {
+		const struct change *change = &unit->changes.list[i];
+
+		if (change->type == CHANGE_FILE && strncmp(change->path, unit->log_path, size) == 0 &&
+		    (change->path[size] == '/' || change->path[size] == '\0'))
+			return hf_error_set(err, HF_EINVAL, 0, "%s/%s: only the log's own files lie there", unit->path,
+			    change->path);
+	}
+	return HF_OK;
+}
+
+/* What the journal says of a unit, so that it can be read again. */
+static int
+write_line(struct buffer *line, const char *path, const char *hex, int64_t mtime_ns, const char *note,
+    struct hf_error *err)
+{
+	struct json_object *object = NULL;
+	int r;
+
+	buffer_append_string(line, "{\"path\":");
+	json_put_string(line, path, strlen(path));
+	buffer_appendf(line, ",\"tree\":\"%s\",\"mtime\":%lld,\"note\":%s}", hex, (long long)mtime_ns, note);
+	r = buffer_status(line, "the job's journal", err);
+	if (r == HF_OK && memchr(line->data, '\n', line->size) != NULL)
+		r = hf_error_set(err, HF_EINVAL, 0, "%s: the note is not on one line", path);
+	if (r == HF_OK)
+		r = json_parse(line->data, line->size, "a unit's note", &object, err);
+	json_object_put(object);
+	return r;
+}
+
+static int
+end_unit(struct archive *archive, const char *note, struct hf_error *err)
 {
 	struct unit *unit = &archive->unit;
 	struct buffer line = BUFFER_INIT(LINE_MAX_BYTES);
 	struct repository_id tree;
 	char hex[HASH_HEX_SIZE] = "";
 	int64_t mtime_ns = 0;
-	int r = HF_OK;
+	bool changed = unit->changes.count > 0;
+	int r = check_log_folder(unit, err);
 
-	if (unit->path == NULL || unit->log != NULL)
-		return hf_error_set(err, HF_EINVAL, 0, "no unit is open, or its log still is");
-	if (unit->changes.count > 0) {
+	if (r == HF_OK && changed)
 		r = overlay_save(archive->repository, archive->writer, unit->has_before ? &unit->before : NULL,
 		    &unit->changes, &tree, &mtime_ns, err);
-		if (r == HF_OK)
-			r = changes_add_tree(&archive->changes, unit->path, &tree, mtime_ns, err);
-		if (r == HF_OK)
-			hex_encode(tree.bytes, HASH_SIZE, hex);
-	}
-	if (r == HF_OK) {
-		buffer_append_string(&line, "{\"path\":");
-		json_put_string(&line, unit->path, strlen(unit->path));
-		buffer_appendf(&line, ",\"tree\":\"%s\",\"mtime\":%lld,\"note\":%s}", hex, (long long)mtime_ns, note);
-		r = buffer_status(&line, "the job's journal", err);
-	}
+	if (r == HF_OK && changed)
+		hex_encode(tree.bytes, HASH_SIZE, hex);
+	if (r == HF_OK)
+		r = write_line(&line, unit->path, hex, mtime_ns, note, err);
 	if (r == HF_OK)
 		r = journal_add(archive->journal, (const char *)line.data, line.size, err);
+	if (r == HF_OK && changed)
+		r = changes_add_tree(&archive->changes, unit->path, &tree, mtime_ns, err);
 	buffer_release(&line);
+	return r;
+}
+
+int
+archive_unit_end(struct archive *archive, const char *note, struct hf_error *err)
+{
+	struct unit *unit = &archive->unit;
+	int r = check_unit(archive, err);
+
+	if (r != HF_OK)
+		return r;
+	if (unit->log != NULL)
+		r = hf_error_set(err, HF_EINVAL, 0, "%s: its log is still open", unit->path);
+	else if (unit->broken != HF_OK)
+		r = hf_error_set(err, unit->broken, 0, "%s: a part of it could not be kept", unit->path);
+	else
+		r = end_unit(archive, note, err);
 	archive_unit_abandon(archive);
 	return r;
 }

@@ -69,7 +69,7 @@ replay(struct journal *journal, const struct buffer *text, journal_fn fn, void *
 			return HF_OK;
 		r = fn(ctx, at + SUM_DIGITS + 1, size, err);
 		if (r != HF_OK)
-			return r;
+			return r == JOURNAL_DROP ? HF_OK : r;
 		*ret_end = (off_t)(newline + 1 - (const char *)text->data);
 	}
 	return HF_OK;
@@ -83,9 +83,24 @@ rehash(struct journal *journal, const struct buffer *text, off_t end, struct hf_
 	int r = hash_reset(journal->hash, err);
 
 	for (; r == HF_OK && at < (const char *)text->data + end; at = newline + 1) {
-		newline = strchr(at, '\n');
+		newline = memchr(at, '\n', text->size - (size_t)(at - (const char *)text->data));
 		r = hash_update(journal->hash, at + SUM_DIGITS + 1, (size_t)(newline - at) - SUM_DIGITS, err);
 	}
+	return r;
+}
+
+/* Makes the entry of a new file durable. */
+static int
+sync_name(const char *path, struct hf_error *err)
+{
+	const char *slash = strrchr(path, '/');
+	char *directory = slash == NULL ? strdup(".") : strndup(path, slash == path ? 1 : (size_t)(slash - path));
+	int r;
+
+	if (directory == NULL)
+		return hf_error_set(err, HF_ENOMEM, 0, "%s: out of memory", path);
+	r = path_sync_directory(directory, err);
+	free(directory);
 	return r;
 }
 
@@ -114,9 +129,9 @@ journal_open(const char *path, journal_fn fn, void *ctx, struct journal **ret, s
 		r = failed(journal, err);
 		goto fail;
 	}
-	r = path_read(path, FILE_MAX - 1, &text, err);
-	if (r == HF_OK && buffer_string(&text) == NULL)
-		r = buffer_status(&text, path, err);
+	r = path_read(path, FILE_MAX, &text, err);
+	if (r == HF_OK && text.size == 0)
+		r = sync_name(path, err);
 	if (r == HF_OK)
 		r = replay(journal, &text, fn, ctx, &end, err);
 	if (r == HF_OK)
@@ -142,6 +157,8 @@ journal_add(struct journal *journal, const char *line, size_t size, struct hf_er
 
 	if (journal->broken != HF_OK)
 		return hf_error_set(err, journal->broken, 0, "%s: an earlier write failed", journal->path);
+	if (memchr(line, '\n', size) != NULL)
+		return hf_error_set(err, HF_EINVAL, 0, "%s: a line with a newline in it", journal->path);
 	r = next_sum(journal, line, size, sum, err);
 	if (r != HF_OK)
 		return journal->broken = r;

@@ -11,7 +11,7 @@
 #include "archive/previous.h"
 #include "archive/seen.h"
 
-#define FILE_MAX_BYTES (64u << 20) /* of a log file that is read again */
+#define FILE_MAX_BYTES (LOG_FILE_BYTES + LOG_LINE_BYTES + 1) /* of a log file that is read again */
 #define PENDING_MAX    (2 * FILE_MAX_BYTES)
 #define TREE_MAX       (64u << 20)
 #define NAME_SIZE      16
@@ -40,7 +40,9 @@ struct log {
 	size_t kept;         /* files that stay as they are */
 	size_t next;         /* how many files there are with those of this run */
 	bool absorbed;       /* the end of the old log was looked at */
+	int broken;          /* HF_OK, or why nothing more can be done with it */
 	struct seen *seen;   /* NULL: there was no log before, so every line is new */
+	bool seen_made;      /* it was filled from the log */
 	struct buffer lines; /* pending ones */
 	struct pending *pending;
 	size_t pending_count, pending_capacity;
@@ -157,6 +159,38 @@ hash_line(const struct hf_line *line, uint8_t id[SEEN_HASH_SIZE], uint8_t conten
 	return r;
 }
 
+/*
+ * A line of the old log.  One that is no record, by whoever wrote it there, is kept all the same: it
+ * is its own id.
+ */
+static void
+old_line(const char *data, size_t size, struct hf_line *ret)
+{
+	memset(ret, 0, sizeof(*ret));
+	if (parse_line(data, size, ret) == HF_OK)
+		return;
+	ret->data = data;
+	ret->size = ret->id_size = size;
+	ret->id_offset = ret->rest_offset = 0;
+}
+
+/* Whether a line can be found again once it is in a log. */
+static int
+check_line(const struct hf_line *line, struct hf_error *err)
+{
+	struct hf_line again;
+
+	if (line->size > LOG_LINE_BYTES)
+		return hf_error_set(err, HF_ERANGE, 0, "a record of %llu bytes: at most %u are kept",
+		    (unsigned long long)line->size, LOG_LINE_BYTES);
+	if (parse_line(line->data, (size_t)line->size, &again) != HF_OK || line->data[line->size - 1] != '}' ||
+	    again.id_offset != line->id_offset || again.id_size != line->id_size ||
+	    again.rest_offset != line->rest_offset)
+		return hf_error_set(err, HF_EINVAL, 0,
+		    "a record's line does not begin with {\"op\":\"...\",\"id\":\"...\"");
+	return HF_OK;
+}
+
 /* Calls for each line of the old file in log->read. */
 typedef int (*line_fn)(struct log *log, const struct hf_line *line, size_t number, struct hf_error *err);
 
@@ -169,9 +203,7 @@ each_line(struct log *log, size_t number, line_fn fn, struct hf_error *err)
 
 	for (at = data; at < end; at = newline + 1) {
 		newline = memchr(at, '\n', (size_t)(end - at));
-		if (parse_line(at, (size_t)(newline - at), &line) != HF_OK)
-			return hf_error_set(err, HF_ECORRUPT, 0,
-			    "file %06zu.jsonl of the previous snapshot's log holds a line that is no record", number);
+		old_line(at, (size_t)(newline - at), &line);
 		r = fn(log, &line, number, err);
 		if (r != HF_OK)
 			return r;
@@ -199,6 +231,7 @@ open_seen(struct log *log, struct hf_error *err)
 
 	if (r != HF_OK || seen_load(log->seen, log->place.seen_path, log->place.before, NULL) == HF_OK)
 		return r;
+	log->seen_made = true;
 	for (number = 1; r == HF_OK && number <= log->file_count; number++) {
 		r = read_file(log, number, err);
 		if (r == HF_OK)
@@ -264,13 +297,32 @@ find_pending(const struct log *log)
 	return NULL;
 }
 
+/* The log's own state is not whole any more: whoever goes on after a failure only fails again. */
+static int
+spoil(struct log *log, int r)
+{
+	if (r != HF_OK)
+		log->broken = r;
+	return r;
+}
+
+static int
+check_whole(const struct log *log, struct hf_error *err)
+{
+	return log->broken == HF_OK ? HF_OK : hf_error_set(err, log->broken, 0, "the log: an earlier step failed");
+}
+
 int
 log_known(struct log *log, const struct hf_line *line, struct hf_error *err)
 {
 	const struct pending *pending;
-	int r;
+	int r = check_whole(log, err);
 
 	log->asked_found = false;
+	if (r == HF_OK)
+		r = check_line(line, err);
+	if (r != HF_OK)
+		return r;
 	if (log->seen == NULL)
 		return HF_KNOWN_NEW;
 	r = hash_line(line, log->asked_id, log->asked_content, err);
@@ -295,7 +347,7 @@ log_before(struct log *log, const struct hf_sink *sink, struct hf_error *err)
 	const char *at, *newline;
 	int r;
 
-	if (!log->asked_found || log->asked.file > log->kept)
+	if (!log->asked_found || log->asked.file == 0 || log->asked.file > log->kept)
 		return hf_error_set(err, HF_ENOTFOUND, 0, "the record was written by this run");
 	r = read_file(log, log->asked.file, err);
 	if (r != HF_OK)
@@ -370,14 +422,12 @@ prepend(struct log *log, size_t number, size_t count, struct hf_error *err)
 	for (i = 0; i < count; i++) {
 		entry = &log->pending[i];
 		newline = memchr(log->lines.data + at, '\n', size - at);
-		r = parse_line((const char *)log->lines.data + at,
+		old_line((const char *)log->lines.data + at,
 		    (size_t)(newline - ((const char *)log->lines.data + at)), &line);
-		if (r != HF_OK)
-			return hf_error_set(err, r, 0, "the previous snapshot's log holds a line that is no record");
 		r = hash_line(&line, entry->id, entry->content, err);
 		if (r != HF_OK)
 			return r;
-		at += line.size + 1;
+		at += (size_t)line.size + 1;
 		entry->end = at;
 		entry->time_ns = file->mtime_ns;
 	}
@@ -449,7 +499,8 @@ flush_file(struct log *log, struct hf_error *err)
 		start = log->pending[i].end;
 	}
 	(void)snprintf(name, sizeof(name), "%06zu.jsonl", log->next);
-	r = changes_add_file(&log->changes, name, size, ids.data, ids.size / HASH_SIZE, mtime_ns, err);
+	r = changes_add_file(&log->changes, name, size, ids.data, ids.size / HASH_SIZE,
+	    mtime_ns == HF_NO_TIME ? 0 : mtime_ns, err);
 	memmove(log->lines.data, log->lines.data + size, log->lines.size - size);
 	log->lines.size -= size;
 	memmove(log->pending, log->pending + count, (log->pending_count - count) * sizeof(*log->pending));
@@ -461,18 +512,16 @@ out:
 	return r;
 }
 
-int
-log_append(struct log *log, const struct hf_line *line, struct hf_error *err)
+/* Puts a checked line among the pending ones. */
+static int
+add_pending(struct log *log, const struct hf_line *line, struct hf_error *err)
 {
 	struct pending *entry;
 	int r = reserve_pending(log, 1, err);
 
 	if (r != HF_OK)
 		return r;
-	if (line->size > FILE_MAX_BYTES)
-		return hf_error_set(err, HF_ERANGE, 0, "a record of %llu bytes: at most %u are kept",
-		    (unsigned long long)line->size, FILE_MAX_BYTES);
-	buffer_append(&log->lines, line->data, line->size);
+	buffer_append(&log->lines, line->data, (size_t)line->size);
 	buffer_append_byte(&log->lines, '\n');
 	r = buffer_status(&log->lines, "the log's new lines", err);
 	if (r != HF_OK)
@@ -485,16 +534,32 @@ log_append(struct log *log, const struct hf_line *line, struct hf_error *err)
 	log->appended++;
 	if (line->time_ns > log->newest_ns)
 		log->newest_ns = line->time_ns;
+	return HF_OK;
+}
+
+int
+log_append(struct log *log, const struct hf_line *line, struct hf_error *err)
+{
+	int r = check_whole(log, err);
+
+	if (r == HF_OK)
+		r = check_line(line, err);
+	if (r != HF_OK)
+		return r;
+	if (memchr(line->data, '\n', (size_t)line->size) != NULL)
+		return hf_error_set(err, HF_EINVAL, 0, "a record's line holds a newline");
+	r = add_pending(log, line, err);
 	while (r == HF_OK && (log->pending_count >= LOG_FILE_LINES || log->lines.size >= LOG_FILE_BYTES)) {
 		r = log->absorbed ? HF_OK : absorb(log, err);
 		if (r == HF_OK)
 			r = flush_file(log, err);
 	}
-	return r;
+	return spoil(log, r);
 }
 
-int
-log_finish(struct log *log, struct log_result *ret, struct hf_error *err)
+/* Writes what is left, and takes away the files that this run merged into others. */
+static int
+settle(struct log *log, struct hf_error *err)
 {
 	size_t number;
 	char name[NAME_SIZE];
@@ -508,16 +573,30 @@ log_finish(struct log *log, struct log_result *ret, struct hf_error *err)
 		(void)snprintf(name, sizeof(name), "%06zu.jsonl", number);
 		r = changes_add_removal(&log->changes, name, err);
 	}
+	return spoil(log, r);
+}
+
+int
+log_finish(struct log *log, struct log_result *ret, struct hf_error *err)
+{
+	struct log_result result = {.newest_ns = log->newest_ns, .appended = log->appended};
+	int r = check_whole(log, err);
+
+	if (r == HF_OK)
+		r = settle(log, err);
 	if (r != HF_OK)
 		return r;
-	memset(ret, 0, sizeof(*ret));
-	ret->appended = log->appended;
-	ret->newest_ns = log->newest_ns;
-	ret->changed = log->changes.count > 0;
-	r = overlay_save(log->place.repository, log->place.writer, log->place.before, &log->changes, &ret->tree,
-	    &ret->mtime_ns, err);
+	result.changed = log->changes.count > 0;
+	if (result.changed)
+		r = overlay_save(log->place.repository, log->place.writer, log->place.before, &log->changes,
+		    &result.tree, &result.mtime_ns, err);
+	else if (log->place.before != NULL)
+		result.tree = *log->place.before;
+	if (r != HF_OK)
+		return spoil(log, r);
 	/* Without the list the next run reads the log instead. */
-	if (r == HF_OK && log->seen != NULL && ret->changed)
-		(void)seen_save(log->seen, log->place.seen_path, &ret->tree, NULL);
-	return r;
+	if (log->seen != NULL && (result.changed || log->seen_made))
+		(void)seen_save(log->seen, log->place.seen_path, &result.tree, NULL);
+	*ret = result;
+	return HF_OK;
 }

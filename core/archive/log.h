@@ -15,6 +15,7 @@ struct log;
 
 #define LOG_FILE_LINES 500u
 #define LOG_FILE_BYTES (1u << 20)
+#define LOG_LINE_BYTES (64u << 20) /* the longest line that is taken */
 
 struct log_place {
 	struct repository *repository;
@@ -25,20 +26,26 @@ struct log_place {
 };
 
 struct log_result {
+	bool changed;              /* false: tree is the one before, or none */
 	struct repository_id tree; /* the folder as it is now */
-	int64_t mtime_ns;
-	bool changed;
+	int64_t mtime_ns;          /* when changed */
 	uint64_t appended;  /* lines */
 	int64_t newest_ns;  /* of the appended lines; HF_NO_TIME */
 };
 
 /* What place points to must outlive the log. */
 int log_open(const struct log_place *place, struct log **ret, struct hf_error *err);
-/* HF_KNOWN_NEW, _CHANGED, _UNCHANGED, or a negative code. */
+/*
+ * HF_KNOWN_NEW, _CHANGED, _UNCHANGED, or a negative code.  A log that begins with this run compares
+ * nothing: every line of it is new, and of an id that comes twice the later line counts.
+ */
 int log_known(struct log *log, const struct hf_line *line, struct hf_error *err);
 /* The newest line of the record asked for last; HF_ENOTFOUND if this run wrote it. */
 int log_before(struct log *log, const struct hf_sink *sink, struct hf_error *err);
-/* Appends the line that was asked for last. */
+/*
+ * Appends the line that was asked for last.  HF_EINVAL, HF_ERANGE: of a line that cannot be one of a
+ * log, which is as it was; after every other failure the log only fails.
+ */
 int log_append(struct log *log, const struct hf_line *line, struct hf_error *err);
 /* Saves what is left and the folder's tree. */
 int log_finish(struct log *log, struct log_result *ret, struct hf_error *err);

@@ -36,7 +36,8 @@ add(struct changes *changes, const char *path, struct change **ret, struct hf_er
 	(*ret)->path = strdup(path);
 	if ((*ret)->path == NULL)
 		return no_memory(err);
-	(*ret)->sequence = changes->count++;
+	(*ret)->sequence = changes->added++;
+	changes->count++;
 	return HF_OK;
 }
 

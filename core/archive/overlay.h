@@ -22,6 +22,7 @@ struct change {
 struct changes {
 	struct change *list;
 	size_t count, capacity;
+	size_t added; /* ever */
 };
 
 int changes_add_file(struct changes *changes, const char *path, uint64_t size, const uint8_t *content,

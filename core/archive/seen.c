@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,13 +19,14 @@
 #define MAX_RUNS      8u
 #define BLOCK_ENTRIES 100u /* what one look into a run reads: about a page */
 
-static const char magic[8] = "hfseen1\n";
+static const char magic[8] = "hfseen2\n";
 
 /* The head of a saved file; entries follow in order of their ids. */
 struct head {
 	char magic[8];
 	uint8_t tree[HASH_SIZE];
 	uint64_t count;
+	uint8_t sum[HASH_SIZE]; /* of all entries, then of what stands before it here */
 };
 
 /* Entries in order of their ids, each id once, from start in a file. */
@@ -110,26 +112,62 @@ read_entries(const struct run *run, uint64_t from, struct seen_entry *out, size_
 	return HF_OK;
 }
 
+/* The checksum that a file of these entries and this head carries. */
+static int
+sum_of(struct hash *hash, const struct head *head, uint8_t out[HASH_SIZE], struct hf_error *err)
+{
+	int r = hash_update(hash, head, offsetof(struct head, sum), err);
+
+	return r == HF_OK ? hash_sum(hash, out, err) : r;
+}
+
+/* Whether the file is just what seen_save wrote: it is not synced, so a crash may leave holes in it. */
+static bool
+is_whole(const struct run *run, const struct head *head)
+{
+	struct seen_entry block[BLOCK_ENTRIES];
+	uint8_t sum[HASH_SIZE];
+	struct hash *hash;
+	uint64_t at;
+	size_t count;
+	int r;
+
+	if (hash_new(&hash, NULL) != HF_OK)
+		return false;
+	for (at = 0, r = HF_OK; r == HF_OK && at < run->count; at += count) {
+		count = run->count - at < BLOCK_ENTRIES ? (size_t)(run->count - at) : BLOCK_ENTRIES;
+		r = read_entries(run, at, block, count, NULL);
+		if (r == HF_OK)
+			r = hash_update(hash, block, count * sizeof(block[0]), NULL);
+	}
+	if (r == HF_OK)
+		r = sum_of(hash, head, sum, NULL);
+	hash_free(hash);
+	return r == HF_OK && memcmp(sum, head->sum, HASH_SIZE) == 0;
+}
+
 int
 seen_load(struct seen *seen, const char *path, const struct repository_id *tree, struct hf_error *err)
 {
 	struct head head;
+	struct run run = {-1, (off_t)sizeof(head), 0};
 	struct stat st;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n;
 
-	if (fd < 0)
+	run.fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (run.fd < 0)
 		return hf_error_set(err, HF_ENOTFOUND, errno, "%s: %s", path, strerror(errno));
-	n = pread(fd, &head, sizeof(head), 0);
-	if (n != (ssize_t)sizeof(head) || memcmp(head.magic, magic, sizeof(magic)) != 0 ||
-	    memcmp(head.tree, tree->bytes, HASH_SIZE) != 0 || fstat(fd, &st) != 0 ||
-	    head.count > (uint64_t)st.st_size / sizeof(struct seen_entry) ||
-	    (uint64_t)st.st_size != sizeof(head) + head.count * sizeof(struct seen_entry)) {
-		(void)close(fd);
-		return hf_error_set(err, HF_ENOTFOUND, 0, "%s: of another snapshot", path);
+	if (pread(run.fd, &head, sizeof(head), 0) == (ssize_t)sizeof(head) &&
+	    memcmp(head.magic, magic, sizeof(magic)) == 0 && memcmp(head.tree, tree->bytes, HASH_SIZE) == 0 &&
+	    fstat(run.fd, &st) == 0 && head.count <= (uint64_t)st.st_size / sizeof(struct seen_entry) &&
+	    (uint64_t)st.st_size == sizeof(head) + head.count * sizeof(struct seen_entry)) {
+		run.count = head.count;
+		if (is_whole(&run, &head)) {
+			seen->runs[seen->run_count++] = run;
+			return HF_OK;
+		}
 	}
-	seen->runs[seen->run_count++] = (struct run){fd, (off_t)sizeof(head), head.count};
-	return HF_OK;
+	(void)close(run.fd);
+	return hf_error_set(err, HF_ENOTFOUND, 0, "%s: damaged, or of another snapshot", path);
 }
 
 /* Ids are hashes, so their first bytes say nearly where in a run of count entries they lie. */
@@ -216,6 +254,7 @@ seen_find(struct seen *seen, const uint8_t id[SEEN_HASH_SIZE], struct seen_entry
 /* A buffered writer of entries. */
 struct entry_writer {
 	int fd;
+	struct hash *hash; /* of all entries; NULL: not wanted */
 	struct seen_entry block[1024];
 	size_t count;
 	uint64_t written;
@@ -227,6 +266,8 @@ writer_flush(struct entry_writer *writer, struct hf_error *err)
 	int r = path_write_all(writer->fd, writer->block, writer->count * sizeof(writer->block[0]),
 	    "the list of known records", err);
 
+	if (r == HF_OK && writer->hash != NULL)
+		r = hash_update(writer->hash, writer->block, writer->count * sizeof(writer->block[0]), err);
 	writer->written += writer->count;
 	writer->count = 0;
 	return r;
@@ -402,38 +443,52 @@ seen_add(struct seen *seen, const struct seen_entry *entry, struct hf_error *err
 	return HF_OK;
 }
 
+/* Writes the whole list to an open file. */
+static int
+write_list(struct seen *seen, struct entry_writer *writer, const struct repository_id *tree, const char *path,
+    struct hf_error *err)
+{
+	struct head head;
+	int r = spill(seen, err);
+
+	memset(&head, 0, sizeof(head));
+	if (r == HF_OK)
+		r = path_write_all(writer->fd, &head, sizeof(head), path, err);
+	if (r == HF_OK)
+		r = merge_runs(seen, writer, err);
+	if (r != HF_OK)
+		return r;
+	memcpy(head.magic, magic, sizeof(magic));
+	memcpy(head.tree, tree->bytes, HASH_SIZE);
+	head.count = writer->written;
+	r = sum_of(writer->hash, &head, head.sum, err);
+	if (r == HF_OK && pwrite(writer->fd, &head, sizeof(head), 0) != (ssize_t)sizeof(head))
+		r = failed(path, err);
+	return r;
+}
+
 int
 seen_save(struct seen *seen, const char *path, const struct repository_id *tree, struct hf_error *err)
 {
 	struct entry_writer *writer = calloc(1, sizeof(*writer));
-	char *temporary = NULL;
-	struct head head;
 	size_t size = strlen(path) + 5;
-	int r;
+	char *temporary = malloc(size);
+	int r = HF_OK;
 
-	if (writer != NULL)
-		temporary = malloc(size);
-	if (temporary == NULL) {
-		free(writer);
-		return hf_error_set(err, HF_ENOMEM, 0, "%s: out of memory", path);
+	if (temporary == NULL || writer == NULL) {
+		r = hf_error_set(err, HF_ENOMEM, 0, "%s: out of memory", path);
+		goto out;
 	}
+	r = hash_new(&writer->hash, err);
+	if (r != HF_OK)
+		goto out;
 	(void)snprintf(temporary, size, "%s.new", path);
 	writer->fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (writer->fd < 0) {
 		r = failed(temporary, err);
 		goto out;
 	}
-	memset(&head, 0, sizeof(head));
-	r = spill(seen, err);
-	if (r == HF_OK)
-		r = path_write_all(writer->fd, &head, sizeof(head), temporary, err);
-	if (r == HF_OK)
-		r = merge_runs(seen, writer, err);
-	memcpy(head.magic, magic, sizeof(magic));
-	memcpy(head.tree, tree->bytes, HASH_SIZE);
-	head.count = writer->written;
-	if (r == HF_OK && pwrite(writer->fd, &head, sizeof(head), 0) != (ssize_t)sizeof(head))
-		r = failed(temporary, err);
+	r = write_list(seen, writer, tree, temporary, err);
 	if (close(writer->fd) != 0 && r == HF_OK)
 		r = failed(temporary, err);
 	if (r == HF_OK && rename(temporary, path) != 0)
@@ -441,6 +496,8 @@ seen_save(struct seen *seen, const char *path, const struct repository_id *tree,
 	if (r != HF_OK)
 		(void)unlink(temporary);
 out:
+	if (writer != NULL)
+		hash_free(writer->hash);
 	free(temporary);
 	free(writer);
 	return r;
