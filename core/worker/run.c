@@ -282,7 +282,8 @@ make_result(struct run *run, const struct repository_id *snapshot, struct json_o
 	hex_encode(snapshot->bytes, HASH_SIZE, hex);
 	if (object == NULL || !add(object, "snapshot", json_object_new_string(hex)) ||
 	    !add(object, "repository", json_object_new_string(run->plan->repository->name)) ||
-	    !add(object, "bytes_stored", json_object_new_int64((int64_t)destination_stats(&run->destination).bytes_stored)) ||
+	    !add(object, "bytes_stored",
+	    json_object_new_int64((int64_t)destination_stats(&run->destination).bytes_stored)) ||
 	    !add(object, "bytes_transferred", json_object_new_int64((int64_t)run->destination.transferred)))
 		(void)hf_error_set(err, HF_ENOMEM, 0, "the result: out of memory");
 	else
