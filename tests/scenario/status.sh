@@ -54,7 +54,10 @@ until [ -n "$(ls "$RESTIC_REPOSITORY/locks")" ] || [ "$(date +%s)" -ge $deadline
 kill -STOP "$locker"
 if [ -n "$(ls "$RESTIC_REPOSITORY/locks")" ]; then
 	expect 11 holdfast backup
-	expect_text "$T/err" "lock"
+	expect_text "$T/err" "locked exclusively by process [0-9]+ "
+	expect_text "$T/err" "holdfast backup everything"
+	expect 0 holdfast status
+	expect_text "$T/out" "queued"
 else
 	fail "restic held no lock"
 fi
