@@ -677,7 +677,7 @@ test_plan_bad_raw(void)
 static void
 test_plan_many_rooms(void)
 {
-	char ids[LIST_MAX][8];
+	char ids[LIST_MAX][16];
 	int i;
 
 	source_clear();
