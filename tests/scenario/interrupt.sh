@@ -8,7 +8,7 @@ spawn "$PYTHON" -c 'import os, signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler) # a background job of sh ignores it
 os.execv(sys.argv[1], sys.argv[1:])' "$HOLDFAST" backup
 deadline=$(($(date +%s) + 30))
-until [ -n "$(children_of "$child")" ] || [ "$(date +%s)" -ge $deadline ]; do :; done
+until grep -q ": started" "$T/err" || [ "$(date +%s)" -ge $deadline ]; do sleep 0.02; done
 kill -INT "$child"
 wait "$child"
 status=$?
