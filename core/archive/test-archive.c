@@ -2,6 +2,7 @@
 #include "compat/compat.h"
 
 #include "archive/archive.h"
+#include "archive/test-random.h"
 #include "archive/test-run.h"
 #include "base/path.h"
 #include "base/unit.h"
@@ -18,6 +19,7 @@
 #include <unistd.h>
 
 static struct test_run run;
+static uint64_t state;
 static struct archive *archive;
 
 static int
@@ -552,7 +554,7 @@ crash_until_done(const struct repository_id *previous, unsigned lines, struct re
 		}
 		(void)close(tell[1]);
 		/* Later lives get longer, so that it ends. */
-		pause.tv_nsec = (long)(rand() % (2000000 + (int)lives * 500000));
+		pause.tv_nsec = (long)(test_random(&state) % (2000000 + (int)lives * 500000));
 		CU_ASSERT_EQUAL(read(tell[0], &byte, 1), 1);
 		(void)nanosleep(&pause, NULL);
 		(void)kill(pid, SIGKILL);
@@ -576,7 +578,7 @@ test_crash(void)
 	char path[100], journal[1200];
 
 	(void)printf("seed %u ", seed);
-	srand(seed);
+	state = seed | 1;
 	test_run_begin(&run);
 	for (round = 0; round < 2; round++) {
 		must_open(round == 0 ? NULL : &wanted[0]);
