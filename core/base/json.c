@@ -106,19 +106,31 @@ json_is_utf8(const char *text, size_t size)
 	return true;
 }
 
+/*
+ * Of eight bytes those that do not stand for themselves in a string, their high bit set: all but
+ * printable ASCII, '"' and '\'.  The lowest is exact: borrows only reach the bytes above a true hit.
+ */
+static inline uint64_t
+special_bytes(const char *p)
+{
+	uint64_t x, quote, backslash;
+
+	memcpy(&x, p, 8);
+	quote = x ^ (ONES * '"');
+	backslash = x ^ (ONES * '\\');
+	return (((x - ONES * 0x20) & ~x) | ((quote - ONES) & ~quote) | ((backslash - ONES) & ~backslash) | x) &
+	    HIGHS;
+}
+
 /* Skips bytes that stand for themselves in a string: printable ASCII but for '"' and '\'. */
 static inline const char *
 skip_plain(const char *p, const char *end)
 {
-	uint64_t x, quote, backslash, hit;
+	const char *begin = p;
+	uint64_t hit;
 
 	while (end - p >= 8) {
-		memcpy(&x, p, 8);
-		quote = x ^ (ONES * '"');
-		backslash = x ^ (ONES * '\\');
-		/* The lowest bit set is exact: borrows only reach the bytes above a true hit. */
-		hit = (((x - ONES * 0x20) & ~x) | ((quote - ONES) & ~quote) | ((backslash - ONES) & ~backslash) |
-		          x) & HIGHS;
+		hit = special_bytes(p);
 		if (hit == 0) {
 			p += 8;
 			continue;
@@ -129,6 +141,9 @@ skip_plain(const char *p, const char *end)
 		break;
 #endif
 	}
+	/* The last bytes once more together with some that are known. */
+	if (p < end && end - begin >= 8 && special_bytes(end - 8) == 0)
+		return end;
 	while (p < end && (unsigned char)*p >= 0x20 && (unsigned char)*p < 0x80 && *p != '"' && *p != '\\')
 		p++;
 	return p;
@@ -702,6 +717,29 @@ put_spelled(struct buffer *buffer, const char *text, size_t size)
 	buffer_append(buffer, run, (size_t)(end - run));
 }
 
+/*
+ * Appends text that is the same in both encodings, as most is: UTF-8 without quote, backslash or
+ * control character.  False, and nothing appended, for other text.
+ */
+static bool
+put_unescaped(struct buffer *buffer, const char *text, size_t size)
+{
+	const char *p = text, *end = text + size;
+	int n = 1;
+
+	while ((p = skip_plain(p, end)) < end && (unsigned char)*p >= 0x80 && (n = utf8_length(p, end)) > 0)
+		p += n;
+	if (p < end)
+		return false;
+	if (buffer_reserve(buffer, size + 2) != HF_OK)
+		return true;
+	buffer->data[buffer->size] = '"';
+	memcpy(buffer->data + buffer->size + 1, text, size);
+	buffer->data[buffer->size + size + 1] = '"';
+	buffer->size += size + 2;
+	return true;
+}
+
 void
 json_put_text(struct buffer *buffer, const struct hf_text *text)
 {
@@ -711,6 +749,8 @@ json_put_text(struct buffer *buffer, const struct hf_text *text)
 		buffer_append_string(buffer, "null");
 		return;
 	}
+	if (put_unescaped(buffer, text->data, (size_t)text->size))
+		return;
 	s.end = text->data + text->size;
 	/* A source that hands over something else under this name must not break the record. */
 	if (text->encoding != HF_TEXT_JSON || !scan_inside(&s) || s.p != s.end) {

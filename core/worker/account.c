@@ -88,7 +88,9 @@ open_source(struct work *work, struct hf_error *err)
 	const struct instance_request what = {HF_KIND_SOURCE, account->source, account->name,
 	    {work->run->config->file, work->run->config->folder, account->mark}, &account->options};
 
-	return instance_open(work->run->registry, &what, &work->run->services, &work->source, err);
+	int r = instance_open(work->run->registry, &what, &work->run->services, &work->source, err);
+
+	return r == HF_OK ? run_note_plugin(work->run, &work->source, err) : r;
 }
 
 static int

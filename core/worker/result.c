@@ -281,6 +281,12 @@ result_previous_units(const struct result *result, const char *type, const char 
 }
 
 bool
+result_had_type(const struct result *result, const char *type)
+{
+	return member(result->previous, type) != NULL;
+}
+
+bool
 result_readable(const struct result *result, const char **ret_message)
 {
 	struct json_object *first = json_object_array_get_idx(result->errors, 0);

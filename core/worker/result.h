@@ -51,6 +51,9 @@ bool result_readable(const struct result *result, const char **ret_message);
 bool result_partial(const struct result *result);
 uint64_t result_errors(const struct result *result);
 
+/* Whether the previous run had something of a type. */
+bool result_had_type(const struct result *result, const char *type);
+
 /* Adds "types", "errors" and "error_count" to object, at most errors_max of the errors. */
 int result_to_json(const struct result *result, size_t errors_max, struct json_object *object, struct hf_error *err);
 

@@ -1201,6 +1201,126 @@ test_people(void)
 	CU_ASSERT_EQUAL(run_unit(0, 0, NULL), HF_EIO);
 }
 
+/* A sanitizer has an allocator of its own. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(SANITIZED)
+#define SHORT_OF_MEMORY 1
+#endif
+
+#ifdef SHORT_OF_MEMORY
+/* ---- memory that runs out: the plugin's nth allocation fails, and all after it ---- */
+
+void *__libc_calloc(size_t, size_t);
+void *__libc_realloc(void *, size_t);
+HF_EXPORT void *calloc(size_t, size_t);
+HF_EXPORT void *realloc(void *, size_t);
+
+static int allocations_left = -1; /* -1: all succeed */
+
+static bool
+out_of_memory(const void *caller)
+{
+	Dl_info info;
+
+	if (allocations_left < 0 || dladdr(caller, &info) == 0 || strcmp(info.dli_fname, TEST_PLUGIN) != 0)
+		return false;
+	if (allocations_left == 0)
+		return true;
+	allocations_left--;
+	return false;
+}
+
+void *
+calloc(size_t count, size_t size)
+{
+	return out_of_memory(__builtin_return_address(0)) ? NULL : __libc_calloc(count, size);
+}
+
+void *
+realloc(void *data, size_t size)
+{
+	return out_of_memory(__builtin_return_address(0)) ? NULL : __libc_realloc(data, size);
+}
+
+/* The plan and every unit of it, once; 1: all of it, 0: memory ran out in a clean way. */
+static int
+run_short_of_memory(void)
+{
+	struct hf_error err = HF_ERROR_INIT;
+	struct hf_run run = {sizeof(run), 0, {NULL, 0}};
+	struct hf_unit unit = {sizeof(unit), 0, {"C1", 2, HF_TEXT_UTF8, 0}, units[ROOM].path,
+	    {units[ROOM].data, units[ROOM].data_size}, 0, 0};
+	void *handle = NULL;
+	int r;
+
+	memset(&plan, 0, sizeof(plan));
+	copy_folder(&emit.new, &emit.old);
+	emit.open = false;
+	emit.files = 0;
+	r = strategy->open(&host, NULL, 0, &handle, &err);
+	if (r == HF_OK)
+		r = strategy->plan(handle, &view, &planner, &err);
+	if (r == HF_OK)
+		r = strategy->execute(handle, &view, &unit, &run, &emitter, &err);
+	if (handle != NULL)
+		strategy->close(handle);
+	if (r == HF_OK)
+		return 1;
+	CU_ASSERT_EQUAL(r, HF_ENOMEM);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.msg, "out of memory"));
+	return 0;
+}
+
+static void
+test_out_of_memory(void)
+{
+	struct buffer room = empty, people = empty, log = empty;
+	static char text[20000], id[20000];
+	struct hf_message *m;
+	int n, done = 0;
+
+	one_room();
+	source.per_page = 1;
+	memset(text, '"', sizeof(text) - 1);
+	add_person("u1", "Ann", NULL);
+	add_person(text, NULL, NULL);
+	m = say("1", text, 1);
+	m->raw = (struct hf_blob)RAW("{ }");
+	memset(id, 'i', sizeof(id) - 1);
+	memcpy(id, "\\u0061", 6);
+	m = say("2", "b", 1);
+	m->id = (struct hf_text){"\\u0061", 6, HF_TEXT_JSON, 0};
+	m->sender = (struct hf_text){id, sizeof(id) - 1, HF_TEXT_JSON, 0};
+	CU_ASSERT_EQUAL(run_unit(ROOM, 0, NULL), HF_OK);
+	copy(&room, &emit.old.room);
+	copy(&people, &emit.old.people);
+	copy(&log, &emit.old.log);
+	for (n = 0; !done && n < 1000; n++) {
+		emit_clear();
+		CU_ASSERT_EQUAL_FATAL(run_plan(), HF_OK);
+		allocations_left = n;
+		done = run_short_of_memory();
+		allocations_left = -1;
+		CU_ASSERT(done || emit.new.room.size == 0);
+		if (!done)
+			CU_ASSERT_EQUAL(run_unit(ROOM, 0, NULL), HF_OK);
+		if (done)
+			copy_folder(&emit.old, &emit.new);
+		CU_ASSERT_STRING_EQUAL(buffer_string(&emit.old.room), buffer_string(&room));
+		CU_ASSERT_STRING_EQUAL(buffer_string(&emit.old.people), buffer_string(&people));
+		CU_ASSERT_STRING_EQUAL(buffer_string(&emit.old.log), buffer_string(&log));
+	}
+	CU_ASSERT(done && n > 10);
+	buffer_release(&room);
+	buffer_release(&people);
+	buffer_release(&log);
+}
+#endif
+
 int
 main(void)
 {
@@ -1226,6 +1346,9 @@ main(void)
 		{"failures", test_failures},
 		{"participants", test_participants},
 		{"people", test_people},
+#ifdef SHORT_OF_MEMORY
+		{"out of memory", test_out_of_memory},
+#endif
 		CU_TEST_INFO_NULL,
 	};
 	const struct hf_plugin *(*entry)(void);
