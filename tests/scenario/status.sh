@@ -45,7 +45,7 @@ holdfast snapshots >"$T/out" 2>"$T/err" </dev/null && fail "no password file, an
 expect_text "$T/err" "$T/password"
 mv "$T/right" "$T/password"
 
-# A lock that excludes others, held by a living restic: the job stays queued.
+# A lock that excludes others, held by a living restic.
 restic --quiet check >"$T/restic.out" 2>&1 &
 locker=$!
 spawned="$spawned $locker"
