@@ -59,6 +59,7 @@ struct log {
 	size_t next;         /* how many files there are with those of this run */
 	bool absorbed;       /* the end of the old log was looked at */
 	int broken;          /* HF_OK, or why nothing more can be done with it */
+	struct hash *hash;   /* for lines */
 	struct seen *seen;   /* NULL: there was no log before, so every line is new */
 	bool seen_made;      /* it was filled from the log */
 	struct buffer lines; /* pending ones */
@@ -168,16 +169,16 @@ parse_line(const char *data, size_t size, struct hf_line *ret)
 }
 
 static int
-hash_line(const struct hf_line *line, uint8_t id[SEEN_HASH_SIZE], uint8_t content[SEEN_HASH_SIZE],
-    struct hf_error *err)
+hash_line(const struct log *log, const struct hf_line *line, uint8_t id[SEEN_HASH_SIZE],
+    uint8_t content[SEEN_HASH_SIZE], struct hf_error *err)
 {
 	uint8_t sum[HASH_SIZE];
-	int r = hash_bytes(line->data + line->id_offset, line->id_size, sum, err);
+	int r = hash_again(log->hash, line->data + line->id_offset, line->id_size, sum, err);
 
 	if (r != HF_OK)
 		return r;
 	memcpy(id, sum, SEEN_HASH_SIZE);
-	r = hash_bytes(line->data + line->rest_offset, line->size - line->rest_offset, sum, err);
+	r = hash_again(log->hash, line->data + line->rest_offset, line->size - line->rest_offset, sum, err);
 	if (r == HF_OK)
 		memcpy(content, sum, SEEN_HASH_SIZE);
 	return r;
@@ -261,7 +262,7 @@ remember_line(struct log *log, const struct hf_line *line, size_t number, struct
 {
 	struct seen_entry entry, before;
 	bool found = false;
-	int r = hash_line(line, entry.id, entry.content, err);
+	int r = hash_line(log, line, entry.id, entry.content, err);
 
 	if (r == HF_OK)
 		r = seen_find(log->seen, entry.id, &before, &found, err);
@@ -277,8 +278,10 @@ static int
 open_seen(struct log *log, struct hf_error *err)
 {
 	size_t number;
-	int r = seen_new(log->place.directory, &log->seen, err);
+	int r = hash_new(&log->hash, err);
 
+	if (r == HF_OK)
+		r = seen_new(log->place.directory, &log->seen, err);
 	if (r != HF_OK || seen_load(log->seen, log->place.seen_path, log->place.before, NULL) == HF_OK)
 		return r;
 	log->seen_made = true;
@@ -341,6 +344,7 @@ log_free(struct log *log)
 	free(log->files);
 	buffer_release(&log->ids);
 	seen_free(log->seen);
+	hash_free(log->hash);
 	buffer_release(&log->lines);
 	free(log->pending);
 	changes_release(&log->changes);
@@ -409,7 +413,7 @@ log_known(struct log *log, const struct hf_line *line, struct hf_error *err)
 		return r;
 	if (log->seen == NULL)
 		return HF_KNOWN_NEW;
-	r = hash_line(line, log->asked_id, log->asked_content, err);
+	r = hash_line(log, line, log->asked_id, log->asked_content, err);
 	if (r != HF_OK)
 		return r;
 	for (i = 0; i < log->doubt_count; i++) {
@@ -515,7 +519,7 @@ prepend(struct log *log, size_t number, size_t count, struct hf_error *err)
 		newline = memchr(log->lines.data + at, '\n', size - at);
 		old_line((const char *)log->lines.data + at,
 		    (size_t)(newline - ((const char *)log->lines.data + at)), &line);
-		r = hash_line(&line, entry->id, entry->content, err);
+		r = hash_line(log, &line, entry->id, entry->content, err);
 		if (r != HF_OK)
 			return r;
 		at += (size_t)line.size + 1;
