@@ -682,6 +682,14 @@ test_hostile(void)
 	CU_ASSERT_PTR_NULL(archive_unit_finished(archive, "/good"));
 	CU_ASSERT_PTR_NULL(archive_unit_finished(archive, "/notes"));
 	CU_ASSERT_PTR_NOT_NULL(archive_unit_finished(archive, "/logs"));
+	/* A unit inside another's folder: told, and not laid over something else. */
+	CU_ASSERT_EQUAL(room("/inner", 3, "t"), HF_OK);
+	CU_ASSERT_EQUAL(room("/inner/most", 4, "t"), HF_OK);
+	CU_ASSERT_EQUAL(archive_finish(archive, &tree, NULL), HF_EINVAL);
+	close_archive();
+	test_run_reopen(&run);
+	must_open(NULL);
+	CU_ASSERT_PTR_NULL(archive_unit_finished(archive, "/inner"));
 	finish_job(&tree);
 	CU_ASSERT(!test_run_folder(&run, &tree, "/good", &empty));
 	CU_ASSERT(!test_run_folder(&run, &tree, "/notes", &empty));
