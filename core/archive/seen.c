@@ -16,7 +16,7 @@
 
 #define TABLE_ENTRIES 8192u
 #define TABLE_SLOTS   16384u /* a power of two, twice the entries */
-#define MAX_RUNS      8u
+#define MAX_RUNS      12u
 #define BLOCK_ENTRIES 64u   /* what one look into a run reads */
 #define READ_ENTRIES  1024u /* what reading all of one reads at a time */
 #define MAX_FENCES    65536u
@@ -80,10 +80,11 @@ seen_new(const char *directory, struct seen **ret, struct hf_error *err)
 	return HF_OK;
 }
 
+/* Closes the runs from one on. */
 static void
-close_runs(struct seen *seen)
+close_runs(struct seen *seen, unsigned from)
 {
-	for (; seen->run_count > 0; seen->run_count--) {
+	for (; seen->run_count > from; seen->run_count--) {
 		(void)close(seen->runs[seen->run_count - 1].fd);
 		free(seen->runs[seen->run_count - 1].fences);
 	}
@@ -94,7 +95,7 @@ seen_free(struct seen *seen)
 {
 	if (seen == NULL)
 		return;
-	close_runs(seen);
+	close_runs(seen, 0);
 	free(seen->directory);
 	free(seen->entries);
 	free(seen->slots);
@@ -376,9 +377,9 @@ cursor_peek(struct cursor *cursor, const struct run *run, const struct seen_entr
 	return HF_OK;
 }
 
-/* Writes all runs as one; of an id in several the newest run's entry stays. */
+/* Writes the runs from one on as one; of an id in several the newest run's entry stays. */
 static int
-merge_runs(const struct seen *seen, struct entry_writer *writer, struct hf_error *err)
+merge_runs(const struct seen *seen, unsigned from, struct entry_writer *writer, struct hf_error *err)
 {
 	struct cursor *cursors = calloc(MAX_RUNS + 1, sizeof(*cursors));
 	const struct seen_entry *heads[MAX_RUNS + 1], *least;
@@ -390,7 +391,7 @@ merge_runs(const struct seen *seen, struct entry_writer *writer, struct hf_error
 		return hf_error_set(err, HF_ENOMEM, 0, "the list of known records: out of memory");
 	for (;;) {
 		least = NULL;
-		for (i = 0; r == HF_OK && i < seen->run_count; i++) {
+		for (i = from; r == HF_OK && i < seen->run_count; i++) {
 			r = cursor_peek(&cursors[i], &seen->runs[i], &heads[i], err);
 			if (r == HF_OK && heads[i] != NULL &&
 			    (least == NULL || memcmp(heads[i]->id, least->id, SEEN_HASH_SIZE) <= 0))
@@ -402,7 +403,7 @@ merge_runs(const struct seen *seen, struct entry_writer *writer, struct hf_error
 		r = writer_put(writer, &chosen, err);
 		if (r != HF_OK)
 			break;
-		for (i = 0; i < seen->run_count; i++)
+		for (i = from; i < seen->run_count; i++)
 			if (heads[i] != NULL && memcmp(heads[i]->id, chosen.id, SEEN_HASH_SIZE) == 0)
 				cursors[i].at++;
 	}
@@ -431,9 +432,9 @@ temporary_file(const struct seen *seen, int *ret_fd, struct hf_error *err)
 	return HF_OK;
 }
 
-/* Makes one run of all, when there is no room for another. */
+/* Makes one run of those from one on. */
 static int
-compact(struct seen *seen, struct hf_error *err)
+compact(struct seen *seen, unsigned from, struct hf_error *err)
 {
 	struct entry_writer *writer = calloc(1, sizeof(*writer));
 	int r;
@@ -442,9 +443,9 @@ compact(struct seen *seen, struct hf_error *err)
 		return hf_error_set(err, HF_ENOMEM, 0, "the list of known records: out of memory");
 	r = temporary_file(seen, &writer->fd, err);
 	if (r == HF_OK) {
-		r = merge_runs(seen, writer, err);
+		r = merge_runs(seen, from, writer, err);
 		if (r == HF_OK) {
-			close_runs(seen);
+			close_runs(seen, from);
 			r = add_run(seen, writer->fd, writer->written, err);
 		} else {
 			(void)close(writer->fd);
@@ -452,6 +453,18 @@ compact(struct seen *seen, struct hf_error *err)
 	}
 	free(writer);
 	return r;
+}
+
+/* Makes room for another run out of the newest ones, and of older ones that are no longer than those. */
+static int
+make_room(struct seen *seen, struct hf_error *err)
+{
+	unsigned from = seen->run_count - 2;
+	uint64_t count = seen->runs[from].count + seen->runs[from + 1].count;
+
+	for (; from > 0 && seen->runs[from - 1].count <= count; from--)
+		count += seen->runs[from - 1].count;
+	return compact(seen, from, err);
 }
 
 static int
@@ -469,7 +482,7 @@ spill(struct seen *seen, struct hf_error *err)
 	if (seen->entry_count == 0)
 		return HF_OK;
 	if (seen->run_count == MAX_RUNS) {
-		r = compact(seen, err);
+		r = make_room(seen, err);
 		if (r != HF_OK)
 			return r;
 	}
@@ -508,7 +521,7 @@ seen_settle(struct seen *seen, struct hf_error *err)
 
 	if (seen->run_count > 0)
 		r = spill(seen, err);
-	return r == HF_OK && seen->run_count > 1 ? compact(seen, err) : r;
+	return r == HF_OK && seen->run_count > 1 ? compact(seen, 0, err) : r;
 }
 
 int
@@ -540,7 +553,7 @@ merge_all(struct seen *seen, struct entry_writer *writer, struct hf_error *err)
 
 	qsort(seen->entries, seen->entry_count, sizeof(*seen->entries), compare_entries);
 	seen->runs[seen->run_count++] = (struct run){.memory = seen->entries, .fd = -1, .count = seen->entry_count};
-	r = merge_runs(seen, writer, err);
+	r = merge_runs(seen, 0, writer, err);
 	seen->run_count--;
 	/* The slots know their old places. */
 	fill_slots(seen);

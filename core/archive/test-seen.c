@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 /* More than the table and all runs hold, so that runs are merged. */
-#define MANY 120000u
+#define MANY 400000u
 
 static char directory[64];
 static uint64_t state;
