@@ -234,6 +234,8 @@ be_worker(void)
 	if (getenv("HOLDFAST_STATE_DIR") == NULL || fcntl(4, F_GETFD) != -1 || getpgrp() != getpid())
 		_exit(7);
 	(void)snprintf(directory, sizeof(directory), "%s", getenv("HOLDFAST_STATE_DIR"));
+	if (getenv("TEST_LATE") != NULL)
+		nap(100);
 	if (channel_open(PROCESS_CHANNEL_FD, &channel, &job, NULL) != HF_OK)
 		_exit(6);
 	if (worker_lock(directory, &lock, NULL) != HF_OK)
@@ -264,11 +266,15 @@ static struct seen {
 	char log[4096];
 } seen;
 
+static bool interrupt_at_start;
+
 static void
 see_event(void *ctx, const struct job_event *event)
 {
 	(void)ctx;
 	seen.events[event->kind]++;
+	if (event->kind == EVENT_STARTED && interrupt_at_start)
+		(void)kill(getpid(), SIGINT);
 	if (event->message[0] != '\0')
 		(void)snprintf(seen.last_message, sizeof(seen.last_message), "%s", event->message);
 	if (event->item[0] != '\0')
@@ -367,6 +373,18 @@ run_script(const char *script, enum supervisor_outcome expected)
 }
 
 /* ---- tests ---- */
+
+/* The wish to stop is there before the worker reads its job: both come in one piece. */
+static void
+test_stop_at_once(void)
+{
+	interrupt_at_start = true;
+	CU_ASSERT_EQUAL(setenv("TEST_LATE", "1", 1), 0);
+	job_free(run_script("stop", SUPERVISOR_STOPPED));
+	CU_ASSERT_EQUAL(unsetenv("TEST_LATE"), 0);
+	interrupt_at_start = false;
+	CU_ASSERT(noted("stopped", NULL, 0));
+}
 
 static void
 test_done(void)
@@ -800,7 +818,8 @@ main(int argc, char **argv)
 {
 	CU_TestInfo tests[] = {{"done", test_done}, {"crash", test_crash}, {"checkpoint", test_checkpoint},
 	    {"hang", test_hang}, {"protocol", test_protocol}, {"leftovers", test_leftovers}, {"retry", test_retry},
-	    {"locked", test_locked}, {"stop", test_stop}, {"order", test_order}, {"killed supervisor", test_killed_supervisor},
+	    {"locked", test_locked}, {"stop", test_stop}, {"stop at once", test_stop_at_once},
+	    {"order", test_order}, {"killed supervisor", test_killed_supervisor},
 	    {"many", test_many}, {"kills", test_kills},
 	    {"control", test_control}, CU_TEST_INFO_NULL};
 	int r;
