@@ -26,7 +26,8 @@ while [ $round -lt "${KILLS:-8}" ]; do
 	fi
 	if kill -9 "$victim" 2>/dev/null; then killed=$((killed + 1)); fi
 	wait "$child"
-	echo "round $round: killed the $who after $moment ms, status $?"
+	status=$?
+	echo "round $round: killed the $who after $moment ms, status $status, $(snapshot_count) snapshots"
 	expect 0 holdfast backup
 	restic_is_content
 	restic_restore
@@ -35,3 +36,4 @@ while [ $round -lt "${KILLS:-8}" ]; do
 	nothing_left_over
 done
 [ $killed -gt 0 ] || fail "nothing was killed"
+echo "$round of $round complete, $killed were killed while they ran"
