@@ -200,9 +200,16 @@ spawn() {
 	spawned="$spawned $child"
 }
 
-# The ids of the processes whose parent is $1.
-children_of() {
-	ps -A -o pid= -o ppid= | awk -v p="$1" '$2 == p { print $1 }'
+# The id of the worker of supervisor $1, if one lives: the one child that leads a group of its own.
+worker_of() {
+	ps -A -o pid= -o ppid= -o pgid= -o stat= | awk -v p="$1" '$2 == p && $3 == $1 && $4 !~ /Z/ { print $1 }'
+}
+
+# Whether process $1 has not ended.
+is_alive() {
+	case $(ps -o stat= -p "$1" 2>/dev/null) in
+	'' | *Z*) return 1 ;;
+	esac
 }
 
 # A number from 0 to $1 - 1.

@@ -21,10 +21,11 @@ while [ $round -lt "${KILLS:-8}" ]; do
 	sleep "$(awk -v ms="$moment" 'BEGIN { print ms / 1000 }')"
 	victim=$child who=supervisor
 	if [ "$(random_below 2)" = 1 ]; then
-		worker=$(children_of "$child" | head -n 1)
+		worker=$(worker_of "$child")
 		[ -z "$worker" ] || victim=$worker who=worker
 	fi
-	if kill -9 "$victim" 2>/dev/null; then killed=$((killed + 1)); fi
+	is_alive "$victim" && killed=$((killed + 1))
+	kill -9 "$victim" 2>/dev/null
 	wait "$child"
 	status=$?
 	echo "round $round: killed the $who after $moment ms, status $status, $(snapshot_count) snapshots"
