@@ -655,8 +655,8 @@ open_log(struct archive *archive, const char *path, struct hf_error *err)
 	if (unit->log_path == NULL)
 		return no_memory(err);
 	unit->log_before = lookup.tree;
-	place = (struct log_place){archive->repository, archive->writer, archive->directory, unit->seen_path,
-	    lookup.found ? &unit->log_before : NULL};
+	place = (struct log_place){archive->repository, archive->writer, unit->path, archive->directory,
+	    unit->seen_path, lookup.found ? &unit->log_before : NULL};
 	return log_open(&place, &unit->log, err);
 }
 

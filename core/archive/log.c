@@ -10,6 +10,7 @@
 #include "archive/overlay.h"
 #include "archive/previous.h"
 #include "archive/seen.h"
+#include "base/log.h"
 
 #define FILE_MAX_BYTES (LOG_FILE_BYTES + LOG_LINE_BYTES + 1) /* of a log file that is read again */
 #define PENDING_MAX    (2 * FILE_MAX_BYTES)
@@ -59,6 +60,7 @@ struct log {
 	size_t next;         /* how many files there are with those of this run */
 	bool absorbed;       /* the end of the old log was looked at */
 	int broken;          /* HF_OK, or why nothing more can be done with it */
+	struct hash *hash;   /* for lines */
 	struct seen *seen;   /* NULL: there was no log before, so every line is new */
 	bool seen_made;      /* it was filled from the log */
 	struct buffer lines; /* pending ones */
@@ -168,16 +170,16 @@ parse_line(const char *data, size_t size, struct hf_line *ret)
 }
 
 static int
-hash_line(const struct hf_line *line, uint8_t id[SEEN_HASH_SIZE], uint8_t content[SEEN_HASH_SIZE],
-    struct hf_error *err)
+hash_line(const struct log *log, const struct hf_line *line, uint8_t id[SEEN_HASH_SIZE],
+    uint8_t content[SEEN_HASH_SIZE], struct hf_error *err)
 {
 	uint8_t sum[HASH_SIZE];
-	int r = hash_bytes(line->data + line->id_offset, line->id_size, sum, err);
+	int r = hash_again(log->hash, line->data + line->id_offset, line->id_size, sum, err);
 
 	if (r != HF_OK)
 		return r;
 	memcpy(id, sum, SEEN_HASH_SIZE);
-	r = hash_bytes(line->data + line->rest_offset, line->size - line->rest_offset, sum, err);
+	r = hash_again(log->hash, line->data + line->rest_offset, line->size - line->rest_offset, sum, err);
 	if (r == HF_OK)
 		memcpy(content, sum, SEEN_HASH_SIZE);
 	return r;
@@ -261,7 +263,7 @@ remember_line(struct log *log, const struct hf_line *line, size_t number, struct
 {
 	struct seen_entry entry, before;
 	bool found = false;
-	int r = hash_line(line, entry.id, entry.content, err);
+	int r = hash_line(log, line, entry.id, entry.content, err);
 
 	if (r == HF_OK)
 		r = seen_find(log->seen, entry.id, &before, &found, err);
@@ -272,22 +274,62 @@ remember_line(struct log *log, const struct hf_line *line, size_t number, struct
 	return r == HF_OK ? seen_add(log->seen, &entry, err) : r;
 }
 
+/* Whether the repository has all that the log's files consist of. */
+static bool
+has_all(struct log *log)
+{
+	struct repository_id id;
+	size_t at;
+
+	for (at = 0; at < log->ids.size; at += HASH_SIZE) {
+		memcpy(id.bytes, log->ids.data + at, HASH_SIZE);
+		if (!repository_has_blob(log->place.repository, BLOB_DATA, &id))
+			return false;
+	}
+	return true;
+}
+
+/* Fills the list of known records from the log itself. */
+static int
+remember_all(struct log *log, struct hf_error *err)
+{
+	struct hf_error why = HF_ERROR_INIT;
+	size_t number, lost = 0;
+	int r = HF_OK;
+
+	for (number = 1; r == HF_OK && number <= log->file_count; number++) {
+		r = read_file(log, number, &why);
+		if (r == HF_OK) {
+			r = each_line(log, number, remember_line, &why);
+		} else if (r == HF_ECORRUPT) {
+			lost++;
+			r = HF_OK;
+		}
+	}
+	if (r != HF_OK)
+		return hf_error_set(err, r, why.os_errno, "%s", why.msg);
+	if (lost > 0)
+		log_message(HF_LOG_WARNING,
+		    "%s: %zu of %zu files of the previous snapshot cannot be read (%s): what the source still has "
+		    "of them is written again", log->place.path, lost, log->file_count, why.msg);
+	log->seen_made = true;
+	return seen_settle(log->seen, err);
+}
+
 /* Knows what the log holds: from the cache, or from the log itself. */
 static int
 open_seen(struct log *log, struct hf_error *err)
 {
-	size_t number;
-	int r = seen_new(log->place.directory, &log->seen, err);
+	int r = hash_new(&log->hash, err);
 
-	if (r != HF_OK || seen_load(log->seen, log->place.seen_path, log->place.before, NULL) == HF_OK)
+	if (r == HF_OK)
+		r = seen_new(log->place.directory, &log->seen, err);
+	if (r != HF_OK)
 		return r;
-	log->seen_made = true;
-	for (number = 1; r == HF_OK && number <= log->file_count; number++) {
-		r = read_file(log, number, err);
-		if (r == HF_OK)
-			r = each_line(log, number, remember_line, err);
-	}
-	return r == HF_OK ? seen_settle(log->seen, err) : r;
+	/* The cache would call known what is lost. */
+	if (has_all(log) && seen_load(log->seen, log->place.seen_path, log->place.before, NULL) == HF_OK)
+		return HF_OK;
+	return remember_all(log, err);
 }
 
 int
@@ -341,6 +383,7 @@ log_free(struct log *log)
 	free(log->files);
 	buffer_release(&log->ids);
 	seen_free(log->seen);
+	hash_free(log->hash);
 	buffer_release(&log->lines);
 	free(log->pending);
 	changes_release(&log->changes);
@@ -409,7 +452,7 @@ log_known(struct log *log, const struct hf_line *line, struct hf_error *err)
 		return r;
 	if (log->seen == NULL)
 		return HF_KNOWN_NEW;
-	r = hash_line(line, log->asked_id, log->asked_content, err);
+	r = hash_line(log, line, log->asked_id, log->asked_content, err);
 	if (r != HF_OK)
 		return r;
 	for (i = 0; i < log->doubt_count; i++) {
@@ -441,6 +484,8 @@ log_before(struct log *log, const struct hf_sink *sink, struct hf_error *err)
 	if (!log->asked_found || log->asked.file == 0 || log->asked.file > log->kept)
 		return hf_error_set(err, HF_ENOTFOUND, 0, "the record was written by this run");
 	r = read_file(log, log->asked.file, err);
+	if (r == HF_ECORRUPT)
+		return hf_error_set(err, HF_ENOTFOUND, 0, "%s: the record's newest line is lost", log->place.path);
 	if (r != HF_OK)
 		return r;
 	if (log->asked.offset >= log->read.size)
@@ -515,7 +560,7 @@ prepend(struct log *log, size_t number, size_t count, struct hf_error *err)
 		newline = memchr(log->lines.data + at, '\n', size - at);
 		old_line((const char *)log->lines.data + at,
 		    (size_t)(newline - ((const char *)log->lines.data + at)), &line);
-		r = hash_line(&line, entry->id, entry->content, err);
+		r = hash_line(log, &line, entry->id, entry->content, err);
 		if (r != HF_OK)
 			return r;
 		at += (size_t)line.size + 1;
@@ -538,7 +583,7 @@ absorb(struct log *log, struct hf_error *err)
 			return HF_OK;
 		r = read_file(log, log->kept, err);
 		if (r != HF_OK)
-			return r;
+			return r == HF_ECORRUPT ? HF_OK : r;
 		count = count_lines(&log->read);
 		if (count >= LOG_FILE_LINES || floor_log2(count) > floor_log2(log->pending_count))
 			return HF_OK;

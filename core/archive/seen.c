@@ -36,6 +36,7 @@ struct head {
  * kept in memory, so that one look finds any.
  */
 struct run {
+	const struct seen_entry *memory; /* NULL: it is in the file */
 	int fd;
 	off_t start;
 	uint64_t count;
@@ -46,7 +47,7 @@ struct run {
 
 struct seen {
 	char *directory;
-	struct run runs[MAX_RUNS]; /* older first */
+	struct run runs[MAX_RUNS + 1]; /* older first; the last one for the table while all is written */
 	unsigned run_count;
 	struct seen_entry *entries; /* the newest, in the order they came */
 	unsigned entry_count;
@@ -107,6 +108,10 @@ read_entries(const struct run *run, uint64_t from, struct seen_entry *out, size_
 	size_t size = count * sizeof(*out), done = 0;
 	ssize_t n;
 
+	if (run->memory != NULL) {
+		memcpy(out, run->memory + from, size);
+		return HF_OK;
+	}
 	while (done < size) {
 		n = pread(run->fd, (char *)out + done, size - done,
 		    run->start + (off_t)(from * sizeof(*out) + done));
@@ -375,8 +380,8 @@ cursor_peek(struct cursor *cursor, const struct run *run, const struct seen_entr
 static int
 merge_runs(const struct seen *seen, struct entry_writer *writer, struct hf_error *err)
 {
-	struct cursor *cursors = calloc(MAX_RUNS, sizeof(*cursors));
-	const struct seen_entry *heads[MAX_RUNS], *least;
+	struct cursor *cursors = calloc(MAX_RUNS + 1, sizeof(*cursors));
+	const struct seen_entry *heads[MAX_RUNS + 1], *least;
 	struct seen_entry chosen;
 	unsigned i;
 	int r = HF_OK;
@@ -486,6 +491,16 @@ spill(struct seen *seen, struct hf_error *err)
 	return HF_OK;
 }
 
+static void
+fill_slots(struct seen *seen)
+{
+	unsigned i;
+
+	memset(seen->slots, 0, TABLE_SLOTS * sizeof(*seen->slots));
+	for (i = 0; i < seen->entry_count; i++)
+		seen->slots[slot_of(seen, seen->entries[i].id)] = (uint16_t)(i + 1);
+}
+
 int
 seen_settle(struct seen *seen, struct hf_error *err)
 {
@@ -517,19 +532,34 @@ seen_add(struct seen *seen, const struct seen_entry *entry, struct hf_error *err
 	return HF_OK;
 }
 
+/* Merges the table with the runs, as the newest of them, without giving it a file. */
+static int
+merge_all(struct seen *seen, struct entry_writer *writer, struct hf_error *err)
+{
+	int r;
+
+	qsort(seen->entries, seen->entry_count, sizeof(*seen->entries), compare_entries);
+	seen->runs[seen->run_count++] = (struct run){.memory = seen->entries, .fd = -1, .count = seen->entry_count};
+	r = merge_runs(seen, writer, err);
+	seen->run_count--;
+	/* The slots know their old places. */
+	fill_slots(seen);
+	return r;
+}
+
 /* Writes the whole list to an open file. */
 static int
 write_list(struct seen *seen, struct entry_writer *writer, const struct repository_id *tree, const char *path,
     struct hf_error *err)
 {
 	struct head head;
-	int r = spill(seen, err);
+	int r = HF_OK;
 
 	memset(&head, 0, sizeof(head));
 	if (r == HF_OK)
 		r = path_write_all(writer->fd, &head, sizeof(head), path, err);
 	if (r == HF_OK)
-		r = merge_runs(seen, writer, err);
+		r = merge_all(seen, writer, err);
 	if (r != HF_OK)
 		return r;
 	memcpy(head.magic, magic, sizeof(magic));

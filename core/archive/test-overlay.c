@@ -229,7 +229,8 @@ test_trees(void)
 	CU_ASSERT_EQUAL(changes_add_tree(&changes, "chats/x", &sub, 7, NULL), HF_OK);
 	CU_ASSERT_EQUAL(add_text("chats/y/in", "inside", 2), HF_OK);
 	CU_ASSERT_EQUAL(lay(&first, &second, &mtime), HF_OK);
-	CU_ASSERT(lists(&second, "chats/ 9\nchats/x/ 9\nchats/x/new 9 3\nchats/x/old 7 3\nchats/y/ 2\nchats/y/in 2 6\n"));
+	CU_ASSERT(lists(&second, "chats/ 9\nchats/x/ 9\nchats/x/new 9 3\nchats/x/old 7 3\nchats/y/ 2\n"
+	    "chats/y/in 2 6\n"));
 	CU_ASSERT_EQUAL(add_text("chats/x", "now a file", 3), HF_OK);
 	/* Removed, and then made anew with other things inside. */
 	CU_ASSERT_EQUAL(changes_add_removal(&changes, "chats/y", NULL), HF_OK);

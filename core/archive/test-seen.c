@@ -185,7 +185,8 @@ test_load(void)
 int
 main(void)
 {
-	CU_TestInfo tests[] = {{"model", test_model}, {"crowded", test_crowded}, {"load", test_load}, CU_TEST_INFO_NULL};
+	CU_TestInfo tests[] = {{"model", test_model}, {"crowded", test_crowded}, {"load", test_load},
+	    CU_TEST_INFO_NULL};
 
 	return unit_run("seen", tests);
 }
