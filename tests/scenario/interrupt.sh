@@ -22,7 +22,7 @@ job_id() {
 	grep -Eo '^backup_[0-9]+_[0-9a-f]{8}' "$T/out"
 }
 
-begin_generated 50000 50
+begin_generated "${MESSAGES:-20000}" 50
 first=
 for signal in INT TERM HUP; do
 	spawn_backup

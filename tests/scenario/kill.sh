@@ -12,7 +12,7 @@ length=$((($(date +%s%N) - began) / 1000000))
 echo "an undisturbed run takes $length ms"
 
 round=0 killed=0
-while [ $round -lt "${KILLS:-8}" ]; do
+while [ $round -lt "${KILLS:-5}" ]; do
 	round=$((round + 1))
 	rm -rf "$RESTIC_REPOSITORY" "$HOLDFAST_STATE_DIR"
 	cp -R "$T/empty" "$RESTIC_REPOSITORY"
