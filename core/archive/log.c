@@ -237,7 +237,7 @@ open_seen(struct log *log, struct hf_error *err)
 		if (r == HF_OK)
 			r = each_line(log, number, remember_line, err);
 	}
-	return r;
+	return r == HF_OK ? seen_settle(log->seen, err) : r;
 }
 
 int

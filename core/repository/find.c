@@ -65,15 +65,6 @@ find_in_tree(struct repository *repository, const struct repository_id *tree, st
 	return r;
 }
 
-/* Names the first part of the path that is missing. */
-static int
-not_found(const char *path, int missing, struct hf_error *err)
-{
-	if (path[missing] == '\0')
-		return hf_error_set(err, HF_ENOTFOUND, 0, "%s: not in the snapshot", path);
-	return hf_error_set(err, HF_ENOTFOUND, 0, "%s: not in the snapshot, which has no %.*s", path, missing, path);
-}
-
 int
 repository_find_node(struct repository *repository, const struct repository_id *tree, const char *path,
     struct node *ret, struct buffer *storage, struct hf_error *err)
@@ -90,11 +81,14 @@ repository_find_node(struct repository *repository, const struct repository_id *
 		if (find.name_size == 1 && find.name[0] == '.')
 			continue;
 		if (node.type != NODE_DIR)
-			return hf_error_set(err, HF_ENOTFOUND, 0, "%s: not in the snapshot, where %.*s is not a directory",
-			    path, (int)(find.name - path - 1), path);
+			return hf_error_set(err, HF_ENOTFOUND, 0, "%.*s: not a directory",
+			    (int)(find.name - path), path);
 		r = find_in_tree(repository, &node.subtree, &find, err);
+		if (r == HF_OK && *at != '\0')
+			return hf_error_set(err, HF_ENOTFOUND, 0, "%s: not in the snapshot, which has no %.*s", path,
+			    (int)(at - path), path);
 		if (r == HF_OK)
-			return not_found(path, (int)(at - path), err);
+			return hf_error_set(err, HF_ENOTFOUND, 0, "%s: not in the snapshot", path);
 		if (r != FOUND)
 			return r;
 	}

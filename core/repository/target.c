@@ -103,7 +103,7 @@ target_set_attributes(int fd, uint32_t mode, int64_t mtime_ns, struct hf_error *
 {
 	struct timespec ts[2];
 
-	/* Owners are not restored, so neither are the bits that lend an owner's rights; the sticky bit lends none. */
+	/* Owners are not restored, so neither are the bits that lend an owner's rights. */
 	times_of(mtime_ns, ts);
 	if (fchmod(fd, mode & 01777) != 0)
 		return failed("set the mode", err);
@@ -224,6 +224,7 @@ target_file_commit(struct target_file *file, const char *name, uint32_t mode, in
 {
 	int r;
 
+	/* Some systems let nobody but root set a file's sticky bit, which means nothing on a file. */
 	r = target_set_attributes(file->fd, mode & 0777, mtime_ns, err);
 	if (r == HF_OK && fsync(file->fd) != 0)
 		r = failed("make the file durable", err);

@@ -274,6 +274,8 @@ account_failed(struct work *work, const struct hf_error *why, struct hf_error *e
 	const struct account_request *request = work->request;
 	int r;
 
+	if (work->run->unreadable.code == HF_OK)
+		work->run->unreadable = *why;
 	work->counts.items++;
 	work->counts.failed++;
 	run_correct(work->run, 0, 1);
@@ -311,6 +313,7 @@ account_run(struct run *run, const struct account_request *request, struct hf_er
 	if (r != HF_OK)
 		return r;
 	r = make_plan(&work, &why);
+	why.code = r;
 	if (work.fatal.code != HF_OK && work.fatal.code != HF_EINVAL) {
 		r = hf_error_set(err, work.fatal.code, work.fatal.os_errno, "%s", work.fatal.msg);
 	} else if (r != HF_OK && run_go_on(run, err) != HF_OK) {

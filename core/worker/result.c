@@ -287,14 +287,9 @@ result_had_type(const struct result *result, const char *type)
 }
 
 bool
-result_readable(const struct result *result, const char **ret_message)
+result_readable(const struct result *result)
 {
-	struct json_object *first = json_object_array_get_idx(result->errors, 0);
-
-	if (!result->readable && first != NULL)
-		*ret_message = json_object_get_string(member(first, "message"));
-	/* No error and no account: the plan has none, which is no mistake of the world. */
-	return result->readable || first == NULL;
+	return result->readable || result->error_count == 0;
 }
 
 bool

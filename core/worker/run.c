@@ -16,7 +16,7 @@
 
 #define TOLD_MAX      1000u /* failed items that are told one by one; the rest is only counted */
 #define RESULT_ERRORS 60u   /* errors in the result, which has to fit into one frame */
-#define SCHEMA        1     /* of /holdfast.json */
+#define SCHEMA        "holdfast.snapshot/1"
 
 /* Where each type's folders lie, and in the order they are backed up. */
 static const struct {
@@ -249,7 +249,7 @@ write_manifest(struct run *run, int64_t now, struct hf_error *err)
 
 	if (object == NULL || versions == NULL || !add(versions, "holdfast", json_object_new_string(PACKAGE_VERSION)) ||
 	    !add(versions, "plugins", json_object_get(run->plugins)) ||
-	    !add(object, "schema", json_object_new_int(SCHEMA)) ||
+	    !add(object, "schema", json_object_new_string(SCHEMA)) ||
 	    !add(object, "job", json_object_new_string(run->job->id)) ||
 	    !add(object, "plan", json_object_new_string(run->plan->name)) ||
 	    !add(object, "started_at", time_string(run->started_at)) || !add(object, "finished_at", time_string(now)) ||
@@ -355,14 +355,19 @@ open_run(struct run *run, const char *state_directory, struct hf_error *err)
 	return r;
 }
 
-/* A run that could read nothing at all is no backup: the newest snapshot stays the last good one. */
+/*
+ * A run that could read nothing at all is no backup: the newest snapshot stays the last good one.  Trying
+ * again helps when the first account's trouble may pass; its other codes would be taken for the repository's.
+ */
 static int
-check_readable(struct run *run, struct hf_error *err)
+check_readable(const struct run *run, struct hf_error *err)
 {
-	const char *message = "";
-	bool readable = result_readable(run->result, &message);
+	const struct hf_error *why = &run->unreadable;
 
-	return readable ? HF_OK : hf_error_set(err, HF_EIO, 0, "nothing could be read: %s", message);
+	if (result_readable(run->result))
+		return HF_OK;
+	return hf_error_set(err, HF_IS_TRANSIENT(why->code) ? why->code : HF_EIO, why->os_errno,
+	    "nothing could be read: %s", why->msg);
 }
 
 static int
@@ -394,6 +399,7 @@ run_job(struct channel *channel, const struct job *job, const char *state_direct
 	run.channel = channel;
 	run.job = job;
 	run.started_at = time_now();
+	run.unreadable = (struct hf_error)HF_ERROR_INIT;
 	run.services = (struct host_services){&run, NULL, service_stop_requested, NULL, NULL};
 	progress_copy_text(run.progress.job, sizeof(run.progress.job), job->id);
 	r = open_run(&run, state_directory, &why);

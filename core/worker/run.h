@@ -21,6 +21,7 @@ struct run {
 	struct progress progress;
 	struct json_object *plugins; /* names and versions of those in use */
 	int64_t started_at;
+	struct hf_error unreadable; /* of the first account that could not be read at all; code HF_OK: none */
 	uint64_t told; /* failed items that were told one by one */
 };
 

@@ -45,9 +45,7 @@ holdfast snapshots >"$T/out" 2>"$T/err" </dev/null && fail "no password file, an
 expect_text "$T/err" "$T/password"
 mv "$T/right" "$T/password"
 
-# A lock that excludes others, held by a living restic; a plan may have it tried again for hours.
-sed 's/    types: .*/&\n    retry: {max_attempts: 1}/' "$HOLDFAST_CONFIG" >"$T/once.yaml"
-chmod 600 "$T/once.yaml"
+# A lock that excludes others, held by a living restic.
 restic --quiet check >"$T/restic.out" 2>&1 &
 locker=$!
 spawned="$spawned $locker"
@@ -55,8 +53,11 @@ deadline=$(($(date +%s) + 20))
 until [ -n "$(ls "$RESTIC_REPOSITORY/locks")" ] || [ "$(date +%s)" -ge $deadline ]; do :; done
 kill -STOP "$locker"
 if [ -n "$(ls "$RESTIC_REPOSITORY/locks")" ]; then
-	expect 11 holdfast backup -c "$T/once.yaml"
-	expect_text "$T/err" "lock"
+	expect 11 holdfast backup
+	expect_text "$T/err" "locked exclusively by process [0-9]+ "
+	expect_text "$T/err" "holdfast backup everything"
+	expect 0 holdfast status
+	expect_text "$T/out" "queued"
 else
 	fail "restic held no lock"
 fi

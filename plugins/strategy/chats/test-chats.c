@@ -153,7 +153,7 @@ read_cursor(const struct hf_blob *cursor)
 		return 0;
 	CU_ASSERT_FATAL(cursor->size < sizeof(text));
 	memcpy(text, cursor->data, cursor->size);
-	return source.binary_cursor ? text[3] : atoi(text + 1);
+	return source.binary_cursor ? text[3] : (int)strtol(text + 1, NULL, 10);
 }
 
 static int
@@ -449,8 +449,9 @@ emit_log_known(void *ctx, const struct hf_line *line, struct hf_error *err)
 		rest = rest_of(at, newline);
 		if (memcmp(rest, id, (size_t)n) != 0)
 			continue;
-		known = (size_t)(newline - rest) == emit.asked.size && memcmp(rest, emit.asked.data, emit.asked.size) == 0 ?
-		    HF_KNOWN_UNCHANGED : HF_KNOWN_CHANGED;
+		known = HF_KNOWN_CHANGED;
+		if ((size_t)(newline - rest) == emit.asked.size && memcmp(rest, emit.asked.data, emit.asked.size) == 0)
+			known = HF_KNOWN_UNCHANGED;
 		emit.before = at;
 		emit.before_size = (size_t)(newline - at);
 	}
@@ -676,7 +677,7 @@ test_plan_bad_raw(void)
 static void
 test_plan_many_rooms(void)
 {
-	char ids[LIST_MAX][8];
+	char ids[LIST_MAX][16];
 	int i;
 
 	source_clear();
@@ -693,10 +694,12 @@ static void
 test_new(void)
 {
 	static const struct hf_text senders[] = {TEXT("u2"), JSON("\\u0075\\u0033")};
-	static const struct hf_reaction reactions[] = {{TEXT("\xf0\x9f\x91\x8d"), 3, senders, 2}, {TEXT("x"), 1, NULL, 0}};
+	static const struct hf_reaction reactions[] = {
+		{TEXT("\xf0\x9f\x91\x8d"), 3, senders, 2},
+		{TEXT("x"), 1, NULL, 0}};
 	static const struct hf_attachment attachments[] = {
-		{TEXT("F1"), TEXT("image"), TEXT("a b.png"), TEXT("image/png"), TEXT("https://x/F1"), 12345, 640, 480, -1,
-		    DAY_NS},
+		{TEXT("F1"), TEXT("image"), TEXT("a b.png"), TEXT("image/png"), TEXT("https://x/F1"), 12345, 640, 480,
+		    -1, DAY_NS},
 		{NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, -1, -1, -1, -1, HF_NO_TIME},
 		{NOTHING, NOTHING, TEXT("v"), NOTHING, NOTHING, 0, -1, -1, 1500, HF_NO_TIME}};
 	struct hf_message *m;
@@ -718,11 +721,11 @@ test_new(void)
 	m->sent_ns = HF_NO_TIME;
 	CU_ASSERT_EQUAL(run_unit(ROOM, 0, NULL), HF_OK);
 	CU_ASSERT(log_is(
-	    "{\"op\":\"message\",\"id\":\"1\",\"sender\":\"u1\",\"sent_at\":\"1970-01-02T00:00:00.25Z\",\"kind\":\"text\","
-	    "\"text\":\"hello \\\"you\\\"\\n\",\"raw\":{\"ts\":\"1.0\",\"n\":1e5,\"s\":\"\\/ \\ud83d\"}}\n"
+	    "{\"op\":\"message\",\"id\":\"1\",\"sender\":\"u1\",\"sent_at\":\"1970-01-02T00:00:00.25Z\","
+	    "\"kind\":\"text\",\"text\":\"hello \\\"you\\\"\\n\",\"raw\":{\"ts\":\"1.0\",\"n\":1e5,\"s\":\"\\/ \\ud83d\"}}\n"
 	    "{\"op\":\"message\",\"id\":\"2\",\"sender\":\"u1\",\"sent_at\":\"1970-01-03T00:00:00Z\","
-	    "\"edited_at\":\"1970-01-04T00:00:00Z\",\"kind\":\"text\",\"text\":\"\",\"reply_to\":\"1\",\"thread\":\"1\","
-	    "\"reactions\":[{\"key\":\"\xf0\x9f\x91\x8d\",\"senders\":[\"u2\",\"u3\"],\"count\":3},"
+	    "\"edited_at\":\"1970-01-04T00:00:00Z\",\"kind\":\"text\",\"text\":\"\",\"reply_to\":\"1\","
+	    "\"thread\":\"1\",\"reactions\":[{\"key\":\"\xf0\x9f\x91\x8d\",\"senders\":[\"u2\",\"u3\"],\"count\":3},"
 	    "{\"key\":\"x\",\"count\":1}],\"attachments\":[{\"id\":\"F1\",\"kind\":\"image\",\"name\":\"a b.png\","
 	    "\"mime\":\"image/png\",\"url\":\"https://x/F1\",\"size\":12345,\"width\":640,\"height\":480,"
 	    "\"expires_at\":\"1970-01-02T00:00:00Z\"},{},{\"name\":\"v\",\"size\":0,\"duration_ms\":1500}]}\n"
@@ -1115,6 +1118,37 @@ test_bad_room_json(void)
 	CU_ASSERT_EQUAL(run_unit(ROOM, 0, NULL), HF_ENET);
 }
 
+/* Whatever one wrong byte makes of room.json, the room is backed up and the file is good again. */
+static void
+test_any_room_json(void)
+{
+	static const uint8_t bytes[] = {0, '"', '\\', '{', '}', ',', '9', 0xff};
+	struct buffer good = empty, log = empty;
+	size_t i, k;
+
+	one_room();
+	(void)say("1", "a", 1);
+	(void)say("2", "b", 1);
+	CU_ASSERT_EQUAL(run_unit(ROOM, 0, NULL), HF_OK);
+	copy(&good, &emit.old.room);
+	copy(&log, &emit.old.log);
+	for (i = 0; i < good.size; i++) {
+		for (k = 0; k < sizeof(bytes); k++) {
+			copy(&emit.old.room, &good);
+			emit.old.room.data[i] = bytes[k];
+			CU_ASSERT_EQUAL_FATAL(run_unit(ROOM, 0, NULL), HF_OK);
+			CU_ASSERT_STRING_EQUAL_FATAL(buffer_string(&emit.old.log), buffer_string(&log));
+			CU_ASSERT_FATAL(room_has("\"complete\":true") && room_has("{\"schema\":\"holdfast.room/1\",\"id\":\"C1\""));
+		}
+		copy(&emit.old.room, &good);
+		emit.old.room.size = i;
+		CU_ASSERT_EQUAL_FATAL(run_unit(ROOM, 0, NULL), HF_OK);
+		CU_ASSERT_FATAL(room_has("\"complete\":true"));
+	}
+	buffer_release(&good);
+	buffer_release(&log);
+}
+
 static void
 test_failures(void)
 {
@@ -1343,6 +1377,7 @@ main(void)
 		{"resume after failures", test_resume_failed},
 		{"binary cursor", test_binary_cursor},
 		{"bad room.json", test_bad_room_json},
+		{"any room.json", test_any_room_json},
 		{"failures", test_failures},
 		{"participants", test_participants},
 		{"people", test_people},
