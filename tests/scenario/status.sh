@@ -10,6 +10,14 @@ add_account chats jsonl "$T/chats"
 expect 2 holdfast
 expect 2 holdfast no-such-command
 expect 2 holdfast backup --no-such-option
+expect 2 holdfast -c "$HOLDFAST_CONFIG"
+expect 0 holdfast -c "$HOLDFAST_CONFIG" config check
+expect 2 holdfast backup no-such-plan
+expect_text "$T/err" "everything"
+expect 2 holdfast backup --types chats,media
+expect_text "$T/err" "media"
+expect 2 holdfast backup --types chat
+expect_text "$T/err" "chats"
 expect 10 holdfast backup
 expect 10 holdfast snapshots
 [ ! -e "$RESTIC_REPOSITORY/config" ] || fail "backup made a repository"
