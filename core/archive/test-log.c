@@ -399,6 +399,73 @@ test_twice(void)
 	}
 }
 
+/* A source that tells each record's whole history tells it again when it is read again: that is no news. */
+static void
+test_history(void)
+{
+	unsigned round;
+
+	begin();
+	for (round = 0; round < 4; round++) {
+		CU_ASSERT_EQUAL_FATAL(start(), HF_OK);
+		/* From the second run on with a list of known records, then with one that was made again. */
+		if (round == 3)
+			CU_ASSERT_EQUAL(unlink(seen_path), 0);
+		CU_ASSERT_EQUAL(put("a", "one"), round == 0 ? HF_KNOWN_NEW : HF_KNOWN_CHANGED);
+		CU_ASSERT_EQUAL(put_range(0, 700, "between"), round == 0 ? HF_KNOWN_NEW : HF_KNOWN_UNCHANGED);
+		CU_ASSERT_EQUAL(put("a", "two"), round == 0 ? HF_KNOWN_NEW : HF_KNOWN_CHANGED);
+		CU_ASSERT_EQUAL(put("b", "one"), round == 0 ? HF_KNOWN_NEW : HF_KNOWN_UNCHANGED);
+		CU_ASSERT_EQUAL(put("a", "three"), round == 0 ? HF_KNOWN_NEW : HF_KNOWN_UNCHANGED);
+		CU_ASSERT_EQUAL(finish(), HF_OK);
+		CU_ASSERT_EQUAL(result.changed, round == 0);
+		CU_ASSERT_EQUAL(result.appended, round == 0 ? 704 : 0);
+		CU_ASSERT_EQUAL(occurs("\"id\":\"a\""), 3);
+	}
+	/* A new state at the end of the history is one record more, and its history no news later. */
+	for (round = 0; round < 2; round++) {
+		CU_ASSERT_EQUAL_FATAL(start(), HF_OK);
+		CU_ASSERT_EQUAL(put("a", "one"), HF_KNOWN_CHANGED);
+		CU_ASSERT_EQUAL(put("a", "two"), HF_KNOWN_CHANGED);
+		CU_ASSERT_EQUAL(put("a", "three"), round == 0 ? HF_KNOWN_UNCHANGED : HF_KNOWN_CHANGED);
+		CU_ASSERT_EQUAL(put("a", "four"), round == 0 ? HF_KNOWN_CHANGED : HF_KNOWN_UNCHANGED);
+		CU_ASSERT_EQUAL(finish(), HF_OK);
+		CU_ASSERT_EQUAL(result.appended, round == 0 ? 1 : 0);
+	}
+	/* Really changed back, which nothing follows: that is kept, as the newest. */
+	CU_ASSERT_EQUAL_FATAL(start(), HF_OK);
+	CU_ASSERT_EQUAL(put("a", "two"), HF_KNOWN_CHANGED);
+	CU_ASSERT(before_is("message", "a", "four"));
+	CU_ASSERT_EQUAL(put("b", "one"), HF_KNOWN_UNCHANGED);
+	CU_ASSERT_EQUAL(finish(), HF_OK);
+	CU_ASSERT_EQUAL(result.appended, 1);
+	CU_ASSERT_EQUAL_FATAL(start(), HF_OK);
+	CU_ASSERT_EQUAL(put("a", "two"), HF_KNOWN_UNCHANGED);
+	CU_ASSERT_EQUAL(finish(), HF_OK);
+	CU_ASSERT_EQUAL(result.changed, false);
+	test_run_end(&run);
+}
+
+/* More such records than are kept back: taken for changes, so that none is lost. */
+static void
+test_many_histories(void)
+{
+	begin();
+	CU_ASSERT_EQUAL_FATAL(start(), HF_OK);
+	CU_ASSERT_EQUAL(put_range(0, 3000, "one"), HF_KNOWN_NEW);
+	CU_ASSERT_EQUAL(put_range(0, 3000, "two"), HF_KNOWN_NEW);
+	CU_ASSERT_EQUAL(finish(), HF_OK);
+	CU_ASSERT_EQUAL_FATAL(start(), HF_OK);
+	CU_ASSERT_EQUAL(put_range(0, 3000, "one"), HF_KNOWN_CHANGED);
+	CU_ASSERT_EQUAL(finish(), HF_OK);
+	CU_ASSERT_EQUAL(result.appended, 3000);
+	CU_ASSERT_EQUAL_FATAL(start(), HF_OK);
+	CU_ASSERT_EQUAL(put_range(0, 3000, "one"), HF_KNOWN_UNCHANGED);
+	CU_ASSERT_EQUAL(finish(), HF_OK);
+	CU_ASSERT_EQUAL(result.changed, false);
+	CU_ASSERT(test_run_restic_agrees(&run, &before));
+	test_run_end(&run);
+}
+
 static void
 test_ids(void)
 {
@@ -711,7 +778,8 @@ int
 main(void)
 {
 	CU_TestInfo tests[] = {{"sizes", test_sizes}, {"long lines", test_long_lines},
-	    {"longest line", test_longest_line}, {"changed", test_changed}, {"twice", test_twice}, {"ids", test_ids},
+	    {"longest line", test_longest_line}, {"changed", test_changed}, {"twice", test_twice}, {"history", test_history},
+	    {"many histories", test_many_histories}, {"ids", test_ids},
 	    {"bad lines", test_bad_lines}, {"seen list", test_seen_list}, {"merging", test_merging},
 	    {"garbage", test_garbage}, {"no log", test_no_log}, CU_TEST_INFO_NULL};
 
