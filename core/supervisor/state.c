@@ -54,11 +54,10 @@ state_prepare(const char *directory, struct hf_error *err)
 }
 
 int
-state_directory(char **ret, struct hf_error *err)
+state_path(char **ret, struct hf_error *err)
 {
 	const char *base = getenv("HOLDFAST_STATE_DIR");
 	char *path = NULL;
-	int r;
 
 	if (base != NULL && base[0] != '\0') {
 		if (base[0] != '/')
@@ -74,6 +73,18 @@ state_directory(char **ret, struct hf_error *err)
 	}
 	if (path == NULL)
 		return hf_error_set(err, HF_ENOMEM, 0, "state directory: out of memory");
+	*ret = path;
+	return HF_OK;
+}
+
+int
+state_directory(char **ret, struct hf_error *err)
+{
+	char *path;
+	int r = state_path(&path, err);
+
+	if (r != HF_OK)
+		return r;
 	r = state_prepare(path, err);
 	if (r != HF_OK) {
 		free(path);
