@@ -196,7 +196,7 @@ add_run(struct seen *seen, int fd, uint64_t count, struct hf_error *err)
 static bool
 is_whole(struct run *run, const struct head *head)
 {
-	uint8_t sum[HASH_SIZE];
+	uint8_t sum[HASH_SIZE] = {0};
 	struct hash *hash;
 	int r;
 

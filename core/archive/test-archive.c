@@ -2,6 +2,7 @@
 #include "compat/compat.h"
 
 #include "archive/archive.h"
+#include "archive/test-random.h"
 #include "archive/test-run.h"
 #include "base/path.h"
 #include "base/unit.h"
@@ -18,6 +19,7 @@
 #include <unistd.h>
 
 static struct test_run run;
+static uint64_t state;
 static struct archive *archive;
 
 static int
@@ -552,7 +554,7 @@ crash_until_done(const struct repository_id *previous, unsigned lines, struct re
 		}
 		(void)close(tell[1]);
 		/* Later lives get longer, so that it ends. */
-		pause.tv_nsec = (long)(rand() % (2000000 + (int)lives * 500000));
+		pause.tv_nsec = (long)(test_random(&state) % (2000000 + (int)lives * 500000));
 		CU_ASSERT_EQUAL(read(tell[0], &byte, 1), 1);
 		(void)nanosleep(&pause, NULL);
 		(void)kill(pid, SIGKILL);
@@ -576,7 +578,7 @@ test_crash(void)
 	char path[100], journal[1200];
 
 	(void)printf("seed %u ", seed);
-	srand(seed);
+	state = seed | 1;
 	test_run_begin(&run);
 	for (round = 0; round < 2; round++) {
 		must_open(round == 0 ? NULL : &wanted[0]);
@@ -680,6 +682,14 @@ test_hostile(void)
 	CU_ASSERT_PTR_NULL(archive_unit_finished(archive, "/good"));
 	CU_ASSERT_PTR_NULL(archive_unit_finished(archive, "/notes"));
 	CU_ASSERT_PTR_NOT_NULL(archive_unit_finished(archive, "/logs"));
+	/* A unit inside another's folder: told, and not laid over something else. */
+	CU_ASSERT_EQUAL(room("/inner", 3, "t"), HF_OK);
+	CU_ASSERT_EQUAL(room("/inner/most", 4, "t"), HF_OK);
+	CU_ASSERT_EQUAL(archive_finish(archive, &tree, NULL), HF_EINVAL);
+	close_archive();
+	test_run_reopen(&run);
+	must_open(NULL);
+	CU_ASSERT_PTR_NULL(archive_unit_finished(archive, "/inner"));
 	finish_job(&tree);
 	CU_ASSERT(!test_run_folder(&run, &tree, "/good", &empty));
 	CU_ASSERT(!test_run_folder(&run, &tree, "/notes", &empty));

@@ -2,6 +2,7 @@
 #include "compat/compat.h"
 
 #include "archive/seen.h"
+#include "archive/test-random.h"
 #include "base/path.h"
 #include "base/unit.h"
 
@@ -15,6 +16,7 @@
 #define MANY 120000u
 
 static char directory[64];
+static uint64_t state;
 
 static void
 begin(void)
@@ -75,16 +77,16 @@ test_model(void)
 	begin();
 	(void)snprintf(path, sizeof(path), "%s/list", directory);
 	memset(model, 0, sizeof(model));
-	srand(3);
+	state = 3;
 	for (round = 0; round < 3; round++) {
 		CU_ASSERT_EQUAL_FATAL(seen_new(directory, &seen, NULL), HF_OK);
 		CU_ASSERT_EQUAL(seen_load(seen, path, &tree, NULL), round == 0 ? HF_ENOTFOUND : HF_OK);
 		for (i = 0; i < MANY / 2; i++) {
-			n = (unsigned)rand() % MANY;
-			model[n] = 1 + (uint32_t)rand() % 1000;
+			n = test_random(&state) % MANY;
+			model[n] = 1 + test_random(&state) % 1000;
 			CU_ASSERT_EQUAL_FATAL(add(seen, n, model[n]), HF_OK);
 			if (i % 16 == 0) {
-				n = (unsigned)rand() % MANY;
+				n = test_random(&state) % MANY;
 				if (find(seen, n) != model[n])
 					CU_FAIL_FATAL("not what was added last");
 			}
