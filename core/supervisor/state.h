@@ -8,9 +8,13 @@
 #include <holdfast/error.h>
 
 /*
- * The state directory: $HOLDFAST_STATE_DIR, else $XDG_STATE_HOME/holdfast, else ~/.local/state/holdfast.
- * Made with mode 0700 when missing; refused when it belongs to somebody else or is open to others.
- * The caller frees the path.
+ * The path of the state directory: $HOLDFAST_STATE_DIR, else $XDG_STATE_HOME/holdfast, else
+ * ~/.local/state/holdfast.  Nothing is made or looked at.  The caller frees it.
+ */
+int state_locate(char **ret, struct hf_error *err);
+/*
+ * The same path, made with mode 0700 when missing; refused when it belongs to somebody else or is open
+ * to others.
  */
 int state_directory(char **ret, struct hf_error *err);
 /* Makes and checks the given directory in the same way. */
