@@ -507,6 +507,7 @@ test_bad_lines(void)
 	    "{\"op\":\"message\",\"id\":\"a\"}\n", "{\"op\":\"message\",\"id\":\"a\",\n\"b\":1}",
 	    "{\"op\":\"message\", \"id\":\"a\"}", "{\"op\":\"Mess\",\"id\":\"a\"}", "{\"op\":\"message\",\"id\":1}"};
 	static const char good[] = "{\"op\":\"message\",\"id\":\"a\"}";
+	static const char escaped[] = "{\"op\":\"message\",\"id\":\"\\\"b\\\\\"}";
 	struct hf_line line;
 	unsigned i, round;
 
@@ -528,6 +529,11 @@ test_bad_lines(void)
 			line.rest_offset += i == 3 ? 100 : 0;
 			line.id_size += i == 4 ? 1 : 0;
 			CU_ASSERT_EQUAL(log_known(open_log, &line, NULL), HF_EINVAL);
+		}
+		/* An id's end is the quote that no backslash stands before. */
+		for (i = 0; i <= 6; i++) {
+			line = (struct hf_line){escaped, strlen(escaped), 22, i, 16, 5};
+			CU_ASSERT_EQUAL(log_known(open_log, &line, NULL), i != 5 ? HF_EINVAL : HF_KNOWN_NEW);
 		}
 		line = (struct hf_line){good, strlen(good), 22, 1, 16, 5};
 		CU_ASSERT_EQUAL(log_known(open_log, &line, NULL), round == 0 ? HF_KNOWN_NEW : HF_KNOWN_UNCHANGED);

@@ -9,43 +9,58 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ONES  0x0101010101010101ull
-#define HIGHS 0x8080808080808080ull
+#include "base/bytes.h"
 
 /* Names that get a bit each in the table of first bytes; more are looked through one by one. */
 #define NAME_BITS 64
 
-/* One pass over text.  why stays NULL while all is well. */
+/*
+ * One pass over text.  What passes something takes where it begins and returns what follows it, or NULL
+ * after it has said in p and why where and what is wrong.
+ */
 struct scan {
 	const char *begin;
-	const char *p;
 	const char *end;
-	const char *why;
+	const char *p;
+	const char *why; /* NULL while all is well */
 	unsigned depth;
 	unsigned depth_max;
-	bool cut; /* the text ended where more had to follow */
+	bool cut;     /* the text ended where more had to follow */
+	bool loose;   /* white space was passed */
+	bool escaped; /* a backslash was passed */
 };
 
-static bool
-scan_fail(struct scan *s, const char *why)
+static const char *
+scan_fail(struct scan *s, const char *p, const char *why)
 {
-	if (s->why == NULL)
+	if (s->why == NULL) {
+		s->p = p;
 		s->why = why;
-	return false;
+	}
+	return NULL;
 }
 
-static bool
-scan_cut(struct scan *s)
+static const char *
+scan_cut(struct scan *s, const char *p)
 {
 	s->cut = true;
-	return scan_fail(s, "it ends in the middle of a value");
+	return scan_fail(s, p, "it ends in the middle of a value");
 }
 
-static inline void
-skip_space(struct scan *s)
+static inline const char *
+skip_space(struct scan *s, const char *p)
 {
-	while (s->p < s->end && (*s->p == ' ' || *s->p == '\n' || *s->p == '\r' || *s->p == '\t'))
-		s->p++;
+	while (p < s->end && (unsigned char)*p <= ' ' && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t')) {
+		s->loose = true;
+		p++;
+	}
+	return p;
+}
+
+static inline bool
+is_tail(char c)
+{
+	return ((unsigned char)c & 0xc0) == 0x80;
 }
 
 /*
@@ -53,7 +68,7 @@ skip_space(struct scan *s)
  * off.  The ranges are those of the Unicode Standard, table 3-7.
  */
 static int
-utf8_length(const char *p, const char *end)
+utf8_length_slow(const char *p, const char *end)
 {
 	unsigned char c = (unsigned char)*p, low = 0x80, high = 0xbf;
 	int i, n;
@@ -87,6 +102,23 @@ utf8_length(const char *p, const char *end)
 	return n;
 }
 
+/* The same; what has no special ranges and is whole is seen at once. */
+static inline int
+utf8_length(const char *p, const char *end)
+{
+	unsigned char c = (unsigned char)*p;
+
+	if (end - p >= 4) {
+		if (c >= 0xc2 && c <= 0xdf && is_tail(p[1]))
+			return 2;
+		if (c > 0xe0 && c <= 0xef && c != 0xed && is_tail(p[1]) && is_tail(p[2]))
+			return 3;
+		if (c > 0xf0 && c < 0xf4 && is_tail(p[1]) && is_tail(p[2]) && is_tail(p[3]))
+			return 4;
+	}
+	return utf8_length_slow(p, end);
+}
+
 bool
 json_is_utf8(const char *text, size_t size)
 {
@@ -106,49 +138,6 @@ json_is_utf8(const char *text, size_t size)
 	return true;
 }
 
-/*
- * Of eight bytes those that do not stand for themselves in a string, their high bit set: all but
- * printable ASCII, '"' and '\'.  The lowest is exact: borrows only reach the bytes above a true hit.
- */
-static inline uint64_t
-special_bytes(const char *p)
-{
-	uint64_t x, quote, backslash;
-
-	memcpy(&x, p, 8);
-	quote = x ^ (ONES * '"');
-	backslash = x ^ (ONES * '\\');
-	return (((x - ONES * 0x20) & ~x) | ((quote - ONES) & ~quote) | ((backslash - ONES) & ~backslash) | x) &
-	    HIGHS;
-}
-
-/* Skips bytes that stand for themselves in a string: printable ASCII but for '"' and '\'. */
-static inline const char *
-skip_plain(const char *p, const char *end)
-{
-	const char *begin = p;
-	uint64_t hit;
-
-	while (end - p >= 8) {
-		hit = special_bytes(p);
-		if (hit == 0) {
-			p += 8;
-			continue;
-		}
-#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-		return p + ((unsigned)__builtin_ctzll(hit) >> 3);
-#else
-		break;
-#endif
-	}
-	/* The last bytes once more together with some that are known. */
-	if (p < end && end - begin >= 8 && special_bytes(end - 8) == 0)
-		return end;
-	while (p < end && (unsigned char)*p >= 0x20 && (unsigned char)*p < 0x80 && *p != '"' && *p != '\\')
-		p++;
-	return p;
-}
-
 static int
 hex_digit(char c)
 {
@@ -161,247 +150,257 @@ hex_digit(char c)
 	return -1;
 }
 
-static bool
-scan_escape(struct scan *s)
+static const char *
+pass_escape(struct scan *s, const char *p)
 {
 	int i;
 
-	if (s->end - s->p < 2)
-		return scan_cut(s);
-	switch (s->p[1]) {
+	s->escaped = true;
+	if (s->end - p < 2)
+		return scan_cut(s, p);
+	switch (p[1]) {
 	case '"': case '\\': case '/': case 'b': case 'f': case 'n': case 'r': case 't':
-		s->p += 2;
-		return true;
+		return p + 2;
 	case 'u':
 		for (i = 2; i < 6; i++) {
-			if (s->end - s->p <= i)
-				return scan_cut(s);
-			if (hex_digit(s->p[i]) < 0)
-				return scan_fail(s, "\\u without four hexadecimal digits");
+			if (s->end - p <= i)
+				return scan_cut(s, p);
+			if (hex_digit(p[i]) < 0)
+				return scan_fail(s, p, "\\u without four hexadecimal digits");
 		}
-		s->p += 6;
-		return true;
+		return p + 6;
 	}
-	return scan_fail(s, "an escape that JSON does not know");
+	return scan_fail(s, p, "an escape that JSON does not know");
 }
 
-/* Runs to the first '"' that ends a string, or to s->end. */
-static bool
-scan_inside(struct scan *s)
+/* Passes bytes from 0x80 on. */
+static inline const char *
+pass_utf8(struct scan *s, const char *p)
 {
-	unsigned char c;
 	int n;
 
-	for (;;) {
-		s->p = skip_plain(s->p, s->end);
-		if (s->p == s->end)
-			return true;
-		c = (unsigned char)*s->p;
+	do {
+		n = utf8_length(p, s->end);
+		if (n < 0)
+			return scan_cut(s, p);
+		if (n == 0)
+			return scan_fail(s, p, "bytes that are not UTF-8");
+		p += n;
+	} while (p < s->end && (unsigned char)*p >= 0x80);
+	return p;
+}
+
+/* Goes on where plain text inside a string has ended: to the '"' that ends the string, or to the end. */
+static const char *
+pass_rest(struct scan *s, const char *p)
+{
+	unsigned char c;
+
+	while (p != NULL && p < s->end) {
+		c = (unsigned char)*p;
 		if (c == '"')
-			return true;
-		if (c == '\\') {
-			if (!scan_escape(s))
-				return false;
-		} else if (c < 0x20) {
-			return scan_fail(s, "a control character inside a string");
-		} else {
-			do {
-				n = utf8_length(s->p, s->end);
-				if (n < 0)
-					return scan_cut(s);
-				if (n == 0)
-					return scan_fail(s, "bytes that are not UTF-8");
-				s->p += n;
-			} while (s->p < s->end && (unsigned char)*s->p >= 0x80);
-		}
+			return p;
+		if (c == '\\')
+			p = pass_escape(s, p);
+		else if (c >= 0x80)
+			p = pass_utf8(s, p);
+		else if (c < 0x20)
+			return scan_fail(s, p, "a control character inside a string");
+		else
+			p = bytes_skip_plain(p + 1, s->end);
 	}
+	return p;
 }
 
-/* At the opening quote; leaves p after the closing one. */
-static inline bool
-scan_string(struct scan *s)
+static inline const char *
+pass_inside(struct scan *s, const char *p)
 {
-	s->p++;
-	if (!scan_inside(s))
-		return false;
-	if (s->p == s->end)
-		return scan_cut(s);
-	s->p++;
-	return true;
+	p = bytes_skip_plain(p, s->end);
+	return p < s->end && *p == '"' ? p : pass_rest(s, p);
 }
 
-static bool
-scan_digits(struct scan *s)
+/* From the opening quote to what follows the closing one. */
+static inline const char *
+pass_string(struct scan *s, const char *p)
 {
-	const char *start = s->p;
-
-	while (s->p < s->end && *s->p >= '0' && *s->p <= '9')
-		s->p++;
-	if (s->p > start)
-		return true;
-	return s->p == s->end ? scan_cut(s) : scan_fail(s, "a number without digits where some must be");
+	p = pass_inside(s, p + 1);
+	if (p == NULL)
+		return NULL;
+	return p < s->end ? p + 1 : scan_cut(s, p);
 }
 
-static bool
-scan_number(struct scan *s)
+static const char *
+pass_digits(struct scan *s, const char *p)
 {
-	if (*s->p == '-')
-		s->p++;
-	if (s->p < s->end && *s->p == '0')
-		s->p++;
-	else if (!scan_digits(s))
-		return false;
-	if (s->p < s->end && *s->p == '.') {
-		s->p++;
-		if (!scan_digits(s))
-			return false;
-	}
-	if (s->p < s->end && (*s->p == 'e' || *s->p == 'E')) {
-		s->p++;
-		if (s->p < s->end && (*s->p == '+' || *s->p == '-'))
-			s->p++;
-		if (!scan_digits(s))
-			return false;
-	}
-	return true;
+	const char *start = p;
+
+	while (p < s->end && *p >= '0' && *p <= '9')
+		p++;
+	if (p > start)
+		return p;
+	return p == s->end ? scan_cut(s, p) : scan_fail(s, p, "a number without digits where some must be");
 }
 
-static bool
-scan_word(struct scan *s, const char *word, size_t size)
+static const char *
+pass_number(struct scan *s, const char *p)
 {
-	size_t left = (size_t)(s->end - s->p);
-
-	if (memcmp(s->p, word, left < size ? left : size) != 0)
-		return scan_fail(s, "a word that is not true, false or null");
-	if (left < size)
-		return scan_cut(s);
-	s->p += size;
-	return true;
+	if (*p == '-')
+		p++;
+	if (p < s->end && *p == '0')
+		p++;
+	else
+		p = pass_digits(s, p);
+	if (p != NULL && p < s->end && *p == '.')
+		p = pass_digits(s, p + 1);
+	if (p != NULL && p < s->end && (*p == 'e' || *p == 'E')) {
+		p++;
+		if (p < s->end && (*p == '+' || *p == '-'))
+			p++;
+		p = pass_digits(s, p);
+	}
+	return p;
 }
 
-static uint32_t scan_value(struct scan *s);
-
-/* After an element: HF_JSON_NONE is failure, else whether a comma or the closing byte came. */
-static inline int
-scan_separator(struct scan *s, char closing)
+static const char *
+pass_word(struct scan *s, const char *p, const char *word, size_t size)
 {
-	skip_space(s);
-	if (s->p == s->end)
-		return scan_cut(s) ? 0 : -1;
-	if (*s->p == ',') {
-		s->p++;
-		skip_space(s);
-		return 1;
-	}
-	if (*s->p == closing) {
-		s->p++;
-		return 0;
-	}
-	(void)scan_fail(s, closing == '}' ? "no ',' or '}' after a member" : "no ',' or ']' after an element");
-	return -1;
+	size_t left = (size_t)(s->end - p);
+
+	if (memcmp(p, word, left < size ? left : size) != 0)
+		return scan_fail(s, p, "a word that is not true, false or null");
+	return left < size ? scan_cut(s, p) : p + size;
 }
 
-/* At the bracket; steps inside.  1: something follows, 0: it was empty and is passed, -1: failed. */
-static inline int
-scan_enter(struct scan *s, char closing)
+/* After an element.  *ret_more: a comma came and another element follows, else the closing byte. */
+static inline const char *
+pass_separator(struct scan *s, const char *p, char closing, bool *ret_more)
 {
-	if (s->depth >= s->depth_max) {
-		(void)scan_fail(s, "nested too deeply");
-		return -1;
-	}
-	s->p++;
-	skip_space(s);
-	if (s->p < s->end && *s->p == closing) {
-		s->p++;
-		return 0;
-	}
+	p = skip_space(s, p);
+	if (p == s->end)
+		return scan_cut(s, p);
+	*ret_more = *p == ',';
+	if (*ret_more)
+		return skip_space(s, p + 1);
+	if (*p == closing)
+		return p + 1;
+	return scan_fail(s, p, closing == '}' ? "no ',' or '}' after a member" : "no ',' or ']' after an element");
+}
+
+/* At the bracket; steps inside.  *ret_more: something follows, else it was empty and is passed. */
+static inline const char *
+pass_opening(struct scan *s, const char *p, char closing, bool *ret_more)
+{
+	if (s->depth >= s->depth_max)
+		return scan_fail(s, p, "nested too deeply");
+	p = skip_space(s, p + 1);
+	*ret_more = p == s->end || *p != closing;
+	if (!*ret_more)
+		return p + 1;
 	s->depth++;
-	return 1;
+	return p;
 }
 
 /* A member's name and colon; the name without its quotes is in *ret_name, *ret_size. */
-static inline bool
-scan_name(struct scan *s, const char **ret_name, size_t *ret_size)
+static inline const char *
+pass_name(struct scan *s, const char *p, const char **ret_name, size_t *ret_size)
 {
-	if (s->p == s->end)
-		return scan_cut(s);
-	if (*s->p != '"')
-		return scan_fail(s, "a member's name that is not in quotes");
-	*ret_name = s->p + 1;
-	if (!scan_string(s))
-		return false;
-	*ret_size = (size_t)(s->p - 1 - *ret_name);
-	skip_space(s);
-	if (s->p == s->end)
-		return scan_cut(s);
-	if (*s->p != ':')
-		return scan_fail(s, "no ':' after a member's name");
-	s->p++;
-	skip_space(s);
-	return true;
+	if (p == s->end)
+		return scan_cut(s, p);
+	if (*p != '"')
+		return scan_fail(s, p, "a member's name that is not in quotes");
+	*ret_name = p + 1;
+	p = pass_string(s, p);
+	if (p == NULL)
+		return NULL;
+	*ret_size = (size_t)(p - 1 - *ret_name);
+	p = skip_space(s, p);
+	if (p == s->end)
+		return scan_cut(s, p);
+	if (*p != ':')
+		return scan_fail(s, p, "no ':' after a member's name");
+	return skip_space(s, p + 1);
 }
 
-static bool
-scan_object(struct scan *s)
+static const char *pass_other(struct scan *s, const char *p, uint32_t *ret_type);
+
+/* Passes one value and says its type. */
+static inline const char *
+pass_value(struct scan *s, const char *p, uint32_t *ret_type)
+{
+	if (p == s->end)
+		return scan_cut(s, p);
+	if (*p != '"')
+		return pass_other(s, p, ret_type);
+	*ret_type = HF_JSON_STRING;
+	return pass_string(s, p);
+}
+
+static const char *
+pass_object(struct scan *s, const char *p)
 {
 	const char *name;
+	uint32_t type;
 	size_t size;
-	int more = scan_enter(s, '}');
+	bool more;
 
-	if (more <= 0)
-		return more == 0;
+	p = pass_opening(s, p, '}', &more);
+	if (p == NULL || !more)
+		return p;
 	do {
-		if (!scan_name(s, &name, &size) || scan_value(s) == HF_JSON_NONE)
-			return false;
-		more = scan_separator(s, '}');
-	} while (more > 0);
+		p = pass_name(s, p, &name, &size);
+		if (p != NULL)
+			p = pass_value(s, p, &type);
+		if (p != NULL)
+			p = pass_separator(s, p, '}', &more);
+	} while (p != NULL && more);
 	s->depth--;
-	return more == 0;
+	return p;
 }
 
-static bool
-scan_array(struct scan *s)
+static const char *
+pass_array(struct scan *s, const char *p)
 {
-	int more = scan_enter(s, ']');
+	uint32_t type;
+	bool more;
 
-	if (more <= 0)
-		return more == 0;
+	p = pass_opening(s, p, ']', &more);
+	if (p == NULL || !more)
+		return p;
 	do {
-		if (scan_value(s) == HF_JSON_NONE)
-			return false;
-		more = scan_separator(s, ']');
-	} while (more > 0);
+		p = pass_value(s, p, &type);
+		if (p != NULL)
+			p = pass_separator(s, p, ']', &more);
+	} while (p != NULL && more);
 	s->depth--;
-	return more == 0;
+	return p;
 }
 
-/* Passes one value and says its type; HF_JSON_NONE: failed.  Recursion ends at depth_max. */
-static uint32_t
-scan_value(struct scan *s)
+/* A value that is no string.  Recursion ends at depth_max. */
+static const char *
+pass_other(struct scan *s, const char *p, uint32_t *ret_type)
 {
-	if (s->p == s->end) {
-		(void)scan_cut(s);
-		return HF_JSON_NONE;
-	}
-	switch (*s->p) {
-	case '"':
-		return scan_string(s) ? HF_JSON_STRING : HF_JSON_NONE;
+	switch (*p) {
 	case '{':
-		return scan_object(s) ? HF_JSON_OBJECT : HF_JSON_NONE;
+		*ret_type = HF_JSON_OBJECT;
+		return pass_object(s, p);
 	case '[':
-		return scan_array(s) ? HF_JSON_ARRAY : HF_JSON_NONE;
+		*ret_type = HF_JSON_ARRAY;
+		return pass_array(s, p);
 	case 't':
-		return scan_word(s, "true", 4) ? HF_JSON_TRUE : HF_JSON_NONE;
+		*ret_type = HF_JSON_TRUE;
+		return pass_word(s, p, "true", 4);
 	case 'f':
-		return scan_word(s, "false", 5) ? HF_JSON_FALSE : HF_JSON_NONE;
+		*ret_type = HF_JSON_FALSE;
+		return pass_word(s, p, "false", 5);
 	case 'n':
-		return scan_word(s, "null", 4) ? HF_JSON_NULL : HF_JSON_NONE;
+		*ret_type = HF_JSON_NULL;
+		return pass_word(s, p, "null", 4);
 	case '-': case '0': case '1': case '2': case '3': case '4':
 	case '5': case '6': case '7': case '8': case '9':
-		return scan_number(s) ? HF_JSON_NUMBER : HF_JSON_NONE;
+		*ret_type = HF_JSON_NUMBER;
+		return pass_number(s, p);
 	}
-	(void)scan_fail(s, "something that begins no JSON value");
-	return HF_JSON_NONE;
+	return scan_fail(s, p, "something that begins no JSON value");
 }
 
 static int
@@ -419,7 +418,7 @@ value_set(struct hf_json_value *value, uint32_t type, const char *start, const c
 	value->data = start + quote;
 	value->size = (uint64_t)(end - start) - 2 * quote;
 	value->type = type;
-	value->reserved = 0;
+	value->flags = 0;
 }
 
 /* Which of the wanted names may begin with a byte, one bit each. */
@@ -428,6 +427,18 @@ struct wanted {
 	uint32_t count;
 	uint64_t by_first[32];
 };
+
+/* Whether a name is wanted, which ends with a NUL.  Names of members hold none. */
+static inline bool
+is_name(const char *wanted, const char *name, size_t size)
+{
+	size_t i;
+
+	for (i = 0; i < size; i++)
+		if (wanted[i] != name[i])
+			return false;
+	return wanted[size] == '\0';
+}
 
 static inline void
 wanted_value(const struct wanted *w, const char *name, size_t size, struct hf_json_value *values,
@@ -438,47 +449,48 @@ wanted_value(const struct wanted *w, const char *name, size_t size, struct hf_js
 
 	for (; bits != 0; bits &= bits - 1) {
 		i = (uint32_t)__builtin_ctzll(bits);
-		if (strncmp(w->names[i], name, size) == 0 && w->names[i][size] == '\0')
+		if (is_name(w->names[i], name, size))
 			value_set(&values[i], type, start, end);
 	}
 	for (i = NAME_BITS; i < w->count; i++)
-		if (strncmp(w->names[i], name, size) == 0 && w->names[i][size] == '\0')
+		if (is_name(w->names[i], name, size))
 			value_set(&values[i], type, start, end);
 }
 
-static bool
-slice_members(struct scan *s, const struct wanted *w, struct hf_json_value *values)
+static const char *
+slice_members(struct scan *s, const char *p, const struct wanted *w, struct hf_json_value *values)
 {
 	const char *name, *start;
-	uint32_t type;
+	uint32_t type = HF_JSON_NONE;
 	size_t size;
-	int more;
+	bool more;
 
-	if (s->p == s->end || *s->p != '{')
-		return s->p == s->end ? scan_cut(s) : scan_fail(s, "not an object");
-	more = scan_enter(s, '}');
-	if (more <= 0)
-		return more == 0;
-	do {
-		if (!scan_name(s, &name, &size))
-			return false;
-		start = s->p;
-		type = scan_value(s);
-		if (type == HF_JSON_NONE)
-			return false;
-		wanted_value(w, name, size, values, type, start, s->p);
-		more = scan_separator(s, '}');
-	} while (more > 0);
-	return more == 0;
+	if (p == s->end || *p != '{')
+		return p == s->end ? scan_cut(s, p) : scan_fail(s, p, "not an object");
+	p = pass_opening(s, p, '}', &more);
+	while (p != NULL && more) {
+		p = pass_name(s, p, &name, &size);
+		if (p == NULL)
+			break;
+		start = p;
+		p = pass_value(s, p, &type);
+		if (p == NULL)
+			break;
+		wanted_value(w, name, size, values, type, start, p);
+		p = pass_separator(s, p, '}', &more);
+	}
+	return p;
 }
 
 int
-json_slice_object(const char *text, uint64_t size, const char *const *names, uint32_t count,
-    struct hf_json_value *values, struct hf_error *err)
+json_slice_whole(const char *text, uint64_t size, const char *const *names, uint32_t count,
+    struct hf_json_value *values, struct hf_json_value *ret_whole, struct hf_error *err)
 {
-	struct scan s = {text, text, text + size, NULL, 0, JSON_DEPTH_MAX, false};
+	struct scan s = {.begin = text, .end = text + size, .depth_max = JSON_DEPTH_MAX};
+	const char *start, *end;
 	struct wanted w;
 	uint32_t i;
+	bool loose;
 
 	w.names = names;
 	w.count = count;
@@ -487,67 +499,83 @@ json_slice_object(const char *text, uint64_t size, const char *const *names, uin
 		w.by_first[(unsigned char)names[i][0] & 31] |= 1ull << i;
 	if (count > 0)
 		memset(values, 0, count * sizeof(*values));
-	skip_space(&s);
-	if (!slice_members(&s, &w, values))
+	start = skip_space(&s, text);
+	s.loose = false;
+	end = slice_members(&s, start, &w, values);
+	if (end == NULL)
 		return scan_error(&s, err);
-	skip_space(&s);
-	if (s.p != s.end) {
-		(void)scan_fail(&s, "something after the end of the object");
+	loose = s.loose;
+	text = skip_space(&s, end);
+	if (text != s.end) {
+		(void)scan_fail(&s, text, "something after the end of the object");
 		return scan_error(&s, err);
 	}
+	value_set(ret_whole, HF_JSON_OBJECT, start, end);
+	if (!loose)
+		ret_whole->flags = HF_JSON_COMPACT;
 	return HF_OK;
+}
+
+int
+json_slice_object(const char *text, uint64_t size, const char *const *names, uint32_t count,
+    struct hf_json_value *values, struct hf_error *err)
+{
+	struct hf_json_value whole;
+
+	return json_slice_whole(text, size, names, count, values, &whole, err);
 }
 
 int
 json_next(const struct hf_json_value *container, uint64_t *pos, struct hf_json_value *name,
     struct hf_json_value *value, struct hf_error *err)
 {
-	struct scan s = {container->data, NULL, container->data + container->size, NULL, 0, JSON_DEPTH_MAX,
-	    false};
-	bool object = container->type == HF_JSON_OBJECT;
-	const char *start = NULL;
-	uint32_t type;
+	struct scan s = {.begin = container->data, .end = container->data + container->size,
+	    .depth_max = JSON_DEPTH_MAX};
+	bool object = container->type == HF_JSON_OBJECT, more;
+	const char *p, *start = NULL;
+	uint32_t type = HF_JSON_NONE;
 	size_t size = 0;
-	int more;
 
 	if ((!object && container->type != HF_JSON_ARRAY) || container->size < 2 || *pos > container->size)
 		return hf_error_set(err, HF_EINVAL, 0, "a JSON value that is no array or object has no elements");
-	s.p = container->data + *pos;
-	more = *pos == 0 ? scan_enter(&s, object ? '}' : ']') : scan_separator(&s, object ? '}' : ']');
+	p = container->data + *pos;
+	p = *pos == 0 ? pass_opening(&s, p, object ? '}' : ']', &more) :
+	                pass_separator(&s, p, object ? '}' : ']', &more);
+	if (p == NULL)
+		return scan_error(&s, err);
 	/* After the last element *pos stays before the closing bracket, so that asking again is safe. */
-	if (more <= 0)
-		return more == 0 ? 0 : scan_error(&s, err);
+	if (!more)
+		return 0;
 	s.depth = 0;
-	if (object && !scan_name(&s, &start, &size))
+	if (object && (p = pass_name(&s, p, &start, &size)) == NULL)
 		return scan_error(&s, err);
 	if (name != NULL) {
 		memset(name, 0, sizeof(*name));
 		if (object)
 			value_set(name, HF_JSON_STRING, start - 1, start + size + 1);
 	}
-	start = s.p;
-	type = scan_value(&s);
-	if (type == HF_JSON_NONE)
+	start = p;
+	p = pass_value(&s, p, &type);
+	if (p == NULL)
 		return scan_error(&s, err);
-	value_set(value, type, start, s.p);
-	*pos = (uint64_t)(s.p - s.begin);
+	value_set(value, type, start, p);
+	*pos = (uint64_t)(p - s.begin);
 	return 1;
 }
 
 int64_t
 json_measure(const char *data, uint64_t size, struct hf_error *err)
 {
-	struct scan s = {data, data, data + size, NULL, 0, JSON_DEPTH_MAX, false};
-	uint32_t type;
+	struct scan s = {.begin = data, .end = data + size, .depth_max = JSON_DEPTH_MAX};
+	uint32_t type = HF_JSON_NONE;
+	const char *p = pass_value(&s, skip_space(&s, data), &type);
 
-	skip_space(&s);
-	type = scan_value(&s);
-	if (type == HF_JSON_NONE)
+	if (p == NULL)
 		return s.cut ? 0 : scan_error(&s, err);
 	/* A number at the very end may go on. */
-	if (type == HF_JSON_NUMBER && s.p == s.end)
+	if (type == HF_JSON_NUMBER && p == s.end)
 		return 0;
-	return (int64_t)(s.p - s.begin);
+	return (int64_t)(p - data);
 }
 
 /* The code unit of the \uXXXX at p, or -1 when there is none. */
@@ -648,6 +676,7 @@ const struct hf_host_json json_host_extension = {
 	.next = json_next,
 	.decode = json_decode,
 	.measure = json_measure,
+	.whole = json_slice_whole,
 };
 
 static void
@@ -674,7 +703,7 @@ json_put_string(struct buffer *buffer, const char *text, size_t size)
 	if (size > 0)
 		end = text + size;
 	while (p < end) {
-		p = skip_plain(p, end);
+		p = bytes_skip_plain(p, end);
 		if (p == end)
 			break;
 		if ((unsigned char)*p >= 0x80) {
@@ -717,84 +746,38 @@ put_spelled(struct buffer *buffer, const char *text, size_t size)
 	buffer_append(buffer, run, (size_t)(end - run));
 }
 
-/*
- * Appends text that is the same in both encodings, as most is: UTF-8 without quote, backslash or
- * control character.  False, and nothing appended, for other text.
- */
-static bool
-put_unescaped(struct buffer *buffer, const char *text, size_t size)
-{
-	const char *p = text, *end = text + size;
-	int n = 1;
-
-	while ((p = skip_plain(p, end)) < end && (unsigned char)*p >= 0x80 && (n = utf8_length(p, end)) > 0)
-		p += n;
-	if (p < end)
-		return false;
-	if (buffer_reserve(buffer, size + 2) != HF_OK)
-		return true;
-	buffer->data[buffer->size] = '"';
-	memcpy(buffer->data + buffer->size + 1, text, size);
-	buffer->data[buffer->size + size + 1] = '"';
-	buffer->size += size + 2;
-	return true;
-}
-
 void
 json_put_text(struct buffer *buffer, const struct hf_text *text)
 {
-	struct scan s = {text->data, text->data, NULL, NULL, 0, 0, false};
+	struct scan s = {.begin = text->data, .end = text->data};
 
 	if (text->data == NULL) {
 		buffer_append_string(buffer, "null");
 		return;
 	}
-	if (put_unescaped(buffer, text->data, (size_t)text->size))
-		return;
-	s.end = text->data + text->size;
+	s.end += text->size;
 	/* A source that hands over something else under this name must not break the record. */
-	if (text->encoding != HF_TEXT_JSON || !scan_inside(&s) || s.p != s.end) {
+	if (text->encoding != HF_TEXT_JSON || pass_inside(&s, text->data) != s.end) {
 		json_put_string(buffer, text->data, (size_t)text->size);
 		return;
 	}
+	if (buffer_reserve(buffer, (size_t)text->size + 2) != HF_OK)
+		return;
 	buffer_append_byte(buffer, '"');
-	put_spelled(buffer, text->data, (size_t)text->size);
+	if (s.escaped)
+		put_spelled(buffer, text->data, (size_t)text->size);
+	else
+		buffer_append(buffer, text->data, (size_t)text->size);
 	buffer_append_byte(buffer, '"');
-}
-
-/* The first '"' or '\\' from p on, or end: what matters in a string that is known to be one. */
-static inline const char *
-find_quote(const char *p, const char *end)
-{
-	uint64_t x, quote, backslash, hit;
-
-	while (end - p >= 8) {
-		memcpy(&x, p, 8);
-		quote = x ^ (ONES * '"');
-		backslash = x ^ (ONES * '\\');
-		hit = (((quote - ONES) & ~quote) | ((backslash - ONES) & ~backslash)) & HIGHS;
-		if (hit == 0) {
-			p += 8;
-			continue;
-		}
-#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-		return p + ((unsigned)__builtin_ctzll(hit) >> 3);
-#else
-		break;
-#endif
-	}
-	while (p < end && *p != '"' && *p != '\\')
-		p++;
-	return p;
 }
 
 /* At a string's opening quote; returns what follows its closing one. */
 static inline const char *
-pass_string(const char *p, const char *end)
+skip_string(const char *p, const char *end)
 {
-	p = find_quote(p + 1, end);
+	p = bytes_find_quote(p + 1, end);
 	while (end - p >= 2 && *p == '\\')
-		p = find_quote(p + 2, end);
+		p = bytes_find_quote(p + 2, end);
 	return p < end ? p + 1 : end;
 }
 
@@ -808,7 +791,7 @@ json_put_compact(struct buffer *buffer, const char *text, size_t size)
 	end = text + size;
 	while (p < end) {
 		if (*p == '"') {
-			p = pass_string(p, end);
+			p = skip_string(p, end);
 		} else if ((unsigned char)*p > ' ') {
 			p++;
 		} else {
@@ -836,7 +819,9 @@ int
 json_parse(const void *data, size_t size, const char *what, struct json_object **ret_object,
     struct hf_error *err)
 {
-	struct scan s = {data, data, NULL, NULL, 0, JSON_PARSE_DEPTH, false};
+	struct scan s = {.begin = data, .end = data, .depth_max = JSON_PARSE_DEPTH};
+	const char *p;
+	uint32_t type;
 	struct json_tokener *tokener;
 	struct json_object *object;
 	enum json_tokener_error error;
@@ -846,13 +831,10 @@ json_parse(const void *data, size_t size, const char *what, struct json_object *
 	if (size == 0)
 		return hf_error_set(err, HF_ECORRUPT, 0, "%s: empty, where JSON was expected", what);
 	/* json-c takes more than JSON (NaN, for one), so the slicer's rules hold first. */
-	s.end = s.begin + size;
-	skip_space(&s);
-	if (scan_value(&s) != HF_JSON_NONE) {
-		skip_space(&s);
-		if (s.p != s.end)
-			(void)scan_fail(&s, "something after the end of the value");
-	}
+	s.end += size;
+	p = pass_value(&s, skip_space(&s, data), &type);
+	if (p != NULL && skip_space(&s, p) != s.end)
+		(void)scan_fail(&s, skip_space(&s, p), "something after the end of the value");
 	if (s.why != NULL)
 		return hf_error_set(err, HF_ECORRUPT, 0, "%s: line %lu: not valid JSON: %s", what, line_of(&s), s.why);
 	/* json-c counts its own level for a scalar inside the innermost container. */

@@ -61,6 +61,83 @@ test_slice(void)
 	CU_ASSERT_EQUAL(v[10].type, HF_JSON_NONE);
 }
 
+/* Where the object lies, and whether white space stands between its tokens: not what strings hold. */
+static void
+test_whole(void)
+{
+	static const struct {
+		const char *text;
+		uint64_t start, size;
+		uint32_t flags;
+	} cases[] = {{"{}", 0, 2, HF_JSON_COMPACT}, {" \t{\"a\":1}\r\n", 2, 7, HF_JSON_COMPACT},
+	    {"{\"a b\":\" \\n , : \",\"c\":[1,{\"d\":null}]}", 0, 37, HF_JSON_COMPACT}, {"{ }", 0, 3, 0},
+	    {"{\"a\" :1}", 0, 8, 0}, {"{\"a\": 1}", 0, 8, 0}, {"{\"a\":1 }", 0, 8, 0}, {"{\"a\":1, \"b\":2}", 0, 14, 0},
+	    {"{\"a\":1\n,\"b\":2}", 0, 14, 0}, {"{\"a\":[ ]}", 0, 9, 0}, {"{\"a\":[1, 2]}", 0, 12, 0},
+	    {"{\"a\":[1,{ \"b\":2}]}", 0, 18, 0}, {"{ \"a\":1}", 0, 8, 0}};
+	static const char *const names[] = {"a"};
+	struct hf_json_value value, whole;
+	size_t i;
+
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		memset(&whole, 0, sizeof(whole));
+		CU_ASSERT_EQUAL(json_host_extension.whole(cases[i].text, strlen(cases[i].text), names, 1, &value, &whole,
+		    NULL), HF_OK);
+		CU_ASSERT_EQUAL(whole.type, HF_JSON_OBJECT);
+		CU_ASSERT_PTR_EQUAL(whole.data, cases[i].text + cases[i].start);
+		CU_ASSERT_EQUAL(whole.size, cases[i].size);
+		CU_ASSERT_EQUAL(whole.flags, cases[i].flags);
+		CU_ASSERT_EQUAL(value.flags, 0);
+	}
+	CU_ASSERT_EQUAL(json_slice_whole("{\"a\":1} x", 9, names, 1, &value, &whole, NULL), HF_ECORRUPT);
+}
+
+/* RFC 3629, by decoding. */
+static bool
+is_utf8_slowly(const unsigned char *p, size_t size)
+{
+	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+	uint32_t c;
+	size_t i = 0, k, n;
+
+	while (i < size) {
+		n = p[i] < 0x80 ? 1 : p[i] >= 0xf0 ? 4 : p[i] >= 0xe0 ? 3 : 2;
+		c = n == 1 ? p[i] : p[i] & (0xffu >> (n + 1));
+		if ((p[i] >= 0x80 && p[i] < 0xc0) || p[i] >= 0xf8 || n > size - i)
+			return false;
+		for (k = 1; k < n; k++) {
+			if ((p[i + k] & 0xc0) != 0x80)
+				return false;
+			c = c << 6 | (p[i + k] & 0x3f);
+		}
+		if (c < least[n] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
+			return false;
+		i += n;
+	}
+	return true;
+}
+
+/* Four bytes of all that UTF-8 treats differently, with more text behind and with none. */
+static void
+test_utf8(void)
+{
+	static const unsigned char edges[] = {0x41, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xc1, 0xc2, 0xdf, 0xe0,
+	    0xe1, 0xec, 0xed, 0xee, 0xef, 0xf0, 0xf1, 0xf3, 0xf4, 0xf5, 0xf8, 0xff};
+	char text[] = "{\"a\":\"????tail\"}", *string = malloc(4);
+	size_t i, k, n, wrong = 0;
+
+	for (i = 0; i < sizeof(edges) * sizeof(edges) * sizeof(edges) * sizeof(edges); i++) {
+		for (k = 0, n = i; k < 4; k++, n /= sizeof(edges))
+			string[k] = (char)edges[n % sizeof(edges)];
+		memcpy(text + 6, string, 4);
+		wrong += (json_slice_object(text, sizeof(text) - 1, NULL, 0, NULL, NULL) == HF_OK) !=
+		    is_utf8_slowly((const unsigned char *)string, 4);
+		for (k = 0; k < 4; k++)
+			wrong += json_is_utf8(string + k, 4 - k) != is_utf8_slowly((const unsigned char *)string + k, 4 - k);
+	}
+	free(string);
+	CU_ASSERT_EQUAL(wrong, 0);
+}
+
 static void
 test_many_names(void)
 {
@@ -338,7 +415,8 @@ test_parse(void)
 int
 main(void)
 {
-	CU_TestInfo tests[] = {{"slice", test_slice}, {"many names", test_many_names}, {"syntax", test_syntax},
+	CU_TestInfo tests[] = {{"slice", test_slice}, {"many names", test_many_names}, {"whole", test_whole},
+	    {"UTF-8", test_utf8}, {"syntax", test_syntax},
 	    {"cuts", test_cuts}, {"measure", test_measure}, {"depth", test_depth}, {"next", test_next},
 	    {"decode", test_decode}, {"put", test_put}, {"compact", test_compact}, {"parse", test_parse},
 	    CU_TEST_INFO_NULL};

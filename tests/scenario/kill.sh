@@ -12,7 +12,7 @@ length=$((($(date +%s%N) - began) / 1000000))
 echo "an undisturbed run takes $length ms"
 
 round=0 killed=0
-while [ $round -lt "${KILLS:-8}" ]; do
+while [ $round -lt "${KILLS:-5}" ]; do
 	round=$((round + 1))
 	rm -rf "$RESTIC_REPOSITORY" "$HOLDFAST_STATE_DIR"
 	cp -R "$T/empty" "$RESTIC_REPOSITORY"
@@ -21,12 +21,14 @@ while [ $round -lt "${KILLS:-8}" ]; do
 	sleep "$(awk -v ms="$moment" 'BEGIN { print ms / 1000 }')"
 	victim=$child who=supervisor
 	if [ "$(random_below 2)" = 1 ]; then
-		worker=$(children_of "$child" | head -n 1)
+		worker=$(worker_of "$child")
 		[ -z "$worker" ] || victim=$worker who=worker
 	fi
-	if kill -9 "$victim" 2>/dev/null; then killed=$((killed + 1)); fi
+	is_alive "$victim" && killed=$((killed + 1))
+	kill -9 "$victim" 2>/dev/null
 	wait "$child"
-	echo "round $round: killed the $who after $moment ms, status $?"
+	status=$?
+	echo "round $round: killed the $who after $moment ms, status $status, $(snapshot_count) snapshots"
 	expect 0 holdfast backup
 	restic_is_content
 	restic_restore
@@ -35,3 +37,4 @@ while [ $round -lt "${KILLS:-8}" ]; do
 	nothing_left_over
 done
 [ $killed -gt 0 ] || fail "nothing was killed"
+echo "$round of $round complete, $killed were killed while they ran"

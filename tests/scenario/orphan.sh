@@ -10,7 +10,7 @@ supervisor=$child
 deadline=$(($(date +%s) + 30))
 worker=
 until [ -n "$worker" ] || [ "$(date +%s)" -ge $deadline ]; do
-	worker=$(ps -A -o pid= -o ppid= -o pgid= | awk -v p="$supervisor" '$2 == p && $3 == $1 { print $1 }')
+	worker=$(worker_of "$supervisor")
 done
 [ -n "$worker" ] || fail "no worker was started"
 # In the midst of its work: it has the repository's lock.

@@ -117,7 +117,7 @@ jsonl_open(const struct hf_host *host, const struct hf_value *values, uint32_t c
 	j->path = strdup(values[OPTION_PATH].text);
 	j->rooms_path = join(values[OPTION_PATH].text, "rooms.jsonl");
 	j->people_path = join(values[OPTION_PATH].text, "participants.jsonl");
-	if (j->json == NULL) {
+	if (j->json == NULL || !HF_HAS(j->json, whole)) {
 		r = hf_error_set(err, HF_ENOTSUP, 0, "this host does not offer %s", HF_HOST_JSON);
 		goto fail;
 	}
@@ -290,7 +290,7 @@ is_utf8(const struct jsonl *j, const char *name)
 	size_t i;
 
 	/* The host's JSON pass knows; what has a meaning inside a JSON string is taken out first. */
-	for (i = 0; name[i] != '\0' && i < NAME_MAX_SIZE; i++)
+	for (i = 0; i < NAME_MAX_SIZE && name[i] != '\0'; i++)
 		text[i + 1] = (unsigned char)name[i] < 0x20 || name[i] == '"' || name[i] == '\\' ? '.' : name[i];
 	text[i + 1] = '"';
 	return j->json->measure(text, i + 2, NULL) > 0;
@@ -538,7 +538,9 @@ enumerate_messages(struct run *run, const struct hf_query *query, struct hf_erro
 	if (fd < 0)
 		return push_cursor(run->sink, &nothing, err);
 	run->path = file.path;
-	return read_messages(run, fd, query, err);
+	r = read_messages(run, fd, query, err);
+	run->path = NULL;
+	return r;
 }
 
 /* Adds what the size of a room's file tells. */

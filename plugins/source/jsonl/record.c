@@ -347,10 +347,10 @@ record_message(struct record *record, const char *line, size_t size, struct hf_m
 {
 	static const char *const names[M_COUNT] = {"id", "sender_id", "sender", "type", "kind", "text", "reply_to",
 	    "thread", "sent_at", "edited_at", "deleted_at", "deleted", "reactions", "media", "attachments"};
-	struct hf_json_value v[M_COUNT];
+	struct hf_json_value v[M_COUNT], whole;
 	int r;
 
-	r = record->json->object(line, size, names, M_COUNT, v, err);
+	r = record->json->whole(line, size, names, M_COUNT, v, &whole, err);
 	if (r == HF_OK)
 		r = need_id(&v[M_ID], err);
 	if (r != HF_OK)
@@ -372,7 +372,9 @@ record_message(struct record *record, const char *line, size_t size, struct hf_m
 		m->kind = (struct hf_text){"text", 4, HF_TEXT_UTF8, 0};
 	take_reactions(record, &v[M_REACTIONS], m);
 	take_attachments(record, either(&v[M_MEDIA], &v[M_ATTACHMENTS]), m);
-	m->raw = raw_of(line, size);
+	m->raw = (struct hf_blob){whole.data, whole.size};
+	if (whole.flags & HF_JSON_COMPACT)
+		m->flags |= HF_MESSAGE_RAW_COMPACT;
 	return HF_OK;
 }
 

@@ -364,19 +364,21 @@ test_fields(void)
 	    "\"height\":2}}\r\n\n \r\n"
 	    "{\"id\":7,\"sent_at\":1653725570.5,\"deleted\":true,\"text\":null,\"reactions\":[{\"name\":\"k\",\"count\":4,"
 	    "\"users\":[\"z\"]},5],\"attachments\":[{\"url\":\"1\"},{\"url\":\"2\",\"size\":-5}]}\n"
-	    "{\"id\":\"c\",\"sent_at\":1653725570754,\"deleted_at\":\"1969-12-31T23:59:59Z\",\"edited_at\":\"soon\"}");
+	    "{\"id\":\"c\",\"sent_at\":1653725570754,\"deleted_at\":\"1969-12-31T23:59:59Z\",\"edited_at\":\"soon\"}\n"
+	    "{\"id\":\"d\", \"text\":\"a b\"}\n");
 	j = open_at(folder);
 	CU_ASSERT_EQUAL(ask(j, HF_QUERY_MESSAGES, "a", NULL, 0), HF_OK);
 	CU_ASSERT_EQUAL(seen.failed, 0);
 	CU_ASSERT_TRUE(logged(
 	    "message id=\"m\\u0031\" sender=\"s\" kind=\"image\" text=\"x\\ny\" reply=\"r\" thread=\"t\" "
-	    "sent=1653725570754000000 edited=1653725570000000000 flags=0 key=\"+\"*2 by=\"a\" by=\"b\" key=\"-\"*3 "
+	    "sent=1653725570754000000 edited=1653725570000000000 flags=2 key=\"+\"*2 by=\"a\" by=\"b\" key=\"-\"*3 "
 	    "url=\"u\" mime=\"m/x\" 5b 1x2\n"));
 	CU_ASSERT_TRUE(logged("message id=\"7\" sender=null kind=\"text\" text=null reply=null thread=null "
-	                      "sent=1653725570500000000 flags=1 key=\"k\"*4 by=\"z\" url=\"1\" mime=null -1b -1x-1 "
+	                      "sent=1653725570500000000 flags=3 key=\"k\"*4 by=\"z\" url=\"1\" mime=null -1b -1x-1 "
 	                      "url=\"2\" mime=null -1b -1x-1\n"));
 	CU_ASSERT_TRUE(logged("id=\"c\" sender=null kind=\"text\" text=null reply=null thread=null "
-	                      "sent=1653725570754000000 deleted=-1000000000 flags=1\n"));
+	                      "sent=1653725570754000000 deleted=-1000000000 flags=3\n"));
+	CU_ASSERT_TRUE(logged("id=\"d\" sender=null kind=\"text\" text=\"a b\" reply=null thread=null flags=0\n"));
 	CU_ASSERT_EQUAL(((char *)seen.raw.data)[0], '{');
 	source->close(j);
 	remove_all("");
@@ -593,8 +595,10 @@ main(void)
 		return 1;
 	}
 	*(void **)&entry = dlsym(module, "holdfast_plugin_v1");
-	if (entry == NULL)
+	if (entry == NULL) {
+		(void)dlclose(module);
 		return 1;
+	}
 	component = entry()->components[0];
 	source = component->ops;
 	seen.log.max = 1u << 20;

@@ -48,13 +48,17 @@ begin(struct out *out, const struct hf_text *id, struct hf_line *line, struct hf
 }
 
 static int
-end(struct out *out, const struct hf_blob *raw, enum record_op op, struct hf_line *line, struct hf_error *err)
+end(struct out *out, const struct hf_blob *raw, bool compact, enum record_op op, struct hf_line *line,
+    struct hf_error *err)
 {
 	int r;
 
 	if (raw->size > 0) {
 		out_literal(out, ",\"raw\":");
-		out_json(out, raw);
+		if (compact)
+			out_put(out, raw->data, (size_t)raw->size);
+		else
+			out_json(out, raw);
 	}
 	out_literal(out, "}");
 	r = out_status(out, "the record", err);
@@ -195,7 +199,7 @@ record_of_message(struct out *out, const struct hf_message *m, struct hf_line *l
 	/* HF_NO_TIME is the least of all; a file needs some time. */
 	line->time_ns = newest == HF_NO_TIME ? 0 : newest;
 	*ret_newest_ns = newest;
-	return end(out, &m->raw, op, line, err);
+	return end(out, &m->raw, (m->flags & HF_MESSAGE_RAW_COMPACT) != 0, op, line, err);
 }
 
 int
@@ -207,7 +211,7 @@ record_of_person(struct out *out, const struct hf_participant *person, struct hf
 		return r;
 	member_text(out, ",\"name\":", &person->name);
 	line->time_ns = 0;
-	return end(out, &person->raw, OP_PERSON, line, err);
+	return end(out, &person->raw, false, OP_PERSON, line, err);
 }
 
 enum { M_TEXT, M_EDITED_AT, M_ATTACHMENTS, M_SENDER, M_SENT_AT, M_KIND, M_REPLY_TO, M_THREAD, M_REACTIONS, M_OP,

@@ -716,6 +716,9 @@ test_new(void)
 	m->reaction_count = 2;
 	m->attachments = attachments;
 	m->attachment_count = 3;
+	/* Copied as it is, for the source says that it can be. */
+	m->raw = (struct hf_blob)RAW("{\"ts\": \"2\"}");
+	m->flags |= HF_MESSAGE_RAW_COMPACT;
 	m = say("3", "x", 1);
 	m->sender = m->kind = m->text = (struct hf_text)NOTHING;
 	m->sent_ns = HF_NO_TIME;
@@ -728,10 +731,11 @@ test_new(void)
 	    "\"thread\":\"1\",\"reactions\":[{\"key\":\"\xf0\x9f\x91\x8d\",\"senders\":[\"u2\",\"u3\"],\"count\":3},"
 	    "{\"key\":\"x\",\"count\":1}],\"attachments\":[{\"id\":\"F1\",\"kind\":\"image\",\"name\":\"a b.png\","
 	    "\"mime\":\"image/png\",\"url\":\"https://x/F1\",\"size\":12345,\"width\":640,\"height\":480,"
-	    "\"expires_at\":\"1970-01-02T00:00:00Z\"},{},{\"name\":\"v\",\"size\":0,\"duration_ms\":1500}]}\n"
+	    "\"expires_at\":\"1970-01-02T00:00:00Z\"},{},{\"name\":\"v\",\"size\":0,\"duration_ms\":1500}],"
+	    "\"raw\":{\"ts\": \"2\"}}\n"
 	    "{\"op\":\"message\",\"id\":\"3\"}\n"));
 	CU_ASSERT_STRING_EQUAL(emit.old.log_name, "messages");
-	CU_ASSERT(emit.items == 3 && emit.bytes == source.messages[0].raw.size);
+	CU_ASSERT(emit.items == 3 && emit.bytes == source.messages[0].raw.size + source.messages[1].raw.size);
 	CU_ASSERT_STRING_EQUAL(buffer_string(&emit.old.room),
 	    "{\"schema\":\"holdfast.room/1\",\"id\":\"C1\",\"name\":\"The \\\"garden\\\"\",\"kind\":\"group\","
 	    "\"created_at\":\"1970-01-02T00:00:00Z\",\"counts\":{\"messages\":3,\"records\":3},"
@@ -1393,6 +1397,8 @@ main(void)
 	symbol = plugin == NULL ? NULL : dlsym(plugin, "holdfast_plugin_v1");
 	if (symbol == NULL) {
 		(void)fprintf(stderr, "%s\n", dlerror());
+		if (plugin != NULL)
+			(void)dlclose(plugin);
 		return 99;
 	}
 	/* ISO C has no other way from an object to a function. */

@@ -54,8 +54,10 @@ struct hf_json_value {
 	const char *data; /* into the text that was sliced */
 	uint64_t size;
 	uint32_t type;
-	uint32_t reserved;
+	uint32_t flags; /* HF_JSON_COMPACT, of what whole() gives; else 0 */
 };
+
+#define HF_JSON_COMPACT 1u /* no white space stands between its tokens */
 
 /*
  * One validating pass over JSON text that says where the wanted values lie and copies nothing: RFC 8259
@@ -88,6 +90,9 @@ struct hf_host_json {
 	 * are read piece by piece.
 	 */
 	int64_t (*measure)(const char *data, uint64_t size, struct hf_error *err);
+	/* As object; and whole gets the object itself, without white space around it. */
+	int (*whole)(const char *text, uint64_t size, const char *const *names, uint32_t count,
+	    struct hf_json_value *values, struct hf_json_value *ret_whole, struct hf_error *err);
 };
 
 #define HF_HOST_WRITE "holdfast.host.write/1"

@@ -66,7 +66,8 @@ struct hf_attachment {
 	int64_t expires_ns;
 };
 
-#define HF_MESSAGE_DELETED 1u /* the provider says it was deleted */
+#define HF_MESSAGE_DELETED     1u /* the provider says it was deleted */
+#define HF_MESSAGE_RAW_COMPACT 2u /* no white space stands between raw's tokens, so it can be copied at once */
 
 /* The full state of one message at one time. */
 struct hf_message {
