@@ -20,6 +20,8 @@
 #define BLOCK_ENTRIES 64u   /* what one look into a run reads */
 #define READ_ENTRIES  1024u /* what reading all of one reads at a time */
 #define MAX_FENCES    65536u
+#define FILTER_BITS   (1u << 23) /* a power of two; for a million ids they let one in forty pass */
+#define FILTER_LOOKS  4u
 
 static const char magic[8] = "hfseen2\n";
 
@@ -43,6 +45,7 @@ struct run {
 	uint64_t *fences; /* of the first id of each stride entries */
 	size_t fence_count;
 	uint64_t stride;
+	bool filtered; /* its ids are in the filter */
 };
 
 struct seen {
@@ -52,6 +55,7 @@ struct seen {
 	struct seen_entry *entries; /* the newest, in the order they came */
 	unsigned entry_count;
 	uint16_t *slots; /* 1 + index into entries; 0: free */
+	uint8_t *filter; /* of all ids in runs, so that most that are not there cost no read; NULL: few */
 };
 
 static int
@@ -99,6 +103,7 @@ seen_free(struct seen *seen)
 	free(seen->directory);
 	free(seen->entries);
 	free(seen->slots);
+	free(seen->filter);
 	free(seen);
 }
 
@@ -149,15 +154,50 @@ prefix_of(const uint8_t id[SEEN_HASH_SIZE])
 	return prefix;
 }
 
-/* Reads all of a run for its fences, which the caller frees; hash (may be NULL) gets its bytes. */
+/* The place of the nth bit of an id: ids are hashes, so parts of one are as good as more hashes. */
+static uint32_t
+filter_bit(const uint8_t id[SEEN_HASH_SIZE], unsigned n)
+{
+	uint32_t a = (uint32_t)id[8] << 24 | (uint32_t)id[9] << 16 | (uint32_t)id[10] << 8 | id[11];
+	uint32_t b = (uint32_t)id[12] << 24 | (uint32_t)id[13] << 16 | (uint32_t)id[14] << 8 | id[15];
+
+	return (a + n * (b | 1)) & (FILTER_BITS - 1);
+}
+
+static void
+filter_add(uint8_t *filter, const uint8_t id[SEEN_HASH_SIZE])
+{
+	unsigned n;
+
+	for (n = 0; n < FILTER_LOOKS; n++)
+		filter[filter_bit(id, n) / 8] |= (uint8_t)(1u << filter_bit(id, n) % 8);
+}
+
+/* False: in no run. */
+static bool
+filter_has(const uint8_t *filter, const uint8_t id[SEEN_HASH_SIZE])
+{
+	unsigned n;
+
+	for (n = 0; n < FILTER_LOOKS; n++)
+		if ((filter[filter_bit(id, n) / 8] & 1u << filter_bit(id, n) % 8) == 0)
+			return false;
+	return true;
+}
+
+/*
+ * Reads all of a run for its fences, which the caller frees; filter gets its ids and hash its bytes (both
+ * may be NULL).
+ */
 static int
-index_run(struct run *run, struct hash *hash, struct hf_error *err)
+index_run(struct run *run, uint8_t *filter, struct hash *hash, struct hf_error *err)
 {
 	struct seen_entry *block = malloc(READ_ENTRIES * sizeof(*block));
 	uint64_t at;
 	size_t count, i;
 	int r = HF_OK;
 
+	run->filtered = filter != NULL;
 	run->stride = BLOCK_ENTRIES;
 	while (run->count / run->stride >= MAX_FENCES)
 		run->stride *= 2;
@@ -169,12 +209,23 @@ index_run(struct run *run, struct hash *hash, struct hf_error *err)
 		r = read_entries(run, at, block, count, err);
 		if (r == HF_OK && hash != NULL)
 			r = hash_update(hash, block, count * sizeof(*block), err);
-		for (i = 0; r == HF_OK && i < count; i++)
+		for (i = 0; r == HF_OK && i < count; i++) {
 			if ((at + i) % run->stride == 0)
 				run->fences[run->fence_count++] = prefix_of(block[i].id);
+			if (filter != NULL)
+				filter_add(filter, block[i].id);
+		}
 	}
 	free(block);
 	return r;
+}
+
+/* For more ids than the table holds.  Without memory for it, finding is only slower. */
+static void
+need_filter(struct seen *seen)
+{
+	if (seen->filter == NULL)
+		seen->filter = calloc(1, FILTER_BITS / 8);
 }
 
 /* Adds a run; its descriptor is closed when that fails. */
@@ -182,7 +233,10 @@ static int
 add_run(struct seen *seen, int fd, uint64_t count, struct hf_error *err)
 {
 	struct run run = {.fd = fd, .count = count};
-	int r = index_run(&run, NULL, err);
+	int r;
+
+	need_filter(seen);
+	r = index_run(&run, seen->filter, NULL, err);
 
 	if (r != HF_OK) {
 		(void)close(fd);
@@ -195,7 +249,7 @@ add_run(struct seen *seen, int fd, uint64_t count, struct hf_error *err)
 
 /* Whether the file is just what seen_save wrote: it is not synced, so a crash may leave holes in it. */
 static bool
-is_whole(struct run *run, const struct head *head)
+is_whole(struct run *run, uint8_t *filter, const struct head *head)
 {
 	uint8_t sum[HASH_SIZE] = {0};
 	struct hash *hash;
@@ -203,7 +257,7 @@ is_whole(struct run *run, const struct head *head)
 
 	if (hash_new(&hash, NULL) != HF_OK)
 		return false;
-	r = index_run(run, hash, NULL);
+	r = index_run(run, filter, hash, NULL);
 	if (r == HF_OK)
 		r = sum_of(hash, head, sum, NULL);
 	hash_free(hash);
@@ -225,7 +279,9 @@ seen_load(struct seen *seen, const char *path, const struct repository_id *tree,
 	    fstat(run.fd, &st) == 0 && head.count <= (uint64_t)st.st_size / sizeof(struct seen_entry) &&
 	    (uint64_t)st.st_size == sizeof(head) + head.count * sizeof(struct seen_entry)) {
 		run.count = head.count;
-		if (is_whole(&run, &head)) {
+		if (run.count > TABLE_ENTRIES)
+			need_filter(seen);
+		if (is_whole(&run, seen->filter, &head)) {
 			seen->runs[seen->run_count++] = run;
 			return HF_OK;
 		}
@@ -307,6 +363,7 @@ seen_find(struct seen *seen, const uint8_t id[SEEN_HASH_SIZE], struct seen_entry
     struct hf_error *err)
 {
 	unsigned slot = slot_of(seen, id), i;
+	bool maybe = seen->filter == NULL || filter_has(seen->filter, id);
 	int r = HF_OK;
 
 	*ret_found = seen->slots[slot] != 0;
@@ -315,7 +372,8 @@ seen_find(struct seen *seen, const uint8_t id[SEEN_HASH_SIZE], struct seen_entry
 		return HF_OK;
 	}
 	for (i = seen->run_count; r == HF_OK && !*ret_found && i > 0; i--)
-		r = find_in_run(&seen->runs[i - 1], id, ret, ret_found, err);
+		if (maybe || !seen->runs[i - 1].filtered)
+			r = find_in_run(&seen->runs[i - 1], id, ret, ret_found, err);
 	return r;
 }
 
