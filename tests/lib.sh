@@ -158,6 +158,36 @@ snapshot_count() {
 	find "$RESTIC_REPOSITORY/snapshots" -type f | wc -l | tr -d ' '
 }
 
+# No job has left two snapshots.
+jobs_are_single() {
+	[ "$(snapshot_count)" -gt 1 ] || return 0
+	: >"$T/jobs"
+	for snapshot in "$RESTIC_REPOSITORY"/snapshots/*; do
+		restic --quiet dump "$(basename "$snapshot")" /holdfast.json 2>/dev/null |
+			grep -Eo 'backup_[0-9]+_[0-9a-f]{8}' | head -n 1 >>"$T/jobs"
+	done
+	[ "$(wc -l <"$T/jobs")" -eq "$(snapshot_count)" ] || fail "snapshots that do not say their job: $(cat "$T/jobs")"
+	[ -z "$(sort "$T/jobs" | uniq -d)" ] || fail "two snapshots of one job: $(sort "$T/jobs" | uniq -d)"
+}
+
+# The temporary objects and locks that killed runs may leave are no part of this.
+nothing_left_over() {
+	[ -z "$(find "$HOLDFAST_STATE_DIR/jobs" -mindepth 1 2>/dev/null)" ] ||
+		fail "left in the state directory: $(find "$HOLDFAST_STATE_DIR/jobs" -mindepth 1)"
+}
+
+# json_lines FILE [PATTERN]: each line is a JSON object or array, and there is one; one holds the pattern.
+json_lines() {
+	"$PYTHON" - "$1" <<-'E' || fail "$1 is not JSON: $(head -c 2000 "$1")"
+	import json, sys
+	lines = open(sys.argv[1], encoding="utf-8").read().split("\n")
+	assert lines.pop() == "" and lines, "no line, or one without an end"
+	for line in lines:
+	    assert isinstance(json.loads(line), (dict, list)), line
+	E
+	[ -z "${2-}" ] || expect_text "$1" "$2"
+}
+
 # spawn COMMAND..: in the background, output in $T/out and $T/err; its id is in $child.
 spawn() {
 	"$@" >"$T/out" 2>"$T/err" </dev/null &

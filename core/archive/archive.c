@@ -18,7 +18,6 @@
 #define TREE_MAX (256u << 20)
 #define FILE_MAX (16u << 20)
 #define DEPTH_MAX 32u
-#define LINE_MAX_BYTES (4u << 20)
 
 /* One child folder in a listing; names lie in the listing's buffer. */
 struct child {
@@ -761,7 +760,7 @@ static int
 end_unit(struct archive *archive, const char *note, struct hf_error *err)
 {
 	struct unit *unit = &archive->unit;
-	struct buffer line = BUFFER_INIT(LINE_MAX_BYTES);
+	struct buffer line = BUFFER_INIT(JOURNAL_LINE_MAX);
 	struct repository_id tree;
 	char hex[HASH_HEX_SIZE] = "";
 	int64_t mtime_ns = 0;

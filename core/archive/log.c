@@ -17,6 +17,10 @@
 #define TREE_MAX       (64u << 20)
 #define NAME_SIZE      16
 
+/* Beyond these, a doubtful line is taken for a change. */
+#define DOUBTS_MAX       1024u
+#define DOUBTS_MAX_BYTES (4u << 20)
+
 /* A file of the previous snapshot. */
 struct log_file {
 	uint64_t size;
@@ -31,6 +35,20 @@ struct pending {
 	int64_t time_ns;
 	uint8_t id[SEEN_HASH_SIZE];
 	uint8_t content[SEEN_HASH_SIZE];
+	uint8_t before[SEEN_HASH_SIZE]; /* the content that this one takes the place of */
+	bool has_before;
+};
+
+/*
+ * A line whose state the log held before a newer one.  A source that tells a record's whole history does so
+ * each time it is read; only if the newest state does not follow was the record changed back.
+ */
+struct doubt {
+	uint8_t id[SEEN_HASH_SIZE];
+	uint8_t content[SEEN_HASH_SIZE];
+	char *data;
+	uint64_t size;
+	int64_t time_ns;
 };
 
 struct log {
@@ -42,6 +60,7 @@ struct log {
 	size_t next;         /* how many files there are with those of this run */
 	bool absorbed;       /* the end of the old log was looked at */
 	int broken;          /* HF_OK, or why nothing more can be done with it */
+	struct hash *hash;   /* for lines */
 	struct seen *seen;   /* NULL: there was no log before, so every line is new */
 	bool seen_made;      /* it was filled from the log */
 	struct buffer lines; /* pending ones */
@@ -51,6 +70,12 @@ struct log {
 	uint8_t asked_id[SEEN_HASH_SIZE], asked_content[SEEN_HASH_SIZE];
 	struct seen_entry asked; /* where the record asked for last lies */
 	bool asked_found;
+	bool asked_changed;      /* asked_before holds the content it is to take the place of */
+	uint8_t asked_before[SEEN_HASH_SIZE];
+	bool asked_doubt;        /* its state is an older one */
+	struct doubt *doubts;    /* in the order they came */
+	size_t doubt_count;
+	size_t doubt_bytes;
 	struct buffer read;      /* the old file read last */
 	size_t read_number;      /* its number; 0: none */
 	uint64_t appended;
@@ -180,16 +205,16 @@ line_is_told(const struct hf_line *line)
 }
 
 static int
-hash_line(const struct hf_line *line, uint8_t id[SEEN_HASH_SIZE], uint8_t content[SEEN_HASH_SIZE],
-    struct hf_error *err)
+hash_line(const struct log *log, const struct hf_line *line, uint8_t id[SEEN_HASH_SIZE],
+    uint8_t content[SEEN_HASH_SIZE], struct hf_error *err)
 {
 	uint8_t sum[HASH_SIZE];
-	int r = hash_bytes(line->data + line->id_offset, line->id_size, sum, err);
+	int r = hash_again(log->hash, line->data + line->id_offset, line->id_size, sum, err);
 
 	if (r != HF_OK)
 		return r;
 	memcpy(id, sum, SEEN_HASH_SIZE);
-	r = hash_bytes(line->data + line->rest_offset, line->size - line->rest_offset, sum, err);
+	r = hash_again(log->hash, line->data + line->rest_offset, line->size - line->rest_offset, sum, err);
 	if (r == HF_OK)
 		memcpy(content, sum, SEEN_HASH_SIZE);
 	return r;
@@ -243,12 +268,38 @@ each_line(struct log *log, size_t number, line_fn fn, struct hf_error *err)
 	return HF_OK;
 }
 
+/* What an older state of a record is listed as: both are hashes, so is this. */
+static void
+older_state(const uint8_t id[SEEN_HASH_SIZE], const uint8_t content[SEEN_HASH_SIZE], struct seen_entry *ret)
+{
+	size_t i;
+
+	memset(ret, 0, sizeof(*ret));
+	for (i = 0; i < SEEN_HASH_SIZE; i++)
+		ret->id[i] = id[i] ^ content[i];
+}
+
+static int
+remember_older(struct log *log, const uint8_t id[SEEN_HASH_SIZE], const uint8_t content[SEEN_HASH_SIZE],
+    struct hf_error *err)
+{
+	struct seen_entry entry;
+
+	older_state(id, content, &entry);
+	return seen_add(log->seen, &entry, err);
+}
+
 static int
 remember_line(struct log *log, const struct hf_line *line, size_t number, struct hf_error *err)
 {
-	struct seen_entry entry;
-	int r = hash_line(line, entry.id, entry.content, err);
+	struct seen_entry entry, before;
+	bool found = false;
+	int r = hash_line(log, line, entry.id, entry.content, err);
 
+	if (r == HF_OK)
+		r = seen_find(log->seen, entry.id, &before, &found, err);
+	if (r == HF_OK && found && memcmp(before.content, entry.content, SEEN_HASH_SIZE) != 0)
+		r = remember_older(log, entry.id, before.content, err);
 	entry.file = (uint32_t)number;
 	entry.offset = (uint32_t)(line->data - (const char *)log->read.data);
 	return r == HF_OK ? seen_add(log->seen, &entry, err) : r;
@@ -259,8 +310,10 @@ static int
 open_seen(struct log *log, struct hf_error *err)
 {
 	size_t number;
-	int r = seen_new(log->place.directory, &log->seen, err);
+	int r = hash_new(&log->hash, err);
 
+	if (r == HF_OK)
+		r = seen_new(log->place.directory, &log->seen, err);
 	if (r != HF_OK || seen_load(log->seen, log->place.seen_path, log->place.before, NULL) == HF_OK)
 		return r;
 	log->seen_made = true;
@@ -269,7 +322,7 @@ open_seen(struct log *log, struct hf_error *err)
 		if (r == HF_OK)
 			r = each_line(log, number, remember_line, err);
 	}
-	return r;
+	return r == HF_OK ? seen_settle(log->seen, err) : r;
 }
 
 int
@@ -302,14 +355,28 @@ log_open(const struct log_place *place, struct log **ret, struct hf_error *err)
 	return r;
 }
 
+/* Takes a doubt out of the list; its line is freed. */
+static void
+drop_doubt(struct log *log, size_t i)
+{
+	log->doubt_bytes -= (size_t)log->doubts[i].size;
+	free(log->doubts[i].data);
+	log->doubt_count--;
+	memmove(log->doubts + i, log->doubts + i + 1, (log->doubt_count - i) * sizeof(*log->doubts));
+}
+
 void
 log_free(struct log *log)
 {
 	if (log == NULL)
 		return;
+	while (log->doubt_count > 0)
+		drop_doubt(log, log->doubt_count - 1);
+	free(log->doubts);
 	free(log->files);
 	buffer_release(&log->ids);
 	seen_free(log->seen);
+	hash_free(log->hash);
 	buffer_release(&log->lines);
 	free(log->pending);
 	changes_release(&log->changes);
@@ -344,33 +411,61 @@ check_whole(const struct log *log, struct hf_error *err)
 	return log->broken == HF_OK ? HF_OK : hf_error_set(err, log->broken, 0, "the log: an earlier step failed");
 }
 
+/* The newest content that the log has of the record asked for goes to log->asked_before. */
+static int
+find_newest(struct log *log, bool *ret_found, struct hf_error *err)
+{
+	const struct pending *pending = find_pending(log);
+	int r;
+
+	if (pending != NULL) {
+		memcpy(log->asked_before, pending->content, SEEN_HASH_SIZE);
+		*ret_found = true;
+		return HF_OK;
+	}
+	r = seen_find(log->seen, log->asked_id, &log->asked, &log->asked_found, err);
+	if (r == HF_OK && log->asked_found)
+		memcpy(log->asked_before, log->asked.content, SEEN_HASH_SIZE);
+	*ret_found = log->asked_found;
+	return r;
+}
+
 int
 log_known(struct log *log, const struct hf_line *line, struct hf_error *err)
 {
-	const struct pending *pending;
+	struct seen_entry older;
+	bool found = false;
+	size_t i;
 	int r = check_whole(log, err);
 
-	log->asked_found = false;
+	log->asked_found = log->asked_changed = log->asked_doubt = false;
 	if (r == HF_OK)
 		r = check_line(line, err);
 	if (r != HF_OK)
 		return r;
 	if (log->seen == NULL)
 		return HF_KNOWN_NEW;
-	r = hash_line(line, log->asked_id, log->asked_content, err);
+	r = hash_line(log, line, log->asked_id, log->asked_content, err);
 	if (r != HF_OK)
 		return r;
-	pending = find_pending(log);
-	if (pending != NULL)
-		return memcmp(pending->content, log->asked_content, SEEN_HASH_SIZE) == 0 ? HF_KNOWN_UNCHANGED :
-		                                                                        HF_KNOWN_CHANGED;
-	r = seen_find(log->seen, log->asked_id, &log->asked, &log->asked_found, err);
+	for (i = 0; i < log->doubt_count; i++) {
+		if (memcmp(log->doubts[i].id, log->asked_id, SEEN_HASH_SIZE) == 0) {
+			/* What follows is newer than it, whatever that is. */
+			drop_doubt(log, i);
+			break;
+		}
+	}
+	r = find_newest(log, &found, err);
 	if (r != HF_OK)
 		return r;
-	if (!log->asked_found)
+	if (!found)
 		return HF_KNOWN_NEW;
-	return memcmp(log->asked.content, log->asked_content, SEEN_HASH_SIZE) == 0 ? HF_KNOWN_UNCHANGED :
-	                                                                          HF_KNOWN_CHANGED;
+	if (memcmp(log->asked_before, log->asked_content, SEEN_HASH_SIZE) == 0)
+		return HF_KNOWN_UNCHANGED;
+	log->asked_changed = true;
+	older_state(log->asked_id, log->asked_content, &older);
+	r = seen_find(log->seen, older.id, &older, &log->asked_doubt, err);
+	return r == HF_OK ? HF_KNOWN_CHANGED : r;
 }
 
 int
@@ -456,12 +551,13 @@ prepend(struct log *log, size_t number, size_t count, struct hf_error *err)
 		newline = memchr(log->lines.data + at, '\n', size - at);
 		old_line((const char *)log->lines.data + at,
 		    (size_t)(newline - ((const char *)log->lines.data + at)), &line);
-		r = hash_line(&line, entry->id, entry->content, err);
+		r = hash_line(log, &line, entry->id, entry->content, err);
 		if (r != HF_OK)
 			return r;
 		at += (size_t)line.size + 1;
 		entry->end = at;
 		entry->time_ns = file->mtime_ns;
+		entry->has_before = false;
 	}
 	return HF_OK;
 }
@@ -525,6 +621,8 @@ flush_file(struct log *log, struct hf_error *err)
 			entry.file = (uint32_t)log->next;
 			entry.offset = (uint32_t)start;
 			r = seen_add(log->seen, &entry, err);
+			if (r == HF_OK && log->pending[i].has_before)
+				r = remember_older(log, log->pending[i].id, log->pending[i].before, err);
 			if (r != HF_OK)
 				goto out;
 		}
@@ -563,10 +661,47 @@ add_pending(struct log *log, const struct hf_line *line, struct hf_error *err)
 	entry->time_ns = line->time_ns;
 	memcpy(entry->id, log->asked_id, SEEN_HASH_SIZE);
 	memcpy(entry->content, log->asked_content, SEEN_HASH_SIZE);
+	entry->has_before = log->asked_changed;
+	memcpy(entry->before, log->asked_before, SEEN_HASH_SIZE);
 	log->appended++;
 	if (line->time_ns > log->newest_ns)
 		log->newest_ns = line->time_ns;
 	return HF_OK;
+}
+
+static int
+add_doubt(struct log *log, const struct hf_line *line, struct hf_error *err)
+{
+	struct doubt *doubt;
+
+	if (log->doubts == NULL && (log->doubts = calloc(DOUBTS_MAX, sizeof(*log->doubts))) == NULL)
+		return no_memory(err);
+	doubt = &log->doubts[log->doubt_count];
+	doubt->data = malloc((size_t)line->size);
+	if (doubt->data == NULL)
+		return no_memory(err);
+	memcpy(doubt->data, line->data, (size_t)line->size);
+	memcpy(doubt->id, log->asked_id, SEEN_HASH_SIZE);
+	memcpy(doubt->content, log->asked_content, SEEN_HASH_SIZE);
+	doubt->size = line->size;
+	doubt->time_ns = line->time_ns;
+	log->doubt_bytes += (size_t)line->size;
+	log->doubt_count++;
+	return HF_OK;
+}
+
+/* Saves as many whole files as the pending lines make. */
+static int
+flush_full(struct log *log, struct hf_error *err)
+{
+	int r = HF_OK;
+
+	while (r == HF_OK && (log->pending_count >= LOG_FILE_LINES || log->lines.size >= LOG_FILE_BYTES)) {
+		r = log->absorbed ? HF_OK : absorb(log, err);
+		if (r == HF_OK)
+			r = flush_file(log, err);
+	}
+	return r;
 }
 
 int
@@ -580,13 +715,37 @@ log_append(struct log *log, const struct hf_line *line, struct hf_error *err)
 		return r;
 	if (memchr(line->data, '\n', (size_t)line->size) != NULL)
 		return hf_error_set(err, HF_EINVAL, 0, "a record's line holds a newline");
+	if (log->asked_doubt && log->doubt_count < DOUBTS_MAX &&
+	    log->doubt_bytes + line->size <= DOUBTS_MAX_BYTES)
+		return spoil(log, add_doubt(log, line, err));
 	r = add_pending(log, line, err);
-	while (r == HF_OK && (log->pending_count >= LOG_FILE_LINES || log->lines.size >= LOG_FILE_BYTES)) {
-		r = log->absorbed ? HF_OK : absorb(log, err);
+	return spoil(log, r == HF_OK ? flush_full(log, err) : r);
+}
+
+/* No newer state followed: the records are back in an older one, which is their newest now. */
+static int
+settle_doubts(struct log *log, struct hf_error *err)
+{
+	struct hf_line line;
+	bool found;
+	int r = HF_OK;
+
+	memset(&line, 0, sizeof(line));
+	while (r == HF_OK && log->doubt_count > 0) {
+		line.data = log->doubts[0].data;
+		line.size = log->doubts[0].size;
+		line.time_ns = log->doubts[0].time_ns;
+		memcpy(log->asked_id, log->doubts[0].id, SEEN_HASH_SIZE);
+		memcpy(log->asked_content, log->doubts[0].content, SEEN_HASH_SIZE);
+		r = find_newest(log, &found, err);
+		log->asked_changed = found;
 		if (r == HF_OK)
-			r = flush_file(log, err);
+			r = add_pending(log, &line, err);
+		drop_doubt(log, 0);
+		if (r == HF_OK)
+			r = flush_full(log, err);
 	}
-	return spoil(log, r);
+	return r;
 }
 
 /* Writes what is left, and takes away the files that this run merged into others. */
@@ -595,9 +754,9 @@ settle(struct log *log, struct hf_error *err)
 {
 	size_t number;
 	char name[NAME_SIZE];
-	int r = HF_OK;
+	int r = settle_doubts(log, err);
 
-	if (log->pending_count > 0 && !log->absorbed)
+	if (r == HF_OK && log->pending_count > 0 && !log->absorbed)
 		r = absorb(log, err);
 	while (r == HF_OK && log->pending_count > 0)
 		r = flush_file(log, err);
@@ -611,11 +770,14 @@ settle(struct log *log, struct hf_error *err)
 int
 log_finish(struct log *log, struct log_result *ret, struct hf_error *err)
 {
-	struct log_result result = {.newest_ns = log->newest_ns, .appended = log->appended};
+	struct log_result result;
 	int r = check_whole(log, err);
 
 	if (r == HF_OK)
 		r = settle(log, err);
+	memset(&result, 0, sizeof(result));
+	result.newest_ns = log->newest_ns;
+	result.appended = log->appended;
 	if (r != HF_OK)
 		return r;
 	result.changed = log->changes.count > 0;

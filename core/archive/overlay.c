@@ -325,6 +325,7 @@ overlay_save(struct repository *repository, struct repository_writer *writer, co
 	size_t nodes;
 
 	settle(changes);
-	return save_folder(repository, writer, before, changes->list, changes->list + changes->count, 0, 0, ret_tree,
-	    ret_mtime_ns, &nodes, err);
+	return save_folder(repository, writer, before, changes->list,
+	    changes->count == 0 ? changes->list : changes->list + changes->count, 0, 0, ret_tree, ret_mtime_ns,
+	    &nodes, err);
 }

@@ -17,7 +17,9 @@
 #define TABLE_ENTRIES 8192u
 #define TABLE_SLOTS   16384u /* a power of two, twice the entries */
 #define MAX_RUNS      8u
-#define BLOCK_ENTRIES 100u /* what one look into a run reads: about a page */
+#define BLOCK_ENTRIES 64u   /* what one look into a run reads */
+#define READ_ENTRIES  1024u /* what reading all of one reads at a time */
+#define MAX_FENCES    65536u
 
 static const char magic[8] = "hfseen2\n";
 
@@ -29,16 +31,23 @@ struct head {
 	uint8_t sum[HASH_SIZE]; /* of all entries, then of what stands before it here */
 };
 
-/* Entries in order of their ids, each id once, from start in a file. */
+/*
+ * Entries in order of their ids, each id once, from start in a file.  The beginnings of some ids are
+ * kept in memory, so that one look finds any.
+ */
 struct run {
+	const struct seen_entry *memory; /* NULL: it is in the file */
 	int fd;
 	off_t start;
 	uint64_t count;
+	uint64_t *fences; /* of the first id of each stride entries */
+	size_t fence_count;
+	uint64_t stride;
 };
 
 struct seen {
 	char *directory;
-	struct run runs[MAX_RUNS]; /* older first */
+	struct run runs[MAX_RUNS + 1]; /* older first; the last one for the table while all is written */
 	unsigned run_count;
 	struct seen_entry *entries; /* the newest, in the order they came */
 	unsigned entry_count;
@@ -74,8 +83,10 @@ seen_new(const char *directory, struct seen **ret, struct hf_error *err)
 static void
 close_runs(struct seen *seen)
 {
-	for (; seen->run_count > 0; seen->run_count--)
+	for (; seen->run_count > 0; seen->run_count--) {
 		(void)close(seen->runs[seen->run_count - 1].fd);
+		free(seen->runs[seen->run_count - 1].fences);
+	}
 }
 
 void
@@ -97,6 +108,10 @@ read_entries(const struct run *run, uint64_t from, struct seen_entry *out, size_
 	size_t size = count * sizeof(*out), done = 0;
 	ssize_t n;
 
+	if (run->memory != NULL) {
+		memcpy(out, run->memory + from, size);
+		return HF_OK;
+	}
 	while (done < size) {
 		n = pread(run->fd, (char *)out + done, size - done,
 		    run->start + (off_t)(from * sizeof(*out) + done));
@@ -121,25 +136,73 @@ sum_of(struct hash *hash, const struct head *head, uint8_t out[HASH_SIZE], struc
 	return r == HF_OK ? hash_sum(hash, out, err) : r;
 }
 
+/* The first bytes of an id as a number of the same order. */
+static uint64_t
+prefix_of(const uint8_t id[SEEN_HASH_SIZE])
+{
+	uint64_t prefix = 0;
+	unsigned i;
+
+	for (i = 0; i < 8; i++)
+		prefix = prefix << 8 | id[i];
+	return prefix;
+}
+
+/* Reads all of a run for its fences, which the caller frees; hash (may be NULL) gets its bytes. */
+static int
+index_run(struct run *run, struct hash *hash, struct hf_error *err)
+{
+	struct seen_entry *block = malloc(READ_ENTRIES * sizeof(*block));
+	uint64_t at;
+	size_t count, i;
+	int r = HF_OK;
+
+	run->stride = BLOCK_ENTRIES;
+	while (run->count / run->stride >= MAX_FENCES)
+		run->stride *= 2;
+	run->fences = malloc((size_t)(run->count / run->stride + 1) * sizeof(*run->fences));
+	if (block == NULL || run->fences == NULL)
+		r = hf_error_set(err, HF_ENOMEM, 0, "the list of known records: out of memory");
+	for (at = 0; r == HF_OK && at < run->count; at += count) {
+		count = run->count - at < READ_ENTRIES ? (size_t)(run->count - at) : READ_ENTRIES;
+		r = read_entries(run, at, block, count, err);
+		if (r == HF_OK && hash != NULL)
+			r = hash_update(hash, block, count * sizeof(*block), err);
+		for (i = 0; r == HF_OK && i < count; i++)
+			if ((at + i) % run->stride == 0)
+				run->fences[run->fence_count++] = prefix_of(block[i].id);
+	}
+	free(block);
+	return r;
+}
+
+/* Adds a run; its descriptor is closed when that fails. */
+static int
+add_run(struct seen *seen, int fd, uint64_t count, struct hf_error *err)
+{
+	struct run run = {.fd = fd, .count = count};
+	int r = index_run(&run, NULL, err);
+
+	if (r != HF_OK) {
+		(void)close(fd);
+		free(run.fences);
+		return r;
+	}
+	seen->runs[seen->run_count++] = run;
+	return HF_OK;
+}
+
 /* Whether the file is just what seen_save wrote: it is not synced, so a crash may leave holes in it. */
 static bool
-is_whole(const struct run *run, const struct head *head)
+is_whole(struct run *run, const struct head *head)
 {
-	struct seen_entry block[BLOCK_ENTRIES];
 	uint8_t sum[HASH_SIZE];
 	struct hash *hash;
-	uint64_t at;
-	size_t count;
 	int r;
 
 	if (hash_new(&hash, NULL) != HF_OK)
 		return false;
-	for (at = 0, r = HF_OK; r == HF_OK && at < run->count; at += count) {
-		count = run->count - at < BLOCK_ENTRIES ? (size_t)(run->count - at) : BLOCK_ENTRIES;
-		r = read_entries(run, at, block, count, NULL);
-		if (r == HF_OK)
-			r = hash_update(hash, block, count * sizeof(block[0]), NULL);
-	}
+	r = index_run(run, hash, NULL);
 	if (r == HF_OK)
 		r = sum_of(hash, head, sum, NULL);
 	hash_free(hash);
@@ -150,7 +213,7 @@ int
 seen_load(struct seen *seen, const char *path, const struct repository_id *tree, struct hf_error *err)
 {
 	struct head head;
-	struct run run = {-1, (off_t)sizeof(head), 0};
+	struct run run = {.start = (off_t)sizeof(head)};
 	struct stat st;
 
 	run.fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -167,17 +230,24 @@ seen_load(struct seen *seen, const char *path, const struct repository_id *tree,
 		}
 	}
 	(void)close(run.fd);
+	free(run.fences);
 	return hf_error_set(err, HF_ENOTFOUND, 0, "%s: damaged, or of another snapshot", path);
 }
 
-/* Ids are hashes, so their first bytes say nearly where in a run of count entries they lie. */
-static uint64_t
-guess(const uint8_t id[SEEN_HASH_SIZE], uint64_t low, uint64_t high)
+/* The first fence that is not below the prefix or, past: that is above it. */
+static size_t
+find_fence(const struct run *run, uint64_t prefix, bool past)
 {
-	uint32_t prefix = (uint32_t)id[0] << 24 | (uint32_t)id[1] << 16 | (uint32_t)id[2] << 8 | id[3];
-	uint64_t span = high - low;
+	size_t low = 0, high = run->fence_count, middle;
 
-	return low + (span <= UINT32_MAX ? span * prefix >> 32 : span / 2);
+	while (low < high) {
+		middle = low + (high - low) / 2;
+		if (run->fences[middle] < prefix || (past && run->fences[middle] == prefix))
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
 }
 
 static int
@@ -185,18 +255,15 @@ find_in_run(const struct run *run, const uint8_t id[SEEN_HASH_SIZE], struct seen
     struct hf_error *err)
 {
 	struct seen_entry block[BLOCK_ENTRIES];
-	uint64_t low = 0, high = run->count, at;
-	size_t count, i;
-	bool first = true;
+	size_t from = find_fence(run, prefix_of(id), false), to = find_fence(run, prefix_of(id), true), count, i;
+	uint64_t low = from > 0 ? (from - 1) * run->stride : 0, at;
+	uint64_t high = to < run->fence_count ? to * run->stride : run->count;
 	int r, order;
 
 	*ret_found = false;
 	while (low < high) {
-		/* The first look goes where the id should be, later ones halve what is left. */
-		at = first ? guess(id, low, high) : low + (high - low) / 2;
-		at = at > low + BLOCK_ENTRIES / 2 ? at - BLOCK_ENTRIES / 2 : low;
+		at = high - low <= BLOCK_ENTRIES ? low : low + (high - low - BLOCK_ENTRIES) / 2;
 		count = high - at < BLOCK_ENTRIES ? (size_t)(high - at) : BLOCK_ENTRIES;
-		first = false;
 		r = read_entries(run, at, block, count, err);
 		if (r != HF_OK)
 			return r;
@@ -313,8 +380,8 @@ cursor_peek(struct cursor *cursor, const struct run *run, const struct seen_entr
 static int
 merge_runs(const struct seen *seen, struct entry_writer *writer, struct hf_error *err)
 {
-	struct cursor *cursors = calloc(MAX_RUNS, sizeof(*cursors));
-	const struct seen_entry *heads[MAX_RUNS], *least;
+	struct cursor *cursors = calloc(MAX_RUNS + 1, sizeof(*cursors));
+	const struct seen_entry *heads[MAX_RUNS + 1], *least;
 	struct seen_entry chosen;
 	unsigned i;
 	int r = HF_OK;
@@ -378,7 +445,7 @@ compact(struct seen *seen, struct hf_error *err)
 		r = merge_runs(seen, writer, err);
 		if (r == HF_OK) {
 			close_runs(seen);
-			seen->runs[seen->run_count++] = (struct run){writer->fd, 0, writer->written};
+			r = add_run(seen, writer->fd, writer->written, err);
 		} else {
 			(void)close(writer->fd);
 		}
@@ -416,10 +483,32 @@ spill(struct seen *seen, struct hf_error *err)
 		(void)close(fd);
 		return r;
 	}
-	seen->runs[seen->run_count++] = (struct run){fd, 0, seen->entry_count};
+	r = add_run(seen, fd, seen->entry_count, err);
+	if (r != HF_OK)
+		return r;
 	seen->entry_count = 0;
 	memset(seen->slots, 0, TABLE_SLOTS * sizeof(*seen->slots));
 	return HF_OK;
+}
+
+static void
+fill_slots(struct seen *seen)
+{
+	unsigned i;
+
+	memset(seen->slots, 0, TABLE_SLOTS * sizeof(*seen->slots));
+	for (i = 0; i < seen->entry_count; i++)
+		seen->slots[slot_of(seen, seen->entries[i].id)] = (uint16_t)(i + 1);
+}
+
+int
+seen_settle(struct seen *seen, struct hf_error *err)
+{
+	int r = HF_OK;
+
+	if (seen->run_count > 0)
+		r = spill(seen, err);
+	return r == HF_OK && seen->run_count > 1 ? compact(seen, err) : r;
 }
 
 int
@@ -443,19 +532,34 @@ seen_add(struct seen *seen, const struct seen_entry *entry, struct hf_error *err
 	return HF_OK;
 }
 
+/* Merges the table with the runs, as the newest of them, without giving it a file. */
+static int
+merge_all(struct seen *seen, struct entry_writer *writer, struct hf_error *err)
+{
+	int r;
+
+	qsort(seen->entries, seen->entry_count, sizeof(*seen->entries), compare_entries);
+	seen->runs[seen->run_count++] = (struct run){.memory = seen->entries, .fd = -1, .count = seen->entry_count};
+	r = merge_runs(seen, writer, err);
+	seen->run_count--;
+	/* The slots know their old places. */
+	fill_slots(seen);
+	return r;
+}
+
 /* Writes the whole list to an open file. */
 static int
 write_list(struct seen *seen, struct entry_writer *writer, const struct repository_id *tree, const char *path,
     struct hf_error *err)
 {
 	struct head head;
-	int r = spill(seen, err);
+	int r = HF_OK;
 
 	memset(&head, 0, sizeof(head));
 	if (r == HF_OK)
 		r = path_write_all(writer->fd, &head, sizeof(head), path, err);
 	if (r == HF_OK)
-		r = merge_runs(seen, writer, err);
+		r = merge_all(seen, writer, err);
 	if (r != HF_OK)
 		return r;
 	memcpy(head.magic, magic, sizeof(magic));

@@ -30,6 +30,8 @@ int seen_new(const char *directory, struct seen **ret, struct hf_error *err);
 int seen_load(struct seen *seen, const char *path, const struct repository_id *tree, struct hf_error *err);
 /* A later entry of the same id takes the place of an earlier one. */
 int seen_add(struct seen *seen, const struct seen_entry *entry, struct hf_error *err);
+/* After many were added, so that finding is fast. */
+int seen_settle(struct seen *seen, struct hf_error *err);
 /* Found or not in *ret_found. */
 int seen_find(struct seen *seen, const uint8_t id[SEEN_HASH_SIZE], struct seen_entry *ret, bool *ret_found,
     struct hf_error *err);

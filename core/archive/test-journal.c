@@ -5,17 +5,16 @@
 #include "base/path.h"
 #include "base/unit.h"
 
-#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <signal.h>
 #include <unistd.h>
 
 static char directory[64], path[100];
-static struct buffer lines = BUFFER_INIT(1 << 20);
+static struct buffer lines = BUFFER_INIT((size_t)64 << 20);
 static int answer;
 
 static void
@@ -77,10 +76,11 @@ static void
 test_lines(void)
 {
 	struct journal *journal;
-	char *large = malloc(300001);
+	size_t length, size;
+	char *large = malloc(JOURNAL_LINE_MAX + 2);
 
-	memset(large, 'l', 300000);
-	large[300000] = '\0';
+	memset(large, 'l', JOURNAL_LINE_MAX + 1);
+	large[JOURNAL_LINE_MAX + 1] = '\0';
 	begin();
 	journal = reopen(NULL);
 	CU_ASSERT(holds(""));
@@ -91,20 +91,24 @@ test_lines(void)
 	CU_ASSERT_EQUAL(add(journal, "not synced"), HF_OK);
 	journal = reopen(journal);
 	CU_ASSERT(holds("one||"));
-	CU_ASSERT_EQUAL(add(journal, large), HF_OK);
+	CU_ASSERT_EQUAL(add(journal, large), HF_EINVAL);
+	for (length = 65500; length < 65600; length++)
+		CU_ASSERT_EQUAL(journal_add(journal, large, length, NULL), HF_OK);
+	CU_ASSERT_EQUAL(journal_add(journal, large, JOURNAL_LINE_MAX, NULL), HF_OK);
 	CU_ASSERT_EQUAL(journal_sync(journal, NULL), HF_OK);
 	journal = reopen(journal);
-	CU_ASSERT_EQUAL(lines.size, 5 + 300001);
+	size = 5 + (65500 + 65599 + 2) * 50 + JOURNAL_LINE_MAX + 1;
+	CU_ASSERT_EQUAL(lines.size, size);
 	/* Two lines in one would be read as something else. */
 	CU_ASSERT_EQUAL(add(journal, "a\nb"), HF_EINVAL);
 	CU_ASSERT_EQUAL(journal_add(journal, "a\0b", 3, NULL), HF_OK);
 	CU_ASSERT_EQUAL(journal_sync(journal, NULL), HF_OK);
 	journal = reopen(journal);
-	CU_ASSERT_EQUAL(lines.size, 5 + 300001 + 4);
+	CU_ASSERT_EQUAL(lines.size, size + 4);
 	CU_ASSERT_EQUAL(add(journal, "last"), HF_OK);
 	CU_ASSERT_EQUAL(journal_sync(journal, NULL), HF_OK);
 	journal = reopen(journal);
-	CU_ASSERT_EQUAL(lines.size, 5 + 300001 + 4 + 5);
+	CU_ASSERT_EQUAL(lines.size, size + 4 + 5);
 	journal_close(journal);
 	free(large);
 	end();

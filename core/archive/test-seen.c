@@ -89,6 +89,11 @@ test_model(void)
 					CU_FAIL_FATAL("not what was added last");
 			}
 		}
+		if (round == 1)
+			CU_ASSERT_EQUAL(seen_settle(seen, NULL), HF_OK);
+		for (n = 0; n < MANY; n += 5)
+			if (find(seen, n) != model[n])
+				CU_FAIL_FATAL("not what was added last");
 		tree.bytes[5] = (uint8_t)round;
 		CU_ASSERT_EQUAL(seen_save(seen, path, &tree, NULL), HF_OK);
 		/* It goes on after a save, too. */
@@ -160,6 +165,7 @@ test_load(void)
 	(void)snprintf(path, sizeof(path), "%s/list", directory);
 	CU_ASSERT_EQUAL_FATAL(seen_new(directory, &seen, NULL), HF_OK);
 	CU_ASSERT_EQUAL(find(seen, 1), 0);
+	CU_ASSERT_EQUAL(seen_settle(seen, NULL), HF_OK);
 	CU_ASSERT_EQUAL(seen_save(seen, path, &tree, NULL), HF_OK);
 	seen_free(seen);
 	CU_ASSERT_EQUAL_FATAL(seen_new(directory, &seen, NULL), HF_OK);

@@ -63,10 +63,20 @@ hash_sum(const struct hash *hash, uint8_t out[HASH_SIZE], struct hf_error *err)
 	return HF_OK;
 }
 
+/* Without an algorithm the one it has stays, which spares looking it up. */
 int
 hash_reset(struct hash *hash, struct hf_error *err)
 {
-	return EVP_DigestInit_ex(hash->running, EVP_sha256(), NULL) == 1 ? HF_OK : crypto_failed(err);
+	return EVP_DigestInit_ex(hash->running, NULL, NULL) == 1 ? HF_OK : crypto_failed(err);
+}
+
+int
+hash_again(struct hash *hash, const void *data, size_t size, uint8_t out[HASH_SIZE], struct hf_error *err)
+{
+	if (EVP_DigestInit_ex(hash->running, NULL, NULL) != 1 || EVP_DigestUpdate(hash->running, data, size) != 1 ||
+	    EVP_DigestFinal_ex(hash->running, out, NULL) != 1)
+		return crypto_failed(err);
+	return hash_reset(hash, err);
 }
 
 int

@@ -20,6 +20,8 @@ int hash_update(struct hash *hash, const void *data, size_t size, struct hf_erro
 int hash_sum(const struct hash *hash, uint8_t out[HASH_SIZE], struct hf_error *err);
 /* Forgets what was added. */
 int hash_reset(struct hash *hash, struct hf_error *err);
+/* Forgets what was added; the sum of just these bytes.  For many short ones. */
+int hash_again(struct hash *hash, const void *data, size_t size, uint8_t out[HASH_SIZE], struct hf_error *err);
 /* SHA-256 of bytes in memory. */
 int hash_bytes(const void *data, size_t size, uint8_t out[HASH_SIZE], struct hf_error *err);
 

@@ -25,9 +25,8 @@ struct scan {
 	const char *why; /* NULL while all is well */
 	unsigned depth;
 	unsigned depth_max;
-	bool cut;     /* the text ended where more had to follow */
-	bool loose;   /* white space was passed */
-	bool escaped; /* a backslash was passed */
+	bool cut;   /* the text ended where more had to follow */
+	bool loose; /* white space was passed */
 };
 
 static const char *
@@ -155,7 +154,6 @@ pass_escape(struct scan *s, const char *p)
 {
 	int i;
 
-	s->escaped = true;
 	if (s->end - p < 2)
 		return scan_cut(s, p);
 	switch (p[1]) {
@@ -746,6 +744,29 @@ put_spelled(struct buffer *buffer, const char *text, size_t size)
 	buffer_append(buffer, run, (size_t)(end - run));
 }
 
+/*
+ * Appends text that is the same in both encodings, as most is: UTF-8 without quote, backslash or
+ * control character.  False, and nothing appended, for other text.
+ */
+static bool
+put_unescaped(struct buffer *buffer, const char *text, size_t size)
+{
+	const char *p = text, *end = text + size;
+	int n = 1;
+
+	while ((p = bytes_skip_plain(p, end)) < end && (unsigned char)*p >= 0x80 && (n = utf8_length(p, end)) > 0)
+		p += n;
+	if (p < end)
+		return false;
+	if (buffer_reserve(buffer, size + 2) != HF_OK)
+		return true;
+	buffer->data[buffer->size] = '"';
+	memcpy(buffer->data + buffer->size + 1, text, size);
+	buffer->data[buffer->size + size + 1] = '"';
+	buffer->size += size + 2;
+	return true;
+}
+
 void
 json_put_text(struct buffer *buffer, const struct hf_text *text)
 {
@@ -755,19 +776,16 @@ json_put_text(struct buffer *buffer, const struct hf_text *text)
 		buffer_append_string(buffer, "null");
 		return;
 	}
+	if (put_unescaped(buffer, text->data, (size_t)text->size))
+		return;
 	s.end += text->size;
 	/* A source that hands over something else under this name must not break the record. */
 	if (text->encoding != HF_TEXT_JSON || pass_inside(&s, text->data) != s.end) {
 		json_put_string(buffer, text->data, (size_t)text->size);
 		return;
 	}
-	if (buffer_reserve(buffer, (size_t)text->size + 2) != HF_OK)
-		return;
 	buffer_append_byte(buffer, '"');
-	if (s.escaped)
-		put_spelled(buffer, text->data, (size_t)text->size);
-	else
-		buffer_append(buffer, text->data, (size_t)text->size);
+	put_spelled(buffer, text->data, (size_t)text->size);
 	buffer_append_byte(buffer, '"');
 }
 

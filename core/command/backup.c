@@ -282,6 +282,16 @@ add_job(struct backup *backup, struct hf_error *err)
 	return r == HF_OK ? queue_update(supervisor_queue(backup->supervisor), backup->job, err) : r;
 }
 
+/* On a terminal, the event before said who holds the lock. */
+static void
+tell_locked(const struct backup *backup, struct json_object *job)
+{
+	const char *error = backup->common.json ? report_text(job, "error") : NULL;
+
+	common_message("%s%sjob %s stays in the queue, and \"holdfast backup %s\" continues it when the lock is gone",
+	    error == NULL ? "" : error, error == NULL ? "" : "; ", backup->job->id, backup->plan->name);
+}
+
 static int
 report_end(const struct backup *backup, enum supervisor_outcome outcome, struct json_object *job)
 {
@@ -289,6 +299,10 @@ report_end(const struct backup *backup, enum supervisor_outcome outcome, struct 
 		common_message("stopped; job %s stays in the queue, and \"holdfast backup %s\" continues it",
 		    backup->job->id, backup->plan->name);
 		return STATUS_INTERRUPTED;
+	}
+	if (outcome == SUPERVISOR_LOCKED) {
+		tell_locked(backup, job);
+		return STATUS_LOCKED;
 	}
 	if (!backup->common.json)
 		report_result(stdout, job);
@@ -328,7 +342,8 @@ static int
 supervise(struct backup *backup)
 {
 	struct supervisor_options options = {
-	    .directory = backup->directory, .program = backup->program, .arguments = worker_arguments};
+	    .directory = backup->directory, .program = backup->program, .arguments = worker_arguments,
+	    .leave_locked = true};
 	int status;
 
 	if (backup->common.json) {

@@ -265,7 +265,7 @@ put_progress_line(FILE *stream, struct json_object *job)
 	const char *type = report_text(progress, "current_type");
 	char percent[32], size[COMMON_SIZE_SIZE];
 
-	if (progress == NULL || done < 0)
+	if (done < 0 || report_finished(job))
 		return;
 	(void)fprintf(stream, "%-13s ", "progress:");
 	if (total > 0)
@@ -323,6 +323,7 @@ static const struct column {
 } columns[] = {
     {"total", "TOTAL", 10, false},
     {"successful", "SAVED", 10, false},
+    {"added", "NEW", 10, false},
     {"failed", "FAILED", 8, false},
     {"bytes_read", "READ", 10, true},
     {"bytes_stored", "STORED", 10, true},
@@ -363,6 +364,39 @@ put_types(FILE *stream, struct json_object *types)
 		put_totals(stream, type, totals);
 }
 
+/* What is in the snapshot, but not from this run. */
+static void
+put_account(FILE *stream, const char *type, const char *name, struct json_object *account)
+{
+	const char *state = report_text(account, "state");
+	int64_t as_of = get_time(account, "as_of");
+	char when[COMMON_TIME_SIZE];
+
+	if (state == NULL || (strcmp(state, "failed") != 0 && strcmp(state, "carried_over") != 0))
+		return;
+	put_text(stream, type);
+	(void)fputs(" of account ", stream);
+	put_text(stream, name);
+	(void)fputs(state[0] == 'f' ? ": could not be read" : ": not part of this run", stream);
+	if (as_of != 0)
+		(void)fprintf(stream, "; kept as of %s", common_time(as_of, when));
+	(void)putc('\n', stream);
+}
+
+static void
+put_accounts(FILE *stream, struct json_object *types)
+{
+	struct json_object *accounts;
+
+	json_object_object_foreach(types, type, totals) {
+		accounts = get_object(totals, "accounts", json_type_object);
+		if (accounts == NULL)
+			continue;
+		json_object_object_foreach(accounts, name, account)
+			put_account(stream, type, name, account);
+	}
+}
+
 /* A failed item: text, or an object that says where and what. */
 static void
 put_error(FILE *stream, struct json_object *error)
@@ -386,12 +420,41 @@ put_error(FILE *stream, struct json_object *error)
 }
 
 static void
-put_errors(FILE *stream, struct json_object *errors)
+put_errors(FILE *stream, struct json_object *result, struct json_object *errors)
 {
+	const char *snapshot = report_text(result, "snapshot");
+	int64_t all = get_count(result, "error_count");
 	size_t i, count = json_object_array_length(errors);
 
-	for (i = 0; i < count && i < ERRORS_SHOWN_MAX; i++)
+	if (count > ERRORS_SHOWN_MAX)
+		count = ERRORS_SHOWN_MAX;
+	for (i = 0; i < count; i++)
 		put_error(stream, json_object_array_get_idx(errors, i));
+	if (all <= (int64_t)count)
+		return;
+	(void)fprintf(stream, "failed: %" PRId64 " more", all - (int64_t)count);
+	if (snapshot != NULL)
+		(void)fprintf(stream, "; \"holdfast dump %.8s /holdfast.json\" has a longer list", snapshot);
+	(void)putc('\n', stream);
+}
+
+static void
+put_snapshot(FILE *stream, struct json_object *result)
+{
+	const char *snapshot = report_text(result, "snapshot"), *repository = report_text(result, "repository");
+	int64_t stored = get_count(result, "bytes_stored");
+	char size[COMMON_SIZE_SIZE];
+
+	if (snapshot == NULL || snapshot[0] == '\0')
+		return;
+	(void)fprintf(stream, "snapshot %.8s saved", snapshot);
+	if (repository != NULL) {
+		(void)fputs(" in repository ", stream);
+		put_text(stream, repository);
+	}
+	if (stored >= 0)
+		(void)fprintf(stream, ", %s added", common_size((uint64_t)stored, size));
+	(void)putc('\n', stream);
 }
 
 void
@@ -400,12 +463,12 @@ report_result(FILE *stream, struct json_object *job)
 	struct json_object *result = get_object(job, "result", json_type_object);
 	struct json_object *types = get_object(result, "types", json_type_object),
 	                   *errors = get_object(result, "errors", json_type_array);
-	const char *snapshot = report_text(result, "snapshot");
 
 	if (types != NULL && json_object_object_length(types) > 0)
 		put_types(stream, types);
+	if (types != NULL)
+		put_accounts(stream, types);
 	if (errors != NULL)
-		put_errors(stream, errors);
-	if (snapshot != NULL && snapshot[0] != '\0')
-		(void)fprintf(stream, "snapshot %.8s saved\n", snapshot);
+		put_errors(stream, result, errors);
+	put_snapshot(stream, result);
 }

@@ -49,15 +49,21 @@ static void
 test_result(void)
 {
 	expect(report_result,
-	    "{\"result\":{\"types\":{\"chats\":{\"total\":1200,\"successful\":1198,\"failed\":2,\"bytes_read\":2048,"
-	    "\"bytes_stored\":100},\"device_info\":{\"total\":1}},\"snapshot\":\"0123456789abcdef\","
+	    "{\"result\":{\"types\":{\"chats\":{\"total\":1200,\"successful\":1198,\"added\":5,\"failed\":2,"
+	    "\"bytes_read\":2048,\"bytes_stored\":100,\"accounts\":{\"a\":{\"state\":\"complete\"},\"b\":{\"state\":\"failed\","
+	    "\"as_of\":\"2026-11-22T06:58:36Z\"},\"c\":{\"state\":\"carried_over\"},\"d\":7}},\"device_info\":{\"total\":1}},\"snapshot\":\"0123456789abcdef\","
+	    "\"repository\":\"home\",\"bytes_stored\":4096,\"error_count\":7,"
 	    "\"errors\":[{\"type\":\"chats\",\"item\":\"general\",\"message\":\"gone\"},\"all else\"]}}",
-	    "TYPE               TOTAL       SAVED    FAILED        READ      STORED\n"
-	    "chats               1200        1198         2     2.0 KiB       100 B\n"
-	    "device_info            1           -         -           -           -\n"
+	    "TYPE               TOTAL       SAVED         NEW    FAILED        READ      STORED\n"
+	    "chats               1200        1198           5         2     2.0 KiB       100 B\n"
+	    "device_info            1           -           -         -           -           -\n"
+	    "chats of account b: could not be read; kept as of 2026-11-22 06:58:36\n"
+	    "chats of account c: not part of this run\n"
 	    "failed: chats: general: gone\n"
 	    "failed: all else\n"
-	    "snapshot 01234567 saved\n");
+	    "failed: 5 more; \"holdfast dump 01234567 /holdfast.json\" has a longer list\n"
+	    "snapshot 01234567 saved in repository home, 4.0 KiB added\n");
+	expect(report_result, "{\"result\":{\"snapshot\":\"0123456789abcdef\"}}", "snapshot 01234567 saved\n");
 }
 
 /* A result of another version, or a forged one, is not a reason to fall over. */
@@ -71,12 +77,12 @@ test_strange_result(void)
 	for (i = 0; i < sizeof(nothing) / sizeof(nothing[0]); i++)
 		expect(report_result, nothing[i], "");
 	expect(report_result, "{\"result\":{\"types\":{\"chats\":7},\"errors\":[null,{\"item\":[]}]}}",
-	    "TYPE               TOTAL       SAVED    FAILED        READ      STORED\n"
-	    "chats                  -           -         -           -           -\n"
+	    "TYPE               TOTAL       SAVED         NEW    FAILED        READ      STORED\n"
+	    "chats                  -           -           -         -           -           -\n"
 	    "failed: \nfailed: \n");
 	expect(report_result, "{\"result\":{\"types\":{\"chats\":{\"total\":-5,\"failed\":\"x\",\"bytes_read\":1.5}}}}",
-	    "TYPE               TOTAL       SAVED    FAILED        READ      STORED\n"
-	    "chats                  -           -         -           -           -\n");
+	    "TYPE               TOTAL       SAVED         NEW    FAILED        READ      STORED\n"
+	    "chats                  -           -           -         -           -           -\n");
 }
 
 static void

@@ -24,8 +24,8 @@ struct instance_request {
 
 /*
  * Finds the component, checks its options and opens it.  HF_EINVAL: not installed, or configured
- * wrongly; other codes are the component's own, or that it is not to be loaded.  services may be NULL and must outlive the
- * instance.  *ret is untouched on failure.
+ * wrongly; other codes are the component's own, or that it is not to be loaded.  services may be NULL
+ * and must outlive the instance.  *ret is untouched on failure.
  */
 int instance_open(struct registry *registry, const struct instance_request *request,
     const struct host_services *services, struct instance *ret, struct hf_error *err);

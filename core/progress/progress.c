@@ -23,6 +23,8 @@ static const char *const kind_names[] = {
     [EVENT_FAILED] = "failed",
 };
 
+#define ESTIMATE_AFTER (3 * INT64_C(1000000000))
+
 void
 progress_estimate(struct progress *progress, int64_t since, uint64_t base, int64_t now)
 {
@@ -34,7 +36,8 @@ progress_estimate(struct progress *progress, int64_t since, uint64_t base, int64
 	if (total == 0)
 		return;
 	progress->percent = done >= total ? 100 : 100.0 * (double)done / (double)total;
-	if (done <= base || now <= since)
+	/* The first moments are spent on keys and indexes, and tell nothing of the speed. */
+	if (done <= base || now < since + ESTIMATE_AFTER)
 		return;
 	left = done < total ? (double)(total - done) : 0;
 	left *= (double)(now - since) / (double)(done - base);

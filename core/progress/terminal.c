@@ -142,7 +142,9 @@ show_progress(void *ctx, const struct progress *progress)
 		(void)fprintf(terminal->stream, "\r%s\033[K", line);
 		terminal->drawn = true;
 	} else {
-		(void)fprintf(terminal->stream, "%s\n", line);
+		/* In a log file a bar is noise. */
+		(void)fprintf(terminal->stream, "%s\n", line[0] == '[' && strstr(line, "] ") != NULL ?
+		    strstr(line, "] ") + 2 : line);
 	}
 	(void)fflush(terminal->stream);
 }

@@ -32,6 +32,8 @@ test_estimate(void)
 	CU_ASSERT_EQUAL(progress.percent, 50.0);
 	CU_ASSERT_EQUAL(progress.estimated_completion, 1060 * SECOND);
 	/* A resumed run: 25 in 30 s, 75 are left. */
+	progress_estimate(&progress, 1028 * SECOND, 0, 1030 * SECOND);
+	CU_ASSERT_EQUAL(progress.estimated_completion, 0);
 	progress_estimate(&progress, 1000 * SECOND, 50, 1030 * SECOND);
 	CU_ASSERT_EQUAL(progress.percent, 50.0);
 	CU_ASSERT_EQUAL(progress.estimated_completion, 1120 * SECOND);

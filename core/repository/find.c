@@ -84,8 +84,11 @@ repository_find_node(struct repository *repository, const struct repository_id *
 			return hf_error_set(err, HF_ENOTFOUND, 0, "%.*s: not a directory",
 			    (int)(find.name - path), path);
 		r = find_in_tree(repository, &node.subtree, &find, err);
+		if (r == HF_OK && *at != '\0')
+			return hf_error_set(err, HF_ENOTFOUND, 0, "%s: not in the snapshot, which has no %.*s", path,
+			    (int)(at - path), path);
 		if (r == HF_OK)
-			return hf_error_set(err, HF_ENOTFOUND, 0, "%.*s: not in the snapshot", (int)(at - path), path);
+			return hf_error_set(err, HF_ENOTFOUND, 0, "%s: not in the snapshot", path);
 		if (r != FOUND)
 			return r;
 	}

@@ -287,8 +287,9 @@ process_is_dead(const struct lock_info *info)
 		return false;
 	if (kill((pid_t)info->pid, 0) != 0 && errno == ESRCH)
 		return true;
-	return info->pid_start > 0 && origin_process_start((pid_t)info->pid, &start) &&
-	    start != (uint64_t)info->pid_start;
+	if (info->pid_start <= 0 || !origin_process_start((pid_t)info->pid, &start))
+		return false;
+	return start != (uint64_t)info->pid_start || origin_process_ended((pid_t)info->pid);
 }
 
 /*

@@ -26,5 +26,7 @@ void origin_machine_id(char out[ORIGIN_PROOF_SIZE]);
 void origin_pid_space(char out[ORIGIN_PROOF_SIZE]);
 /* When a process began, in the kernel's own units since boot. */
 bool origin_process_start(pid_t pid, uint64_t *ret);
+/* Whether a process has ended and its number only waits for its parent to ask. */
+bool origin_process_ended(pid_t pid);
 
 #endif

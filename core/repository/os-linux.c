@@ -55,24 +55,54 @@ origin_pid_space(char out[ORIGIN_PROOF_SIZE])
 	out[n > 0 ? n : 0] = '\0';
 }
 
-bool
-origin_process_start(pid_t pid, uint64_t *ret)
+/* Fields of /proc/PID/stat, as proc(5) counts them. */
+enum { STAT_STATE = 3, STAT_THREADS = 20, STAT_START = 22 };
+
+/* A field after the name, in text, which the caller releases; NULL: none. */
+static const char *
+read_stat(pid_t pid, int wanted, struct buffer *text)
 {
-	struct buffer text = BUFFER_INIT(4096);
 	const char *at = NULL;
 	char path[64];
 	int field;
 
 	(void)snprintf(path, sizeof(path), "/proc/%ld/stat", (long)pid);
-	if (path_read(path, 4000, &text, NULL) == HF_OK && buffer_string(&text) != NULL)
-		at = strrchr((const char *)text.data, ')'); /* the name before it may hold anything */
-	/* proc(5): starttime is field 22; ')' ends field 2. */
-	for (field = 2; at != NULL && field < 22; field++)
+	if (path_read(path, 4000, text, NULL) == HF_OK && buffer_string(text) != NULL)
+		at = strrchr((const char *)text->data, ')'); /* ends field 2, which may hold anything */
+	for (field = 2; at != NULL && field < wanted; field++)
 		at = strchr(at + 1, ' ');
+	return at != NULL ? at + 1 : NULL;
+}
+
+static bool
+stat_number(pid_t pid, int field, uint64_t *ret)
+{
+	struct buffer text = BUFFER_INIT(4096);
+	const char *at = read_stat(pid, field, &text);
+
 	if (at != NULL)
-		*ret = strtoull(at + 1, NULL, 10);
+		*ret = strtoull(at, NULL, 10);
 	buffer_release(&text);
 	return at != NULL;
+}
+
+bool
+origin_process_start(pid_t pid, uint64_t *ret)
+{
+	return stat_number(pid, STAT_START, ret);
+}
+
+bool
+origin_process_ended(pid_t pid)
+{
+	struct buffer text = BUFFER_INIT(4096);
+	const char *state = read_stat(pid, STAT_STATE, &text);
+	bool zombie = state != NULL && (state[0] == 'Z' || state[0] == 'X');
+	uint64_t threads = 0;
+
+	buffer_release(&text);
+	/* The first thread may end before the others. */
+	return zombie && stat_number(pid, STAT_THREADS, &threads) && threads <= 1;
 }
 
 int

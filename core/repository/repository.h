@@ -81,6 +81,7 @@ struct repository_writer;
 struct repository_writer_stats {
 	uint64_t data_blobs, tree_blobs; /* new ones */
 	uint64_t bytes_added;            /* plaintext */
+	uint64_t bytes_sealed;           /* the same as spooled, before it is stored */
 	uint64_t bytes_stored;           /* packs and index, as stored */
 };
 

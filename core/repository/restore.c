@@ -169,7 +169,7 @@ leave_existing(struct restore *restore, int directory, const char *name, const s
 	/* Another name of the same file may be anywhere: it gets a file of its own. */
 	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 1 && content_is_there(restore, fd, node)) {
 		*ret_left = true;
-		r = target_set_attributes(fd, node->mode, node->mtime_ns, err);
+		r = target_set_attributes(fd, node->mode & 0777, node->mtime_ns, err);
 	}
 	(void)close(fd);
 	return r;

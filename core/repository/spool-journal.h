@@ -51,7 +51,8 @@ struct spool_journal_state {
 	struct buffer spooled[2];   /* struct index_blob, by blob type */
 };
 
-#define SPOOL_JOURNAL_STATE_INIT {BUFFER_INIT(SIZE_MAX), BUFFER_INIT(SIZE_MAX), {BUFFER_INIT(SIZE_MAX), BUFFER_INIT(SIZE_MAX)}}
+#define SPOOL_JOURNAL_STATE_INIT \
+	{BUFFER_INIT(SIZE_MAX), BUFFER_INIT(SIZE_MAX), {BUFFER_INIT(SIZE_MAX), BUFFER_INIT(SIZE_MAX)}}
 
 /* HF_ENOTFOUND: no journal.  HF_ECORRUPT: not one, or of another repository. */
 int spool_journal_read(const char *path, const struct repository_id *repository, struct spool_journal_state *state,

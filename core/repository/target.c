@@ -105,7 +105,7 @@ target_set_attributes(int fd, uint32_t mode, int64_t mtime_ns, struct hf_error *
 
 	/* Owners are not restored, so neither are the bits that lend an owner's rights. */
 	times_of(mtime_ns, ts);
-	if (fchmod(fd, mode & 0777) != 0)
+	if (fchmod(fd, mode & 01777) != 0)
 		return failed("set the mode", err);
 	if (futimens(fd, ts) != 0)
 		return failed("set the time", err);
@@ -224,7 +224,8 @@ target_file_commit(struct target_file *file, const char *name, uint32_t mode, in
 {
 	int r;
 
-	r = target_set_attributes(file->fd, mode, mtime_ns, err);
+	/* Some systems let nobody but root set a file's sticky bit, which means nothing on a file. */
+	r = target_set_attributes(file->fd, mode & 0777, mtime_ns, err);
 	if (r == HF_OK && fsync(file->fd) != 0)
 		r = failed("make the file durable", err);
 	if (r == HF_OK && renameat(file->directory, file->temporary, file->directory, name) != 0)

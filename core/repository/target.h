@@ -22,7 +22,7 @@ int target_openat_plain(int directory, const char *name, int flags, mode_t mode)
 int target_open(const char *path, int *ret_directory, struct hf_error *err);
 /* Makes or opens a directory in a directory; one that is there is made writable for the time being. */
 int target_enter(int directory, const char *name, int *ret_directory, struct hf_error *err);
-/* Sets mode (permissions only) and time of an open file or directory. */
+/* Sets mode (permissions, and the sticky bit of a directory) and time of an open file or directory. */
 int target_set_attributes(int fd, uint32_t mode, int64_t mtime_ns, struct hf_error *err);
 /* Makes a symbolic link; one that is there already with the same target is left. */
 int target_symlink(int directory, const char *name, const char *link, int64_t mtime_ns, struct hf_error *err);

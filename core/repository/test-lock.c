@@ -225,7 +225,9 @@ static void
 test_stale(void)
 {
 	char own[ORIGIN_PROOF_SIZE];
-	uint64_t start = 0;
+	uint64_t start = 0, ended = 0;
+	siginfo_t info;
+	pid_t zombie;
 
 	origin_boot_id(own);
 	CU_ASSERT_FATAL(origin_process_start(getpid(), &start));
@@ -234,6 +236,15 @@ test_stale(void)
 	CU_ASSERT_EQUAL(left_after_lock(), 0);
 	put_proof((long)getpid(), start + 1, NULL, NULL, "", 0);
 	CU_ASSERT_EQUAL(left_after_lock(), 0);
+	/* Ended, but nobody has asked how. */
+	zombie = fork();
+	if (zombie == 0)
+		_exit(0);
+	CU_ASSERT_EQUAL_FATAL(waitid(P_PID, (id_t)zombie, &info, WEXITED | WNOWAIT), 0);
+	CU_ASSERT_FATAL(origin_process_start(zombie, &ended));
+	put_proof((long)zombie, ended, NULL, NULL, "", 0);
+	CU_ASSERT_EQUAL(left_after_lock(), 0);
+	(void)waitpid(zombie, NULL, 0);
 	/* Not proved: alive, of another container, of another boot without machine, without any proof. */
 	put_proof((long)getpid(), start, NULL, NULL, "", 0);
 	put_proof((long)dead_process(), 1, NULL, "pid:[1]", "", 0);

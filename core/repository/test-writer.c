@@ -204,6 +204,7 @@ test_round(void)
 	repository_writer_stats(writer, &stats);
 	CU_ASSERT_EQUAL(stats.data_blobs, 180);
 	CU_ASSERT_EQUAL(stats.tree_blobs, 60);
+	CU_ASSERT(stats.bytes_sealed > 60 * 300000 && stats.bytes_sealed < stats.bytes_stored);
 	CU_ASSERT(stats.bytes_stored > 60 * 300000 && stats.bytes_stored < stats.bytes_added);
 	CU_ASSERT_EQUAL(save(writer, BLOB_DATA, 1000, 2000, &fresh), HF_EINVAL);
 	repository_writer_close(writer);

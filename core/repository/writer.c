@@ -322,6 +322,7 @@ store_blob(struct repository_writer *writer, enum blob_type type, const struct r
 	shrink(&writer->sealed);
 	shrink(&writer->opened);
 	writer->stats.bytes_added += size;
+	writer->stats.bytes_sealed += blob.entry.length;
 	if (type == BLOB_TREE)
 		writer->stats.tree_blobs++;
 	else

@@ -165,6 +165,8 @@ listen_thread(void *ctx)
 	int64_t idle;
 	int n;
 
+	/* The wish to stop may have come together with the job. */
+	handle_frames(channel);
 	while (!atomic_load(&channel->closing) && !atomic_load(&channel->gone)) {
 		n = poll(&poller, 1, CHANNEL_HEARTBEAT_MS);
 		if (n > 0) {

@@ -72,6 +72,7 @@ struct supervisor {
 	bool run_told;
 	char target[JOB_ID_SIZE]; /* "": run for ever */
 	int64_t target_sequence;
+	bool left_locked; /* the target, see leave_locked */
 	bool lock_told;
 	bool stop;
 	bool done;
@@ -387,6 +388,17 @@ queue_job_again(struct supervisor *s)
 	s->worker.settled = true;
 }
 
+/* Somebody waits for this job, who may as well come again: it costs no attempt. */
+static void
+leave_locked(struct supervisor *s, int code, const char *message)
+{
+	s->job->error_code = code;
+	(void)job_set_text(&s->job->error, message, JOB_TEXT_MAX, "error", NULL);
+	queue_job_again(s);
+	tell(s, EVENT_WAITING, s->job, message);
+	s->left_locked = true;
+}
+
 static int
 on_done(struct supervisor *s, struct json_object *frame, struct hf_error *err)
 {
@@ -439,6 +451,10 @@ on_failed(struct supervisor *s, struct json_object *frame, struct hf_error *err)
 		/* Stopped because it was asked to; or of its own will, which is as bad as a crash. */
 		if (s->worker.stopping)
 			queue_job_again(s);
+		return HF_OK;
+	}
+	if (code == HF_EBUSY && s->options.leave_locked && strcmp(s->job->id, s->target) == 0) {
+		leave_locked(s, code, message);
 		return HF_OK;
 	}
 	s->job->attempts++;
@@ -671,6 +687,10 @@ settle(struct supervisor *s)
 		s->done = true;
 		s->outcome = s->job->status == JOB_COMPLETED ? SUPERVISOR_COMPLETED
 		             : s->job->status == JOB_PARTIAL ? SUPERVISOR_PARTIAL : SUPERVISOR_FAILED;
+	}
+	if (s->failure == HF_OK && s->left_locked) {
+		s->done = true;
+		s->outcome = SUPERVISOR_LOCKED;
 	}
 	if (job_finished(s->job))
 		sweep(s);
@@ -922,11 +942,24 @@ supervisor_queue(struct supervisor *s)
 	return s->queue;
 }
 
+/* Somebody asks for the job now, whatever it waits for. */
+static int
+hurry(struct supervisor *s, struct job *job, struct hf_error *err)
+{
+	if (job_finished(job) || job->next_attempt == 0)
+		return HF_OK;
+	job->next_attempt = 0;
+	job->status = JOB_QUEUED;
+	return queue_update(s->queue, job, err);
+}
+
 int
 supervisor_add(struct supervisor *s, struct job *job, bool *ret_existing, struct hf_error *err)
 {
 	int r = queue_add(s->queue, job, ret_existing, err);
 
+	if (r == HF_OK && *ret_existing)
+		r = hurry(s, job, err);
 	if (r == HF_OK)
 		tell(s, EVENT_QUEUED, job, *ret_existing ? "was in the queue already and goes on" : NULL);
 	return r;
@@ -977,12 +1010,7 @@ set_target(struct supervisor *s, const char *job_id, struct hf_error *err)
 		return r;
 	memcpy(s->target, job->id, sizeof(s->target));
 	s->target_sequence = job->sequence;
-	/* Somebody asks for it now. */
-	if (!job_finished(job) && job->next_attempt != 0) {
-		job->next_attempt = 0;
-		job->status = JOB_QUEUED;
-		r = queue_update(s->queue, job, err);
-	}
+	r = hurry(s, job, err);
 	s->done = job_finished(job);
 	s->outcome = job->status == JOB_PARTIAL ? SUPERVISOR_PARTIAL
 	             : job->status == JOB_FAILED ? SUPERVISOR_FAILED : SUPERVISOR_COMPLETED;
@@ -998,7 +1026,7 @@ supervisor_run(struct supervisor *s, const char *job_id, enum supervisor_outcome
 
 	memset(&ignore, 0, sizeof(ignore));
 	ignore.sa_handler = SIG_IGN;
-	s->done = s->stop = false;
+	s->done = s->stop = s->left_locked = false;
 	s->failure = HF_OK;
 	r = set_target(s, job_id, err);
 	if (r != HF_OK)

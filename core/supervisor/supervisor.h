@@ -13,6 +13,7 @@ struct supervisor_options {
 	const char *program;          /* path of the own binary */
 	const char *const *arguments; /* what a worker is called with, e.g. {"holdfast", "worker", NULL} */
 	struct observer observer;     /* calls may be NULL */
+	bool leave_locked;            /* supervisor_run's job does not wait for a locked repository */
 	/* Milliseconds; 0 takes the value in brackets. */
 	uint32_t hang_ms;    /* without a frame, a worker hangs [60000] */
 	uint32_t stop_ms;    /* from the wish to stop to SIGTERM [30000] */
@@ -26,6 +27,7 @@ enum supervisor_outcome {
 	SUPERVISOR_PARTIAL,
 	SUPERVISOR_FAILED,
 	SUPERVISOR_STOPPED, /* by a signal; the job is still queued: exit status 130 */
+	SUPERVISOR_LOCKED,  /* leave_locked: somebody else has the repository; the job is still queued and says who */
 };
 
 /*
@@ -36,7 +38,7 @@ enum supervisor_outcome {
 int supervisor_open(const struct supervisor_options *options, struct supervisor **ret, struct hf_error *err);
 void supervisor_close(struct supervisor *supervisor);
 struct queue *supervisor_queue(struct supervisor *supervisor);
-/* queue_add, with the event for it. */
+/* queue_add, with the event for it.  A job that was there already need not wait for its next attempt. */
 int supervisor_add(struct supervisor *supervisor, struct job *job, bool *ret_existing, struct hf_error *err);
 /*
  * Runs the jobs that were queued earlier and are due, oldest first, then the given one, retries included,

@@ -205,6 +205,11 @@ act(struct channel *channel, const struct job *job, const char *word, long numbe
 			end_failed(channel, HF_ENET, "no route");
 			_exit(0);
 		}
+	} else if (strcmp(word, "busy") == 0) {
+		if (!noted("unlocked", NULL, 0)) {
+			end_failed(channel, HF_EBUSY, "locked by somebody");
+			_exit(0);
+		}
 	} else if (strcmp(word, "fail") == 0) {
 		end_failed(channel, HF_EAUTH, "wrong password");
 		_exit(1);
@@ -229,6 +234,8 @@ be_worker(void)
 	if (getenv("HOLDFAST_STATE_DIR") == NULL || fcntl(4, F_GETFD) != -1 || getpgrp() != getpid())
 		_exit(7);
 	(void)snprintf(directory, sizeof(directory), "%s", getenv("HOLDFAST_STATE_DIR"));
+	if (getenv("TEST_LATE") != NULL)
+		nap(100);
 	if (channel_open(PROCESS_CHANNEL_FD, &channel, &job, NULL) != HF_OK)
 		_exit(6);
 	if (worker_lock(directory, &lock, NULL) != HF_OK)
@@ -259,11 +266,15 @@ static struct seen {
 	char log[4096];
 } seen;
 
+static bool interrupt_at_start;
+
 static void
 see_event(void *ctx, const struct job_event *event)
 {
 	(void)ctx;
 	seen.events[event->kind]++;
+	if (event->kind == EVENT_STARTED && interrupt_at_start)
+		(void)kill(getpid(), SIGINT);
 	if (event->message[0] != '\0')
 		(void)snprintf(seen.last_message, sizeof(seen.last_message), "%s", event->message);
 	if (event->item[0] != '\0')
@@ -304,13 +315,15 @@ empty_directory(void)
 	memset(&seen, 0, sizeof(seen));
 }
 
+static bool leave_locked;
+
 static struct supervisor *
 open_supervisor(void)
 {
 	static const char *const arguments[] = {"test-supervisor", "worker", NULL};
 	struct supervisor_options options = {.directory = directory, .program = program, .arguments = arguments,
 	    .observer = {NULL, see_progress, see_event}, .hang_ms = 400, .stop_ms = 300, .term_ms = 100,
-	    .restart_ms = 1};
+	    .restart_ms = 1, .leave_locked = leave_locked};
 	struct supervisor *supervisor = NULL;
 	struct hf_error err = HF_ERROR_INIT;
 
@@ -360,6 +373,18 @@ run_script(const char *script, enum supervisor_outcome expected)
 }
 
 /* ---- tests ---- */
+
+/* The wish to stop is there before the worker reads its job: both come in one piece. */
+static void
+test_stop_at_once(void)
+{
+	interrupt_at_start = true;
+	CU_ASSERT_EQUAL(setenv("TEST_LATE", "1", 1), 0);
+	job_free(run_script("stop", SUPERVISOR_STOPPED));
+	CU_ASSERT_EQUAL(unsetenv("TEST_LATE"), 0);
+	interrupt_at_start = false;
+	CU_ASSERT(noted("stopped", NULL, 0));
+}
 
 static void
 test_done(void)
@@ -510,6 +535,42 @@ test_retry(void)
 	CU_ASSERT_STRING_EQUAL(job->error, "wrong password");
 	CU_ASSERT_EQUAL(seen.events[EVENT_RETRY], 0);
 	job_free(job);
+}
+
+/* Nobody waits in the foreground for a repository that somebody else has; an hour's wait ends when asked again. */
+static void
+test_locked(void)
+{
+	struct supervisor *supervisor;
+	enum supervisor_outcome outcome = SUPERVISOR_STOPPED;
+	char id[JOB_ID_SIZE], again[JOB_ID_SIZE];
+	struct job *job;
+
+	leave_locked = true;
+	job = run_script("busy done", SUPERVISOR_LOCKED);
+	leave_locked = false;
+	CU_ASSERT_EQUAL(job->status, JOB_QUEUED);
+	CU_ASSERT_EQUAL(job->attempts, 0);
+	CU_ASSERT_EQUAL(job->crashes, 0);
+	CU_ASSERT_EQUAL(job->error_code, HF_EBUSY);
+	CU_ASSERT_STRING_EQUAL(job->error, "locked by somebody");
+	CU_ASSERT_EQUAL(seen.events[EVENT_WAITING], 1);
+	memcpy(id, job->id, sizeof(id));
+	supervisor = open_supervisor();
+	job->next_attempt = time_now() + 3600 * RETRY_SECOND;
+	job->status = JOB_WAITING;
+	CU_ASSERT_EQUAL(queue_update(supervisor_queue(supervisor), job, NULL), HF_OK);
+	job_free(job);
+	add(supervisor, "plan", "busy done", again);
+	CU_ASSERT_STRING_EQUAL(id, again);
+	CU_ASSERT_EQUAL_FATAL(queue_get(supervisor_queue(supervisor), id, &job, NULL), HF_OK);
+	CU_ASSERT_EQUAL(job->next_attempt, 0);
+	CU_ASSERT_EQUAL(job->status, JOB_QUEUED);
+	job_free(job);
+	note("unlocked", "x");
+	CU_ASSERT_EQUAL(supervisor_run(supervisor, id, &outcome, NULL), HF_OK);
+	CU_ASSERT_EQUAL(outcome, SUPERVISOR_COMPLETED);
+	supervisor_close(supervisor);
 }
 
 static void
@@ -757,7 +818,8 @@ main(int argc, char **argv)
 {
 	CU_TestInfo tests[] = {{"done", test_done}, {"crash", test_crash}, {"checkpoint", test_checkpoint},
 	    {"hang", test_hang}, {"protocol", test_protocol}, {"leftovers", test_leftovers}, {"retry", test_retry},
-	    {"stop", test_stop}, {"order", test_order}, {"killed supervisor", test_killed_supervisor},
+	    {"locked", test_locked}, {"stop", test_stop}, {"stop at once", test_stop_at_once},
+	    {"order", test_order}, {"killed supervisor", test_killed_supervisor},
 	    {"many", test_many}, {"kills", test_kills},
 	    {"control", test_control}, CU_TEST_INFO_NULL};
 	int r;

@@ -88,7 +88,9 @@ open_source(struct work *work, struct hf_error *err)
 	const struct instance_request what = {HF_KIND_SOURCE, account->source, account->name,
 	    {work->run->config->file, work->run->config->folder, account->mark}, &account->options};
 
-	return instance_open(work->run->registry, &what, &work->run->services, &work->source, err);
+	int r = instance_open(work->run->registry, &what, &work->run->services, &work->source, err);
+
+	return r == HF_OK ? run_note_plugin(work->run, &work->source, err) : r;
 }
 
 static int
@@ -272,6 +274,8 @@ account_failed(struct work *work, const struct hf_error *why, struct hf_error *e
 	const struct account_request *request = work->request;
 	int r;
 
+	if (work->run->unreadable.code == HF_OK)
+		work->run->unreadable = *why;
 	work->counts.items++;
 	work->counts.failed++;
 	run_correct(work->run, 0, 1);
@@ -309,6 +313,7 @@ account_run(struct run *run, const struct account_request *request, struct hf_er
 	if (r != HF_OK)
 		return r;
 	r = make_plan(&work, &why);
+	why.code = r;
 	if (work.fatal.code != HF_OK && work.fatal.code != HF_EINVAL) {
 		r = hf_error_set(err, work.fatal.code, work.fatal.os_errno, "%s", work.fatal.msg);
 	} else if (r != HF_OK && run_go_on(run, err) != HF_OK) {

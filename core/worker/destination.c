@@ -202,13 +202,13 @@ destination_close(struct destination *destination)
 
 /* ---- checkpoints ---- */
 
-uint64_t
-destination_stored(const struct destination *destination)
+struct repository_writer_stats
+destination_stats(const struct destination *destination)
 {
 	struct repository_writer_stats stats;
 
 	repository_writer_stats(destination->writer, &stats);
-	return stats.bytes_stored;
+	return stats;
 }
 
 int
@@ -222,7 +222,7 @@ destination_checkpoint(struct destination *destination, struct hf_error *err)
 	if (r != HF_OK)
 		return r;
 	destination->checkpoint_at = time_boot();
-	destination->checkpoint_stored = destination_stored(destination);
+	destination->checkpoint_sealed = destination_stats(destination).bytes_sealed;
 	return channel_checkpoint(destination->channel, NULL, err);
 }
 
@@ -230,7 +230,7 @@ int
 destination_tick(struct destination *destination, struct hf_error *err)
 {
 	if (time_boot() - destination->checkpoint_at < CHECKPOINT_NS &&
-	    destination_stored(destination) - destination->checkpoint_stored < CHECKPOINT_BYTES)
+	    destination_stats(destination).bytes_sealed - destination->checkpoint_sealed < CHECKPOINT_BYTES)
 		return HF_OK;
 	return destination_checkpoint(destination, err);
 }

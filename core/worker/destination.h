@@ -31,7 +31,7 @@ struct destination {
 	char *tag;                    /* "plan=NAME" */
 	uint64_t transferred;         /* bytes put into the storage */
 	int64_t checkpoint_at;        /* of time_boot */
-	uint64_t checkpoint_stored;   /* bytes stored by then */
+	uint64_t checkpoint_sealed;   /* bytes sealed by then */
 };
 
 struct destination_request {
@@ -55,8 +55,8 @@ bool destination_is_done(const struct destination *destination);
 int destination_tick(struct destination *destination, struct hf_error *err);
 /* Makes one now. */
 int destination_checkpoint(struct destination *destination, struct hf_error *err);
-/* Bytes that went into packs and index so far. */
-uint64_t destination_stored(const struct destination *destination);
+/* What this worker wrote so far. */
+struct repository_writer_stats destination_stats(const struct destination *destination);
 /* Writes trees, packs, index and the snapshot, in this order; the id goes to ret. */
 int destination_finish(struct destination *destination, struct repository_id *ret, struct hf_error *err);
 /* Removes what the job kept on this machine: after destination_finish, when nothing of it is needed any more. */

@@ -35,7 +35,8 @@ emit_previous(void *ctx, const char *path, const struct hf_sink *sink, struct hf
 
 	buffer_clear(&emitter->scratch);
 	r = archive_unit_previous(emitter->run->destination.archive, path, &emitter->scratch, &why);
-	if (r == HF_ENOTFOUND)
+	/* A damaged older file is for the strategy to decide about: what it makes anew heals it. */
+	if (r == HF_ENOTFOUND || r == HF_ECORRUPT)
 		return hf_error_set(err, r, 0, "%s", why.msg);
 	if (r != HF_OK)
 		return fails(emitter, r, false, &why, err);

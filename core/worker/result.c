@@ -281,14 +281,15 @@ result_previous_units(const struct result *result, const char *type, const char 
 }
 
 bool
-result_readable(const struct result *result, const char **ret_message)
+result_had_type(const struct result *result, const char *type)
 {
-	struct json_object *first = json_object_array_get_idx(result->errors, 0);
+	return member(result->previous, type) != NULL;
+}
 
-	if (!result->readable && first != NULL)
-		*ret_message = json_object_get_string(member(first, "message"));
-	/* No error and no account: the plan has none, which is no mistake of the world. */
-	return result->readable || first == NULL;
+bool
+result_readable(const struct result *result)
+{
+	return result->readable || result->error_count == 0;
 }
 
 bool

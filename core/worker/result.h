@@ -45,11 +45,14 @@ int result_error(struct result *result, const char *type, const char *account, c
 int result_carry_over(struct result *result, struct hf_error *err);
 /* How many units the previous run saw of it; 0: not known. */
 uint64_t result_previous_units(const struct result *result, const char *type, const char *account);
-/* Whether some account could be read; if not, *ret_message is the first error, the result's. */
-bool result_readable(const struct result *result, const char **ret_message);
+/* Whether some account could be read, or there was none to read. */
+bool result_readable(const struct result *result);
 /* Whether anything failed. */
 bool result_partial(const struct result *result);
 uint64_t result_errors(const struct result *result);
+
+/* Whether the previous run had something of a type. */
+bool result_had_type(const struct result *result, const char *type);
 
 /* Adds "types", "errors" and "error_count" to object, at most errors_max of the errors. */
 int result_to_json(const struct result *result, size_t errors_max, struct json_object *object, struct hf_error *err);

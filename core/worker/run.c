@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/log.h"
 #include "base/time.h"
 #include "supervisor/channel.h"
@@ -15,7 +16,7 @@
 
 #define TOLD_MAX      1000u /* failed items that are told one by one; the rest is only counted */
 #define RESULT_ERRORS 60u   /* errors in the result, which has to fit into one frame */
-#define SCHEMA        1     /* of /holdfast.json */
+#define SCHEMA        "holdfast.snapshot/1"
 
 /* Where each type's folders lie, and in the order they are backed up. */
 static const struct {
@@ -37,6 +38,16 @@ name_of(unsigned bit)
 }
 
 /* ---- for the parts ---- */
+
+/* Takes value over, also on failure. */
+static bool
+add(struct json_object *object, const char *name, struct json_object *value)
+{
+	if (value != NULL && json_object_object_add(object, name, value) == 0)
+		return true;
+	json_object_put(value);
+	return false;
+}
 
 int
 run_go_on(struct run *run, struct hf_error *err)
@@ -99,6 +110,18 @@ run_event(struct run *run, enum event_kind kind, const char *type, const char *m
 	(void)channel_event(run->channel, &event, NULL);
 }
 
+int
+run_note_plugin(struct run *run, const struct instance *instance, struct hf_error *err)
+{
+	const struct plugin *plugin = instance->component->plugin;
+
+	if (run->plugins == NULL)
+		run->plugins = json_object_new_object();
+	if (run->plugins == NULL || !add(run->plugins, plugin->name, json_object_new_string(plugin->version)))
+		return hf_error_set(err, HF_ENOMEM, 0, "out of memory");
+	return HF_OK;
+}
+
 /* ---- the types ---- */
 
 static int32_t
@@ -128,7 +151,9 @@ open_strategy(struct run *run, const char *type, struct instance *ret, struct hf
 	}
 	what.component = name;
 	r = registry_find(run->registry, HF_KIND_STRATEGY, name, &component, err);
-	return r == HF_OK ? instance_open(run->registry, &what, &run->services, ret, err) : r;
+	if (r == HF_OK)
+		r = instance_open(run->registry, &what, &run->services, ret, err);
+	return r == HF_OK ? run_note_plugin(run, ret, err) : r;
 }
 
 static int
@@ -152,11 +177,13 @@ run_type(struct run *run, unsigned bit, const char *folder, bool *ret_carried, s
 {
 	const char *type = name_of(bit);
 	struct instance strategy = {NULL, NULL, NULL, NULL};
-	uint64_t before = destination_stored(&run->destination);
+	uint64_t before = destination_stats(&run->destination).bytes_sealed;
 	int r = open_strategy(run, type, &strategy, err);
 
 	if (r == HF_ENOTFOUND && run->job->types[0] == '\0') {
-		log_message(HF_LOG_INFO, "%s are not backed up: no strategy for them is installed", type);
+		/* All types are the default, so that is no mistake, unless the last backup had some of it. */
+		log_message(result_had_type(run->result, type) ? HF_LOG_WARNING : HF_LOG_DEBUG,
+		    "%s are not backed up: no strategy for them is installed", type);
 		return HF_OK;
 	}
 	if (r != HF_OK)
@@ -168,7 +195,7 @@ run_type(struct run *run, unsigned bit, const char *folder, bool *ret_carried, s
 	if (r == HF_OK)
 		r = destination_checkpoint(&run->destination, err);
 	if (r == HF_OK)
-		r = result_stored(run->result, type, destination_stored(&run->destination) - before, err);
+		r = result_stored(run->result, type, destination_stats(&run->destination).bytes_sealed - before, err);
 	if (r == HF_OK)
 		run_event(run, EVENT_TYPE_COMPLETED, type, "");
 	return r;
@@ -193,22 +220,23 @@ run_types(struct run *run, struct hf_error *err)
 
 /* ---- the result ---- */
 
-/* Takes value over, also on failure. */
-static bool
-add(struct json_object *object, const char *name, struct json_object *value)
-{
-	if (value != NULL && json_object_object_add(object, name, value) == 0)
-		return true;
-	json_object_put(value);
-	return false;
-}
-
 static struct json_object *
 time_string(int64_t ns)
 {
 	char text[TIME_RFC3339_SIZE];
 
 	return json_object_new_string_len(text, (int)time_format(ns, text));
+}
+
+/* As they were when the job was queued. */
+static struct json_object *
+options_of(const struct job *job)
+{
+	struct json_object *options = NULL;
+
+	if (job->options == NULL || json_parse(job->options, strlen(job->options), "options", &options, NULL) != HF_OK)
+		return json_object_new_object();
+	return options;
 }
 
 static int
@@ -220,10 +248,12 @@ write_manifest(struct run *run, int64_t now, struct hf_error *err)
 	int r = HF_ENOMEM;
 
 	if (object == NULL || versions == NULL || !add(versions, "holdfast", json_object_new_string(PACKAGE_VERSION)) ||
-	    !add(object, "schema", json_object_new_int(SCHEMA)) ||
+	    !add(versions, "plugins", json_object_get(run->plugins)) ||
+	    !add(object, "schema", json_object_new_string(SCHEMA)) ||
 	    !add(object, "job", json_object_new_string(run->job->id)) ||
 	    !add(object, "plan", json_object_new_string(run->plan->name)) ||
-	    !add(object, "finished_at", time_string(now)) ||
+	    !add(object, "started_at", time_string(run->started_at)) || !add(object, "finished_at", time_string(now)) ||
+	    !add(object, "options", options_of(run->job)) ||
 	    !add(object, "full", json_object_new_boolean(run->full)) ||
 	    !add(object, "state", json_object_new_string(result_partial(run->result) ? "partial" : "complete")) ||
 	    !add(object, "versions", json_object_get(versions)))
@@ -252,7 +282,8 @@ make_result(struct run *run, const struct repository_id *snapshot, struct json_o
 	hex_encode(snapshot->bytes, HASH_SIZE, hex);
 	if (object == NULL || !add(object, "snapshot", json_object_new_string(hex)) ||
 	    !add(object, "repository", json_object_new_string(run->plan->repository->name)) ||
-	    !add(object, "bytes_stored", json_object_new_int64((int64_t)destination_stored(&run->destination))) ||
+	    !add(object, "bytes_stored",
+	    json_object_new_int64((int64_t)destination_stats(&run->destination).bytes_stored)) ||
 	    !add(object, "bytes_transferred", json_object_new_int64((int64_t)run->destination.transferred)))
 		(void)hf_error_set(err, HF_ENOMEM, 0, "the result: out of memory");
 	else
@@ -317,19 +348,26 @@ open_run(struct run *run, const char *state_directory, struct hf_error *err)
 	request.plan = run->plan;
 	request.registry = run->registry;
 	r = destination_open(&run->destination, &request, err);
+	if (r == HF_OK)
+		r = run_note_plugin(run, &run->destination.storage, err);
 	if (r == HF_OK && (run->result = result_new(run->destination.manifest)) == NULL)
 		r = hf_error_set(err, HF_ENOMEM, 0, "out of memory");
 	return r;
 }
 
-/* A run that could read nothing at all is no backup: the newest snapshot stays the last good one. */
+/*
+ * A run that could read nothing at all is no backup: the newest snapshot stays the last good one.  Trying
+ * again helps when the first account's trouble may pass; its other codes would be taken for the repository's.
+ */
 static int
-check_readable(struct run *run, struct hf_error *err)
+check_readable(const struct run *run, struct hf_error *err)
 {
-	const char *message = "";
-	bool readable = result_readable(run->result, &message);
+	const struct hf_error *why = &run->unreadable;
 
-	return readable ? HF_OK : hf_error_set(err, HF_EIO, 0, "nothing could be read: %s", message);
+	if (result_readable(run->result))
+		return HF_OK;
+	return hf_error_set(err, HF_IS_TRANSIENT(why->code) ? why->code : HF_EIO, why->os_errno,
+	    "nothing could be read: %s", why->msg);
 }
 
 static int
@@ -360,6 +398,8 @@ run_job(struct channel *channel, const struct job *job, const char *state_direct
 	memset(&run, 0, sizeof(run));
 	run.channel = channel;
 	run.job = job;
+	run.started_at = time_now();
+	run.unreadable = (struct hf_error)HF_ERROR_INIT;
 	run.services = (struct host_services){&run, NULL, service_stop_requested, NULL, NULL};
 	progress_copy_text(run.progress.job, sizeof(run.progress.job), job->id);
 	r = open_run(&run, state_directory, &why);
@@ -373,6 +413,7 @@ run_job(struct channel *channel, const struct job *job, const char *state_direct
 		log_message(HF_LOG_WARNING, "%s", why.msg);
 	destination_close(&run.destination);
 	result_free(run.result);
+	json_object_put(run.plugins);
 	registry_free(run.registry);
 	config_free(run.config);
 	if (r != HF_OK) {

@@ -19,6 +19,9 @@ struct run {
 	struct destination destination;
 	struct result *result;
 	struct progress progress;
+	struct json_object *plugins; /* names and versions of those in use */
+	int64_t started_at;
+	struct hf_error unreadable; /* of the first account that could not be read at all; code HF_OK: none */
 	uint64_t told; /* failed items that were told one by one */
 };
 
@@ -40,6 +43,8 @@ void run_correct(struct run *run, uint64_t estimated, uint64_t found);
 /* Records a failed item and tells of it. */
 int run_item_failed(struct run *run, const char *type, const char *account, const char *item, const char *message,
     struct hf_error *err);
+/* Keeps a plugin's version for the manifest. */
+int run_note_plugin(struct run *run, const struct instance *instance, struct hf_error *err);
 void run_event(struct run *run, enum event_kind kind, const char *type, const char *message);
 
 #endif

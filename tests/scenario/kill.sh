@@ -31,5 +31,7 @@ while [ $round -lt "${KILLS:-8}" ]; do
 	restic_is_content
 	restic_restore
 	compare_raw chats jsonl "$T/chats"
+	jobs_are_single
+	nothing_left_over
 done
 [ $killed -gt 0 ] || fail "nothing was killed"

@@ -50,11 +50,18 @@ restic --quiet check >"$T/restic.out" 2>&1 &
 locker=$!
 spawned="$spawned $locker"
 deadline=$(($(date +%s) + 20))
-until [ -n "$(ls "$RESTIC_REPOSITORY/locks")" ] || [ "$(date +%s)" -ge $deadline ]; do :; done
+# Under its own name: it begins as a temporary file.
+locked() {
+	find "$RESTIC_REPOSITORY/locks" -type f -size +0 ! -name '*tmp*' | grep -q .
+}
+until locked || [ "$(date +%s)" -ge $deadline ]; do :; done
 kill -STOP "$locker"
-if [ -n "$(ls "$RESTIC_REPOSITORY/locks")" ]; then
+if locked; then
 	expect 11 holdfast backup
-	expect_text "$T/err" "lock"
+	expect_text "$T/err" "locked exclusively by process [0-9]+ "
+	expect_text "$T/err" "holdfast backup everything"
+	expect 0 holdfast status
+	expect_text "$T/out" "queued"
 else
 	fail "restic held no lock"
 fi

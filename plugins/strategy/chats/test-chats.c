@@ -153,7 +153,7 @@ read_cursor(const struct hf_blob *cursor)
 		return 0;
 	CU_ASSERT_FATAL(cursor->size < sizeof(text));
 	memcpy(text, cursor->data, cursor->size);
-	return source.binary_cursor ? text[3] : atoi(text + 1);
+	return source.binary_cursor ? text[3] : (int)strtol(text + 1, NULL, 10);
 }
 
 static int
@@ -449,8 +449,9 @@ emit_log_known(void *ctx, const struct hf_line *line, struct hf_error *err)
 		rest = rest_of(at, newline);
 		if (memcmp(rest, id, (size_t)n) != 0)
 			continue;
-		known = (size_t)(newline - rest) == emit.asked.size && memcmp(rest, emit.asked.data, emit.asked.size) == 0 ?
-		    HF_KNOWN_UNCHANGED : HF_KNOWN_CHANGED;
+		known = HF_KNOWN_CHANGED;
+		if ((size_t)(newline - rest) == emit.asked.size && memcmp(rest, emit.asked.data, emit.asked.size) == 0)
+			known = HF_KNOWN_UNCHANGED;
 		emit.before = at;
 		emit.before_size = (size_t)(newline - at);
 	}
@@ -676,7 +677,7 @@ test_plan_bad_raw(void)
 static void
 test_plan_many_rooms(void)
 {
-	char ids[LIST_MAX][8];
+	char ids[LIST_MAX][16];
 	int i;
 
 	source_clear();
@@ -693,10 +694,12 @@ static void
 test_new(void)
 {
 	static const struct hf_text senders[] = {TEXT("u2"), JSON("\\u0075\\u0033")};
-	static const struct hf_reaction reactions[] = {{TEXT("\xf0\x9f\x91\x8d"), 3, senders, 2}, {TEXT("x"), 1, NULL, 0}};
+	static const struct hf_reaction reactions[] = {
+		{TEXT("\xf0\x9f\x91\x8d"), 3, senders, 2},
+		{TEXT("x"), 1, NULL, 0}};
 	static const struct hf_attachment attachments[] = {
-		{TEXT("F1"), TEXT("image"), TEXT("a b.png"), TEXT("image/png"), TEXT("https://x/F1"), 12345, 640, 480, -1,
-		    DAY_NS},
+		{TEXT("F1"), TEXT("image"), TEXT("a b.png"), TEXT("image/png"), TEXT("https://x/F1"), 12345, 640, 480,
+		    -1, DAY_NS},
 		{NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, -1, -1, -1, -1, HF_NO_TIME},
 		{NOTHING, NOTHING, TEXT("v"), NOTHING, NOTHING, 0, -1, -1, 1500, HF_NO_TIME}};
 	struct hf_message *m;
@@ -721,11 +724,11 @@ test_new(void)
 	m->sent_ns = HF_NO_TIME;
 	CU_ASSERT_EQUAL(run_unit(ROOM, 0, NULL), HF_OK);
 	CU_ASSERT(log_is(
-	    "{\"op\":\"message\",\"id\":\"1\",\"sender\":\"u1\",\"sent_at\":\"1970-01-02T00:00:00.25Z\",\"kind\":\"text\","
-	    "\"text\":\"hello \\\"you\\\"\\n\",\"raw\":{\"ts\":\"1.0\",\"n\":1e5,\"s\":\"\\/ \\ud83d\"}}\n"
+	    "{\"op\":\"message\",\"id\":\"1\",\"sender\":\"u1\",\"sent_at\":\"1970-01-02T00:00:00.25Z\","
+	    "\"kind\":\"text\",\"text\":\"hello \\\"you\\\"\\n\",\"raw\":{\"ts\":\"1.0\",\"n\":1e5,\"s\":\"\\/ \\ud83d\"}}\n"
 	    "{\"op\":\"message\",\"id\":\"2\",\"sender\":\"u1\",\"sent_at\":\"1970-01-03T00:00:00Z\","
-	    "\"edited_at\":\"1970-01-04T00:00:00Z\",\"kind\":\"text\",\"text\":\"\",\"reply_to\":\"1\",\"thread\":\"1\","
-	    "\"reactions\":[{\"key\":\"\xf0\x9f\x91\x8d\",\"senders\":[\"u2\",\"u3\"],\"count\":3},"
+	    "\"edited_at\":\"1970-01-04T00:00:00Z\",\"kind\":\"text\",\"text\":\"\",\"reply_to\":\"1\","
+	    "\"thread\":\"1\",\"reactions\":[{\"key\":\"\xf0\x9f\x91\x8d\",\"senders\":[\"u2\",\"u3\"],\"count\":3},"
 	    "{\"key\":\"x\",\"count\":1}],\"attachments\":[{\"id\":\"F1\",\"kind\":\"image\",\"name\":\"a b.png\","
 	    "\"mime\":\"image/png\",\"url\":\"https://x/F1\",\"size\":12345,\"width\":640,\"height\":480,"
 	    "\"expires_at\":\"1970-01-02T00:00:00Z\"},{},{\"name\":\"v\",\"size\":0,\"duration_ms\":1500}],"
@@ -1119,6 +1122,37 @@ test_bad_room_json(void)
 	CU_ASSERT_EQUAL(run_unit(ROOM, 0, NULL), HF_ENET);
 }
 
+/* Whatever one wrong byte makes of room.json, the room is backed up and the file is good again. */
+static void
+test_any_room_json(void)
+{
+	static const uint8_t bytes[] = {0, '"', '\\', '{', '}', ',', '9', 0xff};
+	struct buffer good = empty, log = empty;
+	size_t i, k;
+
+	one_room();
+	(void)say("1", "a", 1);
+	(void)say("2", "b", 1);
+	CU_ASSERT_EQUAL(run_unit(ROOM, 0, NULL), HF_OK);
+	copy(&good, &emit.old.room);
+	copy(&log, &emit.old.log);
+	for (i = 0; i < good.size; i++) {
+		for (k = 0; k < sizeof(bytes); k++) {
+			copy(&emit.old.room, &good);
+			emit.old.room.data[i] = bytes[k];
+			CU_ASSERT_EQUAL_FATAL(run_unit(ROOM, 0, NULL), HF_OK);
+			CU_ASSERT_STRING_EQUAL_FATAL(buffer_string(&emit.old.log), buffer_string(&log));
+			CU_ASSERT_FATAL(room_has("\"complete\":true") && room_has("{\"schema\":\"holdfast.room/1\",\"id\":\"C1\""));
+		}
+		copy(&emit.old.room, &good);
+		emit.old.room.size = i;
+		CU_ASSERT_EQUAL_FATAL(run_unit(ROOM, 0, NULL), HF_OK);
+		CU_ASSERT_FATAL(room_has("\"complete\":true"));
+	}
+	buffer_release(&good);
+	buffer_release(&log);
+}
+
 static void
 test_failures(void)
 {
@@ -1205,6 +1239,126 @@ test_people(void)
 	CU_ASSERT_EQUAL(run_unit(0, 0, NULL), HF_EIO);
 }
 
+/* A sanitizer has an allocator of its own. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(SANITIZED)
+#define SHORT_OF_MEMORY 1
+#endif
+
+#ifdef SHORT_OF_MEMORY
+/* ---- memory that runs out: the plugin's nth allocation fails, and all after it ---- */
+
+void *__libc_calloc(size_t, size_t);
+void *__libc_realloc(void *, size_t);
+HF_EXPORT void *calloc(size_t, size_t);
+HF_EXPORT void *realloc(void *, size_t);
+
+static int allocations_left = -1; /* -1: all succeed */
+
+static bool
+out_of_memory(const void *caller)
+{
+	Dl_info info;
+
+	if (allocations_left < 0 || dladdr(caller, &info) == 0 || strcmp(info.dli_fname, TEST_PLUGIN) != 0)
+		return false;
+	if (allocations_left == 0)
+		return true;
+	allocations_left--;
+	return false;
+}
+
+void *
+calloc(size_t count, size_t size)
+{
+	return out_of_memory(__builtin_return_address(0)) ? NULL : __libc_calloc(count, size);
+}
+
+void *
+realloc(void *data, size_t size)
+{
+	return out_of_memory(__builtin_return_address(0)) ? NULL : __libc_realloc(data, size);
+}
+
+/* The plan and every unit of it, once; 1: all of it, 0: memory ran out in a clean way. */
+static int
+run_short_of_memory(void)
+{
+	struct hf_error err = HF_ERROR_INIT;
+	struct hf_run run = {sizeof(run), 0, {NULL, 0}};
+	struct hf_unit unit = {sizeof(unit), 0, {"C1", 2, HF_TEXT_UTF8, 0}, units[ROOM].path,
+	    {units[ROOM].data, units[ROOM].data_size}, 0, 0};
+	void *handle = NULL;
+	int r;
+
+	memset(&plan, 0, sizeof(plan));
+	copy_folder(&emit.new, &emit.old);
+	emit.open = false;
+	emit.files = 0;
+	r = strategy->open(&host, NULL, 0, &handle, &err);
+	if (r == HF_OK)
+		r = strategy->plan(handle, &view, &planner, &err);
+	if (r == HF_OK)
+		r = strategy->execute(handle, &view, &unit, &run, &emitter, &err);
+	if (handle != NULL)
+		strategy->close(handle);
+	if (r == HF_OK)
+		return 1;
+	CU_ASSERT_EQUAL(r, HF_ENOMEM);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.msg, "out of memory"));
+	return 0;
+}
+
+static void
+test_out_of_memory(void)
+{
+	struct buffer room = empty, people = empty, log = empty;
+	static char text[20000], id[20000];
+	struct hf_message *m;
+	int n, done = 0;
+
+	one_room();
+	source.per_page = 1;
+	memset(text, '"', sizeof(text) - 1);
+	add_person("u1", "Ann", NULL);
+	add_person(text, NULL, NULL);
+	m = say("1", text, 1);
+	m->raw = (struct hf_blob)RAW("{ }");
+	memset(id, 'i', sizeof(id) - 1);
+	memcpy(id, "\\u0061", 6);
+	m = say("2", "b", 1);
+	m->id = (struct hf_text){"\\u0061", 6, HF_TEXT_JSON, 0};
+	m->sender = (struct hf_text){id, sizeof(id) - 1, HF_TEXT_JSON, 0};
+	CU_ASSERT_EQUAL(run_unit(ROOM, 0, NULL), HF_OK);
+	copy(&room, &emit.old.room);
+	copy(&people, &emit.old.people);
+	copy(&log, &emit.old.log);
+	for (n = 0; !done && n < 1000; n++) {
+		emit_clear();
+		CU_ASSERT_EQUAL_FATAL(run_plan(), HF_OK);
+		allocations_left = n;
+		done = run_short_of_memory();
+		allocations_left = -1;
+		CU_ASSERT(done || emit.new.room.size == 0);
+		if (!done)
+			CU_ASSERT_EQUAL(run_unit(ROOM, 0, NULL), HF_OK);
+		if (done)
+			copy_folder(&emit.old, &emit.new);
+		CU_ASSERT_STRING_EQUAL(buffer_string(&emit.old.room), buffer_string(&room));
+		CU_ASSERT_STRING_EQUAL(buffer_string(&emit.old.people), buffer_string(&people));
+		CU_ASSERT_STRING_EQUAL(buffer_string(&emit.old.log), buffer_string(&log));
+	}
+	CU_ASSERT(done && n > 10);
+	buffer_release(&room);
+	buffer_release(&people);
+	buffer_release(&log);
+}
+#endif
+
 int
 main(void)
 {
@@ -1227,9 +1381,13 @@ main(void)
 		{"resume after failures", test_resume_failed},
 		{"binary cursor", test_binary_cursor},
 		{"bad room.json", test_bad_room_json},
+		{"any room.json", test_any_room_json},
 		{"failures", test_failures},
 		{"participants", test_participants},
 		{"people", test_people},
+#ifdef SHORT_OF_MEMORY
+		{"out of memory", test_out_of_memory},
+#endif
 		CU_TEST_INFO_NULL,
 	};
 	const struct hf_plugin *(*entry)(void);

@@ -1,0 +1,31 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# A worker that dies again and again without getting further fails its job after five times, which is
+# not an attempt; the next backup is a new job.
+. "${srcdir:-.}/lib.sh"
+
+begin_generated 20000 50
+spawn "$HOLDFAST" backup
+deadline=$(($(date +%s) + 60))
+killed=0
+while kill -0 "$child" 2>/dev/null && [ "$(date +%s)" -lt $deadline ]; do
+	# Only the worker leads a group of its own.
+	for worker in $(ps -A -o pid= -o ppid= -o pgid= | awk -v p="$child" '$2 == p && $3 == $1 { print $1 }'); do
+		kill -9 "$worker" 2>/dev/null && killed=$((killed + 1))
+	done
+	sleep 0.01
+done
+wait "$child"
+status=$?
+[ $status = 1 ] || fail "status $status after $killed kills, not 1: $(cat "$T/err")"
+expect_text "$T/err" "crashed 5 times without getting further"
+[ "$(grep -c ": started" "$T/err")" = 5 ] || fail "not five workers: $(cat "$T/err")"
+expect 0 holdfast status
+expect_text "$T/out" "failed .*0/8"
+
+expect 0 holdfast backup
+restic_is_content
+restic_restore
+compare_raw chats jsonl "$T/chats"
+[ "$(snapshot_count)" = 1 ] || fail "$(snapshot_count) snapshots, not 1"
+nothing_left_over

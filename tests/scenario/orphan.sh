@@ -1,0 +1,42 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# A worker whose supervisor was killed writes nothing more; the next supervisor waits until it is gone
+# and goes on with the same job.
+. "${srcdir:-.}/lib.sh"
+
+begin_generated 20000 50
+spawn "$HOLDFAST" backup
+supervisor=$child
+deadline=$(($(date +%s) + 30))
+worker=
+until [ -n "$worker" ] || [ "$(date +%s)" -ge $deadline ]; do
+	worker=$(ps -A -o pid= -o ppid= -o pgid= | awk -v p="$supervisor" '$2 == p && $3 == $1 { print $1 }')
+done
+[ -n "$worker" ] || fail "no worker was started"
+# In the midst of its work: it has the repository's lock.
+until [ -n "$(ls "$RESTIC_REPOSITORY/locks")" ] || [ "$(date +%s)" -ge $deadline ]; do :; done
+kill -STOP "$worker" || fail "the worker was too fast"
+spawned="$spawned $worker"
+kill -9 "$supervisor"
+wait "$supervisor" 2>/dev/null
+
+# Nobody is at work, and the queue can be read.
+expect 0 holdfast status
+expect_text "$T/out" "running|queued"
+job=$(grep -Eo 'backup_[0-9]+_[0-9a-f]{8}' "$T/out" | head -n 1)
+
+spawn "$HOLDFAST" backup
+until grep -q "worker of an earlier run" "$T/err" || [ "$(date +%s)" -ge $deadline ]; do sleep 0.02; done
+expect_text "$T/err" "worker of an earlier run .process $worker. uses .*waiting for it to stop"
+[ "$(snapshot_count)" = 0 ] || fail "a snapshot, while nobody is at work"
+kill -CONT "$worker"
+wait "$child"
+status=$?
+[ $status = 0 ] || fail "status $status: $(cat "$T/err")"
+expect_text "$T/err" "$job: completed"
+[ "$(snapshot_count)" = 1 ] || fail "$(snapshot_count) snapshots, not 1"
+[ -z "$(ls "$RESTIC_REPOSITORY/locks")" ] || fail "a lock was left behind"
+restic_is_content
+restic_restore
+compare_raw chats jsonl "$T/chats"
+nothing_left_over
