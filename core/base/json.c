@@ -744,27 +744,21 @@ put_spelled(struct buffer *buffer, const char *text, size_t size)
 	buffer_append(buffer, run, (size_t)(end - run));
 }
 
-/*
- * Appends text that is the same in both encodings, as most is: UTF-8 without quote, backslash or
- * control character.  False, and nothing appended, for other text.
- */
-static bool
-put_unescaped(struct buffer *buffer, const char *text, size_t size)
+bool
+json_is_unescaped(const char *text, size_t size)
 {
 	const char *p = text, *end = text + size;
-	int n = 1;
+	int n;
 
-	while ((p = bytes_skip_plain(p, end)) < end && (unsigned char)*p >= 0x80 && (n = utf8_length(p, end)) > 0)
-		p += n;
-	if (p < end)
-		return false;
-	if (buffer_reserve(buffer, size + 2) != HF_OK)
-		return true;
-	buffer->data[buffer->size] = '"';
-	memcpy(buffer->data + buffer->size + 1, text, size);
-	buffer->data[buffer->size + size + 1] = '"';
-	buffer->size += size + 2;
-	return true;
+	while ((p = bytes_skip_plain(p, end)) < end && (unsigned char)*p >= 0x80) {
+		do {
+			n = utf8_length(p, end);
+			if (n <= 0)
+				return false;
+			p += n;
+		} while (p < end && (unsigned char)*p >= 0x80);
+	}
+	return p == end;
 }
 
 void
@@ -776,8 +770,11 @@ json_put_text(struct buffer *buffer, const struct hf_text *text)
 		buffer_append_string(buffer, "null");
 		return;
 	}
-	if (put_unescaped(buffer, text->data, (size_t)text->size))
+	if (json_is_unescaped(text->data, (size_t)text->size)) {
+		if (buffer_reserve(buffer, (size_t)text->size + 2) == HF_OK)
+			buffer->size += json_quote(text->data, (size_t)text->size, (char *)buffer->data + buffer->size);
 		return;
+	}
 	s.end += text->size;
 	/* A source that hands over something else under this name must not break the record. */
 	if (text->encoding != HF_TEXT_JSON || pass_inside(&s, text->data) != s.end) {
