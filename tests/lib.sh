@@ -200,9 +200,9 @@ spawn() {
 	spawned="$spawned $child"
 }
 
-# The id of the worker of supervisor $1, if one lives: the one child that leads a group of its own.
+# The id of the worker of supervisor $1, if one lives.
 worker_of() {
-	ps -A -o pid= -o ppid= -o pgid= -o stat= | awk -v p="$1" '$2 == p && $3 == $1 && $4 !~ /Z/ { print $1 }'
+	ps -A -o pid= -o ppid= -o stat= -o args= | awk -v p="$1" '$2 == p && $3 !~ /Z/ && $5 == "worker" { print $1 }'
 }
 
 # Whether process $1 has not ended.
