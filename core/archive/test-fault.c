@@ -5,6 +5,7 @@
 #include "archive/test-run.h"
 #include "base/unit.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -168,6 +169,17 @@ job(const struct repository_id *previous, unsigned more, const char *some, struc
 	return r;
 }
 
+static unsigned
+open_files(void)
+{
+	unsigned count = 0;
+	int fd;
+
+	for (fd = 0; fd < 1000; fd++)
+		count += fcntl(fd, F_GETFD) != -1;
+	return count;
+}
+
 /* A job's folders of its own. */
 static void
 fresh(unsigned long number)
@@ -202,10 +214,11 @@ test_memory(void)
 {
 	struct repository_id first, wanted, tree;
 	unsigned long n, failures = 0;
-	unsigned round;
+	unsigned round, files;
 	int r;
 
 	prepare(&first, &wanted);
+	files = open_files();
 	for (round = 0; round < 2; round++) {
 		for (n = 1;; n++) {
 			/* All at first, then about one of seven: there is little new in them. */
@@ -238,6 +251,7 @@ test_memory(void)
 		(void)printf("%lu allocations ", calls);
 	}
 	CU_ASSERT(failures > 50);
+	CU_ASSERT_EQUAL(open_files(), files);
 	test_run_end(&run);
 }
 
@@ -261,10 +275,11 @@ test_storage(void)
 {
 	struct repository_id first, wanted, tree;
 	unsigned long n, bad = 0;
-	unsigned round;
+	unsigned round, files;
 	int r;
 
 	prepare(&first, &wanted);
+	files = open_files();
 	real_ops = run.repository->storage.ops;
 	failing_ops = *real_ops;
 	failing_ops.get = failing_get;
@@ -288,6 +303,7 @@ test_storage(void)
 		}
 		(void)printf("%lu reads ", calls);
 	}
+	CU_ASSERT_EQUAL(open_files(), files);
 	test_run_end(&run);
 }
 
