@@ -51,9 +51,13 @@ bytes_first(const char *p, uint64_t hits)
 static inline const char *
 bytes_skip_plain_by8(const char *p, const char *end)
 {
+	const char *begin = p;
 	uint64_t x, hits;
 
-	while (end - p >= 8) {
+	while (p < end && end - begin >= 8) {
+		/* The last bytes once more together with some that are known. */
+		if (end - p < 8)
+			p = end - 8;
 		memcpy(&x, p, 8);
 		/* Borrows only reach the bytes above a true hit. */
 		hits = ((x - BYTES_ONES * 0x20) & ~x & BYTES_HIGHS) | bytes_equal(x, '"') | bytes_equal(x, '\\') |
@@ -73,9 +77,12 @@ bytes_skip_plain_by8(const char *p, const char *end)
 static inline const char *
 bytes_find_quote_by8(const char *p, const char *end)
 {
+	const char *begin = p;
 	uint64_t x, hits;
 
-	while (end - p >= 8) {
+	while (p < end && end - begin >= 8) {
+		if (end - p < 8)
+			p = end - 8;
 		memcpy(&x, p, 8);
 		hits = bytes_equal(x, '"') | bytes_equal(x, '\\');
 		if (hits != 0) {
@@ -96,7 +103,11 @@ bytes_skip_plain(const char *p, const char *end)
 	__m128i v, other;
 	unsigned mask;
 
-	for (; end - p >= 16; p += 16) {
+	if (end - p < 16)
+		return bytes_skip_plain_by8(p, end);
+	for (; p < end; p += 16) {
+		if (end - p < 16)
+			p = end - 16;
 		v = _mm_loadu_si128((const __m128i *)(const void *)p);
 		/* Signed, so that bytes from 0x80 on are less than a space too. */
 		other = _mm_or_si128(_mm_cmplt_epi8(v, _mm_set1_epi8(' ')),
@@ -105,7 +116,7 @@ bytes_skip_plain(const char *p, const char *end)
 		if (mask != 0)
 			return p + (unsigned)__builtin_ctz(mask);
 	}
-	return bytes_skip_plain_by8(p, end);
+	return end;
 }
 
 static inline const char *
@@ -114,14 +125,18 @@ bytes_find_quote(const char *p, const char *end)
 	__m128i v, hits;
 	unsigned mask;
 
-	for (; end - p >= 16; p += 16) {
+	if (end - p < 16)
+		return bytes_find_quote_by8(p, end);
+	for (; p < end; p += 16) {
+		if (end - p < 16)
+			p = end - 16;
 		v = _mm_loadu_si128((const __m128i *)(const void *)p);
 		hits = _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')), _mm_cmpeq_epi8(v, _mm_set1_epi8('\\')));
 		mask = (unsigned)_mm_movemask_epi8(hits);
 		if (mask != 0)
 			return p + (unsigned)__builtin_ctz(mask);
 	}
-	return bytes_find_quote_by8(p, end);
+	return end;
 }
 #else
 #define bytes_skip_plain bytes_skip_plain_by8

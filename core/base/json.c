@@ -25,9 +25,8 @@ struct scan {
 	const char *why; /* NULL while all is well */
 	unsigned depth;
 	unsigned depth_max;
-	bool cut;     /* the text ended where more had to follow */
-	bool loose;   /* white space was passed */
-	bool escaped; /* a backslash was passed */
+	bool cut;   /* the text ended where more had to follow */
+	bool loose; /* white space was passed */
 };
 
 static const char *
@@ -155,7 +154,6 @@ pass_escape(struct scan *s, const char *p)
 {
 	int i;
 
-	s->escaped = true;
 	if (s->end - p < 2)
 		return scan_cut(s, p);
 	switch (p[1]) {
@@ -341,7 +339,7 @@ pass_object(struct scan *s, const char *p)
 	const char *name;
 	uint32_t type;
 	size_t size;
-	bool more;
+	bool more = false;
 
 	p = pass_opening(s, p, '}', &more);
 	if (p == NULL || !more)
@@ -361,7 +359,7 @@ static const char *
 pass_array(struct scan *s, const char *p)
 {
 	uint32_t type;
-	bool more;
+	bool more = false;
 
 	p = pass_opening(s, p, ']', &more);
 	if (p == NULL || !more)
@@ -463,7 +461,7 @@ slice_members(struct scan *s, const char *p, const struct wanted *w, struct hf_j
 	const char *name, *start;
 	uint32_t type = HF_JSON_NONE;
 	size_t size;
-	bool more;
+	bool more = false;
 
 	if (p == s->end || *p != '{')
 		return p == s->end ? scan_cut(s, p) : scan_fail(s, p, "not an object");
@@ -746,6 +744,23 @@ put_spelled(struct buffer *buffer, const char *text, size_t size)
 	buffer_append(buffer, run, (size_t)(end - run));
 }
 
+bool
+json_is_unescaped(const char *text, size_t size)
+{
+	const char *p = text, *end = text + size;
+	int n;
+
+	while ((p = bytes_skip_plain(p, end)) < end && (unsigned char)*p >= 0x80) {
+		do {
+			n = utf8_length(p, end);
+			if (n <= 0)
+				return false;
+			p += n;
+		} while (p < end && (unsigned char)*p >= 0x80);
+	}
+	return p == end;
+}
+
 void
 json_put_text(struct buffer *buffer, const struct hf_text *text)
 {
@@ -755,19 +770,19 @@ json_put_text(struct buffer *buffer, const struct hf_text *text)
 		buffer_append_string(buffer, "null");
 		return;
 	}
+	if (json_is_unescaped(text->data, (size_t)text->size)) {
+		if (buffer_reserve(buffer, (size_t)text->size + 2) == HF_OK)
+			buffer->size += json_quote(text->data, (size_t)text->size, (char *)buffer->data + buffer->size);
+		return;
+	}
 	s.end += text->size;
 	/* A source that hands over something else under this name must not break the record. */
 	if (text->encoding != HF_TEXT_JSON || pass_inside(&s, text->data) != s.end) {
 		json_put_string(buffer, text->data, (size_t)text->size);
 		return;
 	}
-	if (buffer_reserve(buffer, (size_t)text->size + 2) != HF_OK)
-		return;
 	buffer_append_byte(buffer, '"');
-	if (s.escaped)
-		put_spelled(buffer, text->data, (size_t)text->size);
-	else
-		buffer_append(buffer, text->data, (size_t)text->size);
+	put_spelled(buffer, text->data, (size_t)text->size);
 	buffer_append_byte(buffer, '"');
 }
 

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/buffer.h"
 
@@ -36,6 +37,19 @@ int64_t json_measure(const char *data, uint64_t size, struct hf_error *err);
 
 /* Whether all of text is valid UTF-8 (RFC 3629: no surrogates, no overlong forms). */
 bool json_is_utf8(const char *text, size_t size);
+
+/* Whether text is the same in both encodings, as most is: UTF-8 without quote, backslash or control character. */
+bool json_is_unescaped(const char *text, size_t size);
+
+/* Such text in quotes into out, which has room for size + 2 bytes; returns that. */
+static inline size_t
+json_quote(const char *text, size_t size, char *out)
+{
+	out[0] = '"';
+	memcpy(out + 1, text, size);
+	out[size + 1] = '"';
+	return size + 2;
+}
 
 /* Appends UTF-8 as a JSON string with its quotes; bytes that are not UTF-8 become U+FFFD. */
 void json_put_string(struct buffer *buffer, const char *text, size_t size);

@@ -63,12 +63,39 @@ put_digits(char *p, uint32_t value, int digits)
 	return p + digits;
 }
 
+/* Two digits and a byte after them. */
+static inline char *
+put_pair(char *p, uint32_t value, char after)
+{
+	p[0] = (char)('0' + value / 10);
+	p[1] = (char)('0' + value % 10);
+	p[2] = after;
+	return p + 3;
+}
+
+/* A fraction of a second with as many digits as it needs. */
+static char *
+put_fraction(char *p, uint32_t ns)
+{
+	int digits = 9;
+
+	/* Most clocks of the world tell milliseconds. */
+	if (ns % 1000000 == 0) {
+		ns /= 1000000;
+		digits = 3;
+	}
+	for (; ns % 10 == 0; digits--)
+		ns /= 10;
+	*p++ = '.';
+	return put_digits(p, ns, digits);
+}
+
 size_t
 time_format(int64_t ns, char out[TIME_RFC3339_SIZE])
 {
 	int64_t seconds = ns / NS, days;
 	int32_t fraction = (int32_t)(ns % NS), rest;
-	int y, m, d, digits;
+	int y, m, d;
 	char *p = out;
 
 	if (fraction < 0) {
@@ -82,23 +109,17 @@ time_format(int64_t ns, char out[TIME_RFC3339_SIZE])
 		days--;
 	}
 	civil_from_days(days, &y, &m, &d);
-	p = put_digits(p, (uint32_t)y, 4);
-	*p++ = '-';
-	p = put_digits(p, (uint32_t)m, 2);
-	*p++ = '-';
-	p = put_digits(p, (uint32_t)d, 2);
-	*p++ = 'T';
-	p = put_digits(p, (uint32_t)rest / 3600, 2);
-	*p++ = ':';
-	p = put_digits(p, (uint32_t)rest / 60 % 60, 2);
-	*p++ = ':';
-	p = put_digits(p, (uint32_t)rest % 60, 2);
-	if (fraction != 0) {
-		for (digits = 9; fraction % 10 == 0; digits--)
-			fraction /= 10;
-		*p++ = '.';
-		p = put_digits(p, (uint32_t)fraction, digits);
-	}
+	p = put_pair(p, (uint32_t)y / 100, '0');
+	p = put_pair(p - 1, (uint32_t)y % 100, '-');
+	p = put_pair(p, (uint32_t)m, '-');
+	p = put_pair(p, (uint32_t)d, 'T');
+	p = put_pair(p, (uint32_t)rest / 3600, ':');
+	p = put_pair(p, (uint32_t)rest / 60 % 60, ':');
+	p = put_pair(p, (uint32_t)rest % 60, 'Z');
+	if (fraction != 0)
+		p = put_fraction(p - 1, (uint32_t)fraction);
+	else
+		p--;
 	*p++ = 'Z';
 	*p = '\0';
 	return (size_t)(p - out);

@@ -22,8 +22,12 @@ buffer_over(char *out, uint64_t capacity)
 static uint64_t
 write_text(const struct hf_text *text, char *out, uint64_t capacity)
 {
-	struct buffer buffer = buffer_over(out, capacity);
+	struct buffer buffer;
 
+	if (text->data != NULL && text->size < capacity && capacity - text->size >= 2 &&
+	    json_is_unescaped(text->data, (size_t)text->size))
+		return json_quote(text->data, (size_t)text->size, out);
+	buffer = buffer_over(out, capacity);
 	json_put_text(&buffer, text);
 	return buffer.failed == HF_OK ? buffer.size : 0;
 }

@@ -61,7 +61,7 @@ number_of(const struct hf_json_value *value, int64_t fallback)
 }
 
 /* count digits at *p, which moves on; -1 when they are not there. */
-static int
+static inline int
 digits(const char **p, const char *end, int count)
 {
 	int n = 0;
@@ -74,13 +74,20 @@ digits(const char **p, const char *end, int count)
 	return n;
 }
 
-static bool
-literal(const char **p, const char *end, const char *any)
+/* One of the two bytes at *p, which moves on. */
+static inline bool
+either_byte(const char **p, const char *end, char a, char b)
 {
-	if (*p >= end || **p == '\0' || strchr(any, **p) == NULL)
+	if (*p >= end || (**p != a && **p != b))
 		return false;
 	(*p)++;
 	return true;
+}
+
+static inline bool
+byte(const char **p, const char *end, char c)
+{
+	return either_byte(p, end, c, c);
 }
 
 /* Nanoseconds of a fraction's digits at *p; what is finer is cut off. */
@@ -119,13 +126,13 @@ offset_of(const char **p, const char *end, int64_t *ret_seconds)
 	int sign, hours, minutes;
 
 	*ret_seconds = 0;
-	if (*p == end || literal(p, end, "Zz"))
+	if (*p == end || either_byte(p, end, 'Z', 'z'))
 		return *p == end;
 	sign = **p == '-' ? -1 : 1;
-	if (!literal(p, end, "+-"))
+	if (!either_byte(p, end, '+', '-'))
 		return false;
 	hours = digits(p, end, 2);
-	(void)literal(p, end, ":");
+	(void)byte(p, end, ':');
 	minutes = *p == end ? 0 : digits(p, end, 2);
 	if (hours < 0 || hours > 23 || minutes < 0 || minutes > 59 || *p != end)
 		return false;
@@ -140,25 +147,25 @@ time_of_text(const char *p, const char *end)
 	int year, month, day, hour, minute, second = 0;
 
 	year = digits(&p, end, 4);
-	if (year < 0 || !literal(&p, end, "-"))
+	if (year < 0 || !byte(&p, end, '-'))
 		return HF_NO_TIME;
 	month = digits(&p, end, 2);
-	if (month < 1 || month > 12 || !literal(&p, end, "-"))
+	if (month < 1 || month > 12 || !byte(&p, end, '-'))
 		return HF_NO_TIME;
 	day = digits(&p, end, 2);
-	if (day < 1 || day > 31 || !literal(&p, end, "Tt "))
+	if (day < 1 || day > 31 || !(either_byte(&p, end, 'T', 't') || byte(&p, end, ' ')))
 		return HF_NO_TIME;
 	hour = digits(&p, end, 2);
-	if (hour < 0 || hour > 23 || !literal(&p, end, ":"))
+	if (hour < 0 || hour > 23 || !byte(&p, end, ':'))
 		return HF_NO_TIME;
 	minute = digits(&p, end, 2);
 	if (minute < 0 || minute > 59)
 		return HF_NO_TIME;
-	if (literal(&p, end, ":")) {
+	if (byte(&p, end, ':')) {
 		second = digits(&p, end, 2);
 		if (second < 0 || second > 60)
 			return HF_NO_TIME;
-		if (literal(&p, end, ".,"))
+		if (either_byte(&p, end, '.', ','))
 			ns = fraction(&p, end);
 	}
 	if (!offset_of(&p, end, &east))
@@ -176,7 +183,7 @@ time_of_number(const char *p, const char *end)
 			return HF_NO_TIME;
 		n = n * 10 + (*p - '0');
 	}
-	if (literal(&p, end, "."))
+	if (byte(&p, end, '.'))
 		ns = fraction(&p, end);
 	if (p != end)
 		return HF_NO_TIME;

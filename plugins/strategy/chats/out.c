@@ -23,7 +23,7 @@ out_release(struct out *out)
 }
 
 bool
-out_reserve(struct out *out, size_t more)
+out_grow(struct out *out, size_t more)
 {
 	size_t capacity = out->capacity == 0 ? FIRST_CAPACITY : out->capacity;
 	char *data;
@@ -48,15 +48,6 @@ out_reserve(struct out *out, size_t more)
 	out->data = data;
 	out->capacity = capacity;
 	return true;
-}
-
-void
-out_put(struct out *out, const char *data, size_t size)
-{
-	if (size == 0 || !out_reserve(out, size))
-		return;
-	memcpy(out->data + out->size, data, size);
-	out->size += size;
 }
 
 void
@@ -93,16 +84,13 @@ out_utf8(struct out *out, const struct hf_text *text)
 		out->size += (size_t)out->tools->json->decode(text->data, text->size, out->data + out->size);
 }
 
-void
-out_id(struct out *out, const struct hf_text *id)
+/* The id that a provider has spelled with escapes. */
+static void
+put_decoded(struct out *out, const struct hf_text *id)
 {
 	struct out decoded = OUT_INIT(out->tools, out->max);
 	struct hf_text text;
 
-	if (id->encoding != HF_TEXT_JSON || memchr(id->data, '\\', (size_t)id->size) == NULL) {
-		out_text(out, id);
-		return;
-	}
 	out_utf8(&decoded, id);
 	text = (struct hf_text){decoded.data, decoded.size, HF_TEXT_UTF8, 0};
 	if (decoded.failed == HF_OK)
@@ -110,6 +98,15 @@ out_id(struct out *out, const struct hf_text *id)
 	else
 		out->failed = decoded.failed;
 	out_release(&decoded);
+}
+
+void
+out_id(struct out *out, const struct hf_text *id)
+{
+	if (id->encoding == HF_TEXT_JSON && memchr(id->data, '\\', (size_t)id->size) != NULL)
+		put_decoded(out, id);
+	else
+		out_text(out, id);
 }
 
 void

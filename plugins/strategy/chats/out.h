@@ -29,9 +29,25 @@ struct out {
 
 #define OUT_INIT(tools, max_size) {(tools), NULL, 0, 0, (max_size), HF_OK}
 
+bool out_grow(struct out *out, size_t more);
+
 /* Makes room for more bytes; false, and failed set, where that cannot be. */
-bool out_reserve(struct out *out, size_t more);
-void out_put(struct out *out, const char *data, size_t size);
+static inline bool
+out_reserve(struct out *out, size_t more)
+{
+	return (out->failed == HF_OK && more <= out->capacity - out->size) || out_grow(out, more);
+}
+
+/* Inline, so that the many short literals become a store or two. */
+static inline void
+out_put(struct out *out, const char *data, size_t size)
+{
+	if (size == 0 || !out_reserve(out, size))
+		return;
+	memcpy(out->data + out->size, data, size);
+	out->size += size;
+}
+
 /* A string literal. */
 #define out_literal(out, literal) out_put((out), (literal), sizeof(literal) - 1)
 void out_string(struct out *out, const char *string);
