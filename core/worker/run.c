@@ -59,26 +59,19 @@ void
 run_progress(struct run *run, const char *type, uint64_t items, uint64_t failed)
 {
 	struct progress *progress = &run->progress;
+	uint64_t sealed;
 
 	progress->processed_items += items;
 	progress->failed_items += failed;
-	progress->bytes_transferred = run->destination.transferred;
-	if (progress->total_items < progress->processed_items)
-		progress->total_items = progress->processed_items;
+	/* What is sealed waits in the spool for the rest of its pack. */
+	sealed = destination_stats(&run->destination).bytes_sealed;
+	progress->bytes_transferred =
+	    sealed > run->destination.transferred ? sealed : run->destination.transferred;
+	pace_items(&run->pace, items);
+	progress->total_items = pace_total(&run->pace);
 	if (strcmp(progress->current_type, type) != 0)
 		progress_copy_text(progress->current_type, sizeof(progress->current_type), type);
 	(void)channel_progress(run->channel, progress, NULL);
-}
-
-void
-run_correct(struct run *run, uint64_t estimated, uint64_t found)
-{
-	uint64_t *total = &run->progress.total_items;
-
-	*total += found;
-	*total = *total > estimated ? *total - estimated : 0;
-	if (*total < run->progress.processed_items)
-		*total = run->progress.processed_items;
 }
 
 int
