@@ -114,6 +114,8 @@ ask_queue(const char *directory, const char *job, struct json_object **ret, stru
 		return r;
 	r = queue_open(directory, &queue, err);
 	if (r == HF_OK) {
+		/* With the lock in hand: nobody runs what the queue says is running.  Where it cannot be written, so be it. */
+		(void)queue_recover(queue, NULL);
 		r = status_from_queue(queue, job, NULL, ret, err);
 		queue_close(queue);
 	}
