@@ -9,6 +9,8 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 
+#include "base/vector.h"
+
 #define IV_SIZE  16u
 #define TAG_SIZE 16u
 
@@ -93,8 +95,10 @@ static int
 mac_end(struct seal *seal, uint8_t tag[TAG_SIZE])
 {
 	size_t n = 0;
+	int ok = EVP_MAC_final(seal->mac, tag, &n, TAG_SIZE) == 1 && n == TAG_SIZE;
 
-	return EVP_MAC_final(seal->mac, tag, &n, TAG_SIZE) == 1 && n == TAG_SIZE;
+	vector_rest();
+	return ok;
 }
 
 static int
