@@ -7,8 +7,8 @@ begin_generated 2000 3
 
 # message ROOM ID TEXT
 message() {
-	printf '{"id":"%s","room_id":"%s","sender_id":"p","type":"text","sent_at":"2024-01-01T00:00:00.000Z","text":"%s"}\n' \
-		"$2" "$1" "$3"
+	printf '{"id":"%s","room_id":"%s","sender_id":"p","type":"text","text":"%s",' "$2" "$1" "$3"
+	printf '"sent_at":"2024-01-01T00:00:00.000Z"}\n'
 }
 
 # A killed job goes on in the repository that is there now.
