@@ -852,7 +852,8 @@ main(void)
 	CU_TestInfo tests[] = {{"runs", test_runs}, {"deterministic", test_deterministic}, {"resume", test_resume},
 	    {"other previous", test_other_previous}, {"lost spool", test_lost_spool},
 	    {"damaged journal", test_damaged_journal}, {"crash", test_crash}, {"hostile", test_hostile},
-	    {"damaged previous", test_damaged_previous}, {"full", test_full}, {"pruned", test_pruned}, CU_TEST_INFO_NULL};
+	    {"damaged previous", test_damaged_previous}, {"full", test_full},
+	    {"pruned", test_pruned}, CU_TEST_INFO_NULL};
 
 	return unit_run("archive", tests);
 }
