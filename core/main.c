@@ -86,6 +86,30 @@ help(int argc, char **argv)
 	return command->run(2, args);
 }
 
+/* The common options may come first: "holdfast -c FILE backup" becomes "holdfast backup -c FILE". */
+static void
+put_command_first(int argc, char **argv)
+{
+	static const char *const with_value[] = {"-c", "--config", "-r", "--repository", NULL};
+	char *name;
+	int at, i;
+
+	for (at = 1; at < argc && argv[at][0] == '-'; at++) {
+		for (i = 0; with_value[i] != NULL; i++) {
+			if (strcmp(argv[at], with_value[i]) == 0) {
+				at++;
+				break;
+			}
+		}
+	}
+	if (at >= argc)
+		return;
+	name = argv[at];
+	for (; at > 1; at--)
+		argv[at] = argv[at - 1];
+	argv[1] = name;
+}
+
 static int
 run(int argc, char **argv)
 {
@@ -100,6 +124,11 @@ run(int argc, char **argv)
 	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
 		(void)printf("holdfast %s\n", PACKAGE_VERSION);
 		return STATUS_DONE;
+	}
+	put_command_first(argc, argv);
+	if (argv[1][0] == '-') {
+		common_message("there is no command behind %s; \"holdfast help\" lists them", argv[1]);
+		return STATUS_USAGE;
 	}
 	command = find_command(argv[1]);
 	return command != NULL ? command->run(argc - 1, argv + 1) : unknown_command(argv[1]);

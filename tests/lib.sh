@@ -154,23 +154,28 @@ repository_size() {
 	find "$RESTIC_REPOSITORY" -type f -exec ls -ln {} + | awk '{ n += $5 } END { print n + 0 }'
 }
 
+# Without the temporary files that a killed run may leave.
+snapshot_ids() {
+	find "$RESTIC_REPOSITORY/snapshots" -type f | sed 's|.*/||' | grep -E '^[0-9a-f]{64}$'
+}
+
 snapshot_count() {
-	find "$RESTIC_REPOSITORY/snapshots" -type f | wc -l | tr -d ' '
+	snapshot_ids | wc -l | tr -d ' '
 }
 
 # No job has left two snapshots.
 jobs_are_single() {
 	[ "$(snapshot_count)" -gt 1 ] || return 0
 	: >"$T/jobs"
-	for snapshot in "$RESTIC_REPOSITORY"/snapshots/*; do
-		restic --quiet dump "$(basename "$snapshot")" /holdfast.json 2>/dev/null |
+	for snapshot in $(snapshot_ids); do
+		restic --quiet dump "$snapshot" /holdfast.json 2>/dev/null |
 			grep -Eo 'backup_[0-9]+_[0-9a-f]{8}' | head -n 1 >>"$T/jobs"
 	done
 	[ "$(wc -l <"$T/jobs")" -eq "$(snapshot_count)" ] || fail "snapshots that do not say their job: $(cat "$T/jobs")"
 	[ -z "$(sort "$T/jobs" | uniq -d)" ] || fail "two snapshots of one job: $(sort "$T/jobs" | uniq -d)"
 }
 
-# The temporary objects and locks that killed runs may leave are no part of this.
+# The state directory holds nothing of jobs that have ended.
 nothing_left_over() {
 	[ -z "$(find "$HOLDFAST_STATE_DIR/jobs" -mindepth 1 2>/dev/null)" ] ||
 		fail "left in the state directory: $(find "$HOLDFAST_STATE_DIR/jobs" -mindepth 1)"
@@ -195,9 +200,16 @@ spawn() {
 	spawned="$spawned $child"
 }
 
-# The ids of the processes whose parent is $1.
-children_of() {
-	ps -A -o pid= -o ppid= | awk -v p="$1" '$2 == p { print $1 }'
+# The id of the worker of supervisor $1, if one lives.
+worker_of() {
+	ps -A -o pid= -o ppid= -o stat= -o args= | awk -v p="$1" '$2 == p && $3 !~ /Z/ && $5 == "worker" { print $1 }'
+}
+
+# Whether process $1 has not ended.
+is_alive() {
+	case $(ps -o stat= -p "$1" 2>/dev/null) in
+	'' | *Z*) return 1 ;;
+	esac
 }
 
 # A number from 0 to $1 - 1.

@@ -18,6 +18,8 @@
 #define TREE_MAX (256u << 20)
 #define FILE_MAX (16u << 20)
 #define DEPTH_MAX 32u
+#define BLOBS_MAX (64u << 20) /* bytes of what a unit's blobs are noted in */
+#define LINE_BLOBS 1024u    /* that one line of the journal names */
 
 /* One child folder in a listing; names lie in the listing's buffer. */
 struct child {
@@ -47,6 +49,7 @@ struct unit {
 	bool has_before;
 	struct repository_id before;
 	struct buffer tree; /* the folder in the previous snapshot */
+	struct buffer blobs; /* that it consists of, apart from those of the previous snapshot */
 	struct changes changes;
 	struct log *log;
 	char *log_path;
@@ -63,6 +66,7 @@ struct archive {
 	struct journal *journal;
 	struct buffer head;  /* the journal's first line: what it is good for */
 	bool head_found;
+	bool blobs_lost;     /* while it is read: of those the next unit consists of */
 	struct finished *finished;
 	size_t finished_count, finished_capacity;
 	struct listing listing;
@@ -345,9 +349,14 @@ replay_unit(struct archive *archive, struct json_object *object, struct hf_error
 	if (r == HF_OK && *hex != '\0') {
 		if (hex_decode(hex, strlen(hex), tree.bytes, HASH_SIZE) != HF_OK)
 			return hf_error_set(err, HF_ECORRUPT, 0, "the job's journal holds a tree id that is none");
-		/* The spool may have been lost without the journal: then the unit is simply done again. */
-		if (!repository_writer_has_blob(archive->writer, BLOB_TREE, &tree))
+		/*
+		 * The spool may have been lost without the journal; and between two runs nothing keeps others from
+		 * pruning what no snapshot names yet.  Then the unit is simply done again.
+		 */
+		if (archive->blobs_lost || !repository_writer_has_blob(archive->writer, BLOB_TREE, &tree)) {
+			archive->blobs_lost = false;
 			return HF_OK;
+		}
 		r = changes_add_tree(&archive->changes, path, &tree, mtime_ns, err);
 	}
 	if (r != HF_OK)
@@ -356,11 +365,32 @@ replay_unit(struct archive *archive, struct json_object *object, struct hf_error
 	return add_finished(archive, path, json_object_to_json_string_ext(note, JSON_C_TO_STRING_PLAIN), err);
 }
 
+/* The blobs of the unit on the next line: type and id of each, as hexadecimal digits. */
+static int
+replay_blobs(struct archive *archive, const char *hex)
+{
+	size_t size = strlen(hex), at;
+	struct repository_id id;
+	uint8_t type;
+
+	if (size % (2 * BLOB_NOTE_SIZE) != 0)
+		return JOURNAL_DROP;
+	for (at = 0; at < size; at += 2 * BLOB_NOTE_SIZE) {
+		if (hex_decode(hex + at, 2, &type, 1) != HF_OK || type > BLOB_TREE ||
+		    hex_decode(hex + at + 2, (size_t)2 * HASH_SIZE, id.bytes, HASH_SIZE) != HF_OK)
+			return JOURNAL_DROP;
+		if (!repository_writer_has_blob(archive->writer, type == BLOB_TREE ? BLOB_TREE : BLOB_DATA, &id))
+			archive->blobs_lost = true;
+	}
+	return HF_OK;
+}
+
 static int
 replay_line(void *ctx, const char *line, size_t size, struct hf_error *err)
 {
 	struct archive *archive = ctx;
 	struct json_object *object = NULL;
+	const char *hex = NULL;
 	int r;
 
 	/* Units laid over another previous snapshot would take away what that one does not have. */
@@ -371,7 +401,10 @@ replay_line(void *ctx, const char *line, size_t size, struct hf_error *err)
 		return HF_OK;
 	}
 	r = json_parse(line, size, "the job's journal", &object, err);
-	if (r == HF_OK)
+	if (r == HF_OK && json_object_object_get(object, "blobs") != NULL)
+		r = json_get_string(object, "blobs", "the job's journal", &hex, err) == HF_OK
+		    ? replay_blobs(archive, hex) : JOURNAL_DROP;
+	else if (r == HF_OK)
 		r = replay_unit(archive, object, err);
 	json_object_put(object);
 	return r == HF_OK || r == HF_ENOMEM ? r : JOURNAL_DROP;
@@ -390,7 +423,7 @@ open_journal(struct archive *archive, struct hf_error *err)
 	hex_encode(repository_id(archive->repository)->bytes, HASH_SIZE, repository);
 	if (archive->has_previous)
 		hex_encode(archive->previous.bytes, HASH_SIZE, previous);
-	buffer_appendf(&archive->head, "{\"units\":1,\"repository\":\"%s\",\"previous\":\"%s\"}", repository,
+	buffer_appendf(&archive->head, "{\"units\":2,\"repository\":\"%s\",\"previous\":\"%s\"}", repository,
 	    previous);
 	r = buffer_status(&archive->head, path, err);
 	if (r == HF_OK)
@@ -416,6 +449,7 @@ archive_open(struct repository *repository, struct repository_writer *writer,
 	archive->writer = writer;
 	archive->listing.names.max = TREE_MAX;
 	archive->unit.tree.max = TREE_MAX;
+	archive->unit.blobs.max = BLOBS_MAX;
 	archive->head.max = 1024;
 	if (options->previous != NULL) {
 		archive->has_previous = true;
@@ -447,6 +481,7 @@ archive_close(struct archive *archive)
 		return;
 	archive_unit_abandon(archive);
 	buffer_release(&archive->unit.tree);
+	buffer_release(&archive->unit.blobs);
 	for (i = 0; i < archive->finished_count; i++) {
 		free(archive->finished[i].path);
 		free(archive->finished[i].note);
@@ -557,7 +592,10 @@ archive_unit_begin(struct archive *archive, const char *path, struct hf_error *e
 			return r;
 	}
 	unit->path = strdup(path + 1);
-	return unit->path == NULL ? no_memory(err) : HF_OK;
+	if (unit->path == NULL)
+		return no_memory(err);
+	repository_writer_note(archive->writer, &unit->blobs);
+	return HF_OK;
 }
 
 void
@@ -565,6 +603,8 @@ archive_unit_abandon(struct archive *archive)
 {
 	struct unit *unit = &archive->unit;
 
+	if (unit->path != NULL)
+		repository_writer_note(archive->writer, NULL);
 	log_free(unit->log);
 	changes_release(&unit->changes);
 	free(unit->path);
@@ -575,6 +615,7 @@ archive_unit_abandon(struct archive *archive)
 	unit->has_before = false;
 	unit->broken = HF_OK;
 	buffer_clear(&unit->tree);
+	buffer_clear(&unit->blobs);
 }
 
 static int
@@ -655,8 +696,8 @@ open_log(struct archive *archive, const char *path, struct hf_error *err)
 	if (unit->log_path == NULL)
 		return no_memory(err);
 	unit->log_before = lookup.tree;
-	place = (struct log_place){archive->repository, archive->writer, archive->directory, unit->seen_path,
-	    lookup.found ? &unit->log_before : NULL};
+	place = (struct log_place){archive->repository, archive->writer, unit->path, archive->directory,
+	    unit->seen_path, lookup.found ? &unit->log_before : NULL};
 	return log_open(&place, &unit->log, err);
 }
 
@@ -756,6 +797,33 @@ write_line(struct buffer *line, const char *path, const char *hex, int64_t mtime
 	return r;
 }
 
+/* Names in the journal what the unit consists of, before the unit itself. */
+static int
+write_blobs(struct archive *archive, struct hf_error *err)
+{
+	const struct buffer *blobs = &archive->unit.blobs;
+	struct buffer line = BUFFER_INIT(JOURNAL_LINE_MAX);
+	char hex[2 * BLOB_NOTE_SIZE + 1];
+	size_t at;
+	int r = HF_OK;
+
+	for (at = 0; r == HF_OK && at < blobs->size;) {
+		buffer_clear(&line);
+		buffer_append_string(&line, "{\"blobs\":\"");
+		do {
+			hex_encode(blobs->data + at, BLOB_NOTE_SIZE, hex);
+			buffer_append_string(&line, hex);
+			at += BLOB_NOTE_SIZE;
+		} while (at < blobs->size && at % (LINE_BLOBS * BLOB_NOTE_SIZE) != 0);
+		buffer_append_string(&line, "\"}");
+		r = buffer_status(&line, "the job's journal", err);
+		if (r == HF_OK)
+			r = journal_add(archive->journal, (const char *)line.data, line.size, err);
+	}
+	buffer_release(&line);
+	return r;
+}
+
 static int
 end_unit(struct archive *archive, const char *note, struct hf_error *err)
 {
@@ -774,6 +842,8 @@ end_unit(struct archive *archive, const char *note, struct hf_error *err)
 		hex_encode(tree.bytes, HASH_SIZE, hex);
 	if (r == HF_OK)
 		r = write_line(&line, unit->path, hex, mtime_ns, note, err);
+	if (r == HF_OK)
+		r = write_blobs(archive, err);
 	if (r == HF_OK)
 		r = journal_add(archive->journal, (const char *)line.data, line.size, err);
 	if (r == HF_OK && changed)

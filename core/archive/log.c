@@ -11,6 +11,7 @@
 #include "archive/previous.h"
 #include "archive/seen.h"
 #include "base/bytes.h"
+#include "base/log.h"
 
 #define FILE_MAX_BYTES (LOG_FILE_BYTES + LOG_LINE_BYTES + 1) /* of a log file that is read again */
 #define PENDING_MAX    (2 * FILE_MAX_BYTES)
@@ -305,24 +306,62 @@ remember_line(struct log *log, const struct hf_line *line, size_t number, struct
 	return r == HF_OK ? seen_add(log->seen, &entry, err) : r;
 }
 
+/* Whether the repository has all that the log's files consist of. */
+static bool
+has_all(struct log *log)
+{
+	struct repository_id id;
+	size_t at;
+
+	for (at = 0; at < log->ids.size; at += HASH_SIZE) {
+		memcpy(id.bytes, log->ids.data + at, HASH_SIZE);
+		if (!repository_has_blob(log->place.repository, BLOB_DATA, &id))
+			return false;
+	}
+	return true;
+}
+
+/* Fills the list of known records from the log itself. */
+static int
+remember_all(struct log *log, struct hf_error *err)
+{
+	struct hf_error why = HF_ERROR_INIT;
+	size_t number, lost = 0;
+	int r = HF_OK;
+
+	for (number = 1; r == HF_OK && number <= log->file_count; number++) {
+		r = read_file(log, number, &why);
+		if (r == HF_OK) {
+			r = each_line(log, number, remember_line, &why);
+		} else if (r == HF_ECORRUPT) {
+			lost++;
+			r = HF_OK;
+		}
+	}
+	if (r != HF_OK)
+		return hf_error_set(err, r, why.os_errno, "%s", why.msg);
+	if (lost > 0)
+		log_message(HF_LOG_WARNING,
+		    "%s: %zu of %zu files of the previous snapshot cannot be read (%s): what the source still has "
+		    "of them is written again", log->place.path, lost, log->file_count, why.msg);
+	log->seen_made = true;
+	return seen_settle(log->seen, err);
+}
+
 /* Knows what the log holds: from the cache, or from the log itself. */
 static int
 open_seen(struct log *log, struct hf_error *err)
 {
-	size_t number;
 	int r = hash_new(&log->hash, err);
 
 	if (r == HF_OK)
 		r = seen_new(log->place.directory, &log->seen, err);
-	if (r != HF_OK || seen_load(log->seen, log->place.seen_path, log->place.before, NULL) == HF_OK)
+	if (r != HF_OK)
 		return r;
-	log->seen_made = true;
-	for (number = 1; r == HF_OK && number <= log->file_count; number++) {
-		r = read_file(log, number, err);
-		if (r == HF_OK)
-			r = each_line(log, number, remember_line, err);
-	}
-	return r == HF_OK ? seen_settle(log->seen, err) : r;
+	/* The cache would call known what is lost. */
+	if (has_all(log) && seen_load(log->seen, log->place.seen_path, log->place.before, NULL) == HF_OK)
+		return HF_OK;
+	return remember_all(log, err);
 }
 
 int
@@ -479,6 +518,8 @@ log_before(struct log *log, const struct hf_sink *sink, struct hf_error *err)
 	if (!log->asked_found || log->asked.file == 0 || log->asked.file > log->kept)
 		return hf_error_set(err, HF_ENOTFOUND, 0, "the record was written by this run");
 	r = read_file(log, log->asked.file, err);
+	if (r == HF_ECORRUPT)
+		return hf_error_set(err, HF_ENOTFOUND, 0, "%s: the record's newest line is lost", log->place.path);
 	if (r != HF_OK)
 		return r;
 	if (log->asked.offset >= log->read.size)
@@ -576,7 +617,7 @@ absorb(struct log *log, struct hf_error *err)
 			return HF_OK;
 		r = read_file(log, log->kept, err);
 		if (r != HF_OK)
-			return r;
+			return r == HF_ECORRUPT ? HF_OK : r;
 		count = count_lines(&log->read);
 		if (count >= LOG_FILE_LINES || floor_log2(count) > floor_log2(log->pending_count))
 			return HF_OK;

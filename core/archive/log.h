@@ -20,6 +20,7 @@ struct log;
 struct log_place {
 	struct repository *repository;
 	struct repository_writer *writer;
+	const char *path;                    /* of the log's folder, for messages */
 	const char *directory;               /* for temporary files */
 	const char *seen_path;               /* where the list of known records is kept between runs */
 	const struct repository_id *before;  /* the folder in the previous snapshot; NULL: none */
@@ -33,14 +34,17 @@ struct log_result {
 	int64_t newest_ns;  /* of the appended lines; HF_NO_TIME */
 };
 
-/* What place points to must outlive the log. */
+/*
+ * What place points to must outlive the log.  Files of the log before that the repository lost stay
+ * named in it; their records count as new, so that they are written again where the source has them.
+ */
 int log_open(const struct log_place *place, struct log **ret, struct hf_error *err);
 /*
  * HF_KNOWN_NEW, _CHANGED, _UNCHANGED, or a negative code.  A log that begins with this run compares
  * nothing: every line of it is new, and of an id that comes twice the later line counts.
  */
 int log_known(struct log *log, const struct hf_line *line, struct hf_error *err);
-/* The newest line of the record asked for last; HF_ENOTFOUND if this run wrote it. */
+/* The newest line of the record asked for last; HF_ENOTFOUND if this run wrote it, or it is lost. */
 int log_before(struct log *log, const struct hf_sink *sink, struct hf_error *err);
 /*
  * Appends the line that was asked for last.  HF_EINVAL, HF_ERANGE: of a line that cannot be one of a

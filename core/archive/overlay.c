@@ -219,6 +219,11 @@ put_changed(struct overlay *overlay, const struct node *old, struct hf_error *er
 		if (slash == NULL && change->type == CHANGE_FILE)
 			return hf_error_set(err, HF_EINVAL, 0, "\"%s\" was written as a file and as a folder",
 			    change->path);
+		/* One of this run cannot be read yet; nothing inside it may belong to anybody else anyway. */
+		if (slash == NULL && change->type == CHANGE_TREE &&
+		    !repository_has_blob(overlay->repository, BLOB_TREE, &change->tree))
+			return hf_error_set(err, HF_EINVAL, 0, "\"%s\" and \"%s\" were written, one inside the other",
+			    change->path, change[1].path);
 		if (slash == NULL) {
 			before = change->type == CHANGE_TREE ? &change->tree : NULL;
 			change++;

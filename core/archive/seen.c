@@ -16,10 +16,12 @@
 
 #define TABLE_ENTRIES 8192u
 #define TABLE_SLOTS   16384u /* a power of two, twice the entries */
-#define MAX_RUNS      8u
+#define MAX_RUNS      12u
 #define BLOCK_ENTRIES 64u   /* what one look into a run reads */
 #define READ_ENTRIES  1024u /* what reading all of one reads at a time */
 #define MAX_FENCES    65536u
+#define FILTER_BITS   (1u << 23) /* a power of two; for a million ids they let one in forty pass */
+#define FILTER_LOOKS  4u
 
 static const char magic[8] = "hfseen2\n";
 
@@ -43,6 +45,7 @@ struct run {
 	uint64_t *fences; /* of the first id of each stride entries */
 	size_t fence_count;
 	uint64_t stride;
+	bool filtered; /* its ids are in the filter */
 };
 
 struct seen {
@@ -52,6 +55,7 @@ struct seen {
 	struct seen_entry *entries; /* the newest, in the order they came */
 	unsigned entry_count;
 	uint16_t *slots; /* 1 + index into entries; 0: free */
+	uint8_t *filter; /* of all ids in runs, so that most that are not there cost no read; NULL: few */
 };
 
 static int
@@ -80,10 +84,11 @@ seen_new(const char *directory, struct seen **ret, struct hf_error *err)
 	return HF_OK;
 }
 
+/* Closes the runs from one on. */
 static void
-close_runs(struct seen *seen)
+close_runs(struct seen *seen, unsigned from)
 {
-	for (; seen->run_count > 0; seen->run_count--) {
+	for (; seen->run_count > from; seen->run_count--) {
 		(void)close(seen->runs[seen->run_count - 1].fd);
 		free(seen->runs[seen->run_count - 1].fences);
 	}
@@ -94,10 +99,11 @@ seen_free(struct seen *seen)
 {
 	if (seen == NULL)
 		return;
-	close_runs(seen);
+	close_runs(seen, 0);
 	free(seen->directory);
 	free(seen->entries);
 	free(seen->slots);
+	free(seen->filter);
 	free(seen);
 }
 
@@ -148,15 +154,50 @@ prefix_of(const uint8_t id[SEEN_HASH_SIZE])
 	return prefix;
 }
 
-/* Reads all of a run for its fences, which the caller frees; hash (may be NULL) gets its bytes. */
+/* The place of the nth bit of an id: ids are hashes, so parts of one are as good as more hashes. */
+static uint32_t
+filter_bit(const uint8_t id[SEEN_HASH_SIZE], unsigned n)
+{
+	uint32_t a = (uint32_t)id[8] << 24 | (uint32_t)id[9] << 16 | (uint32_t)id[10] << 8 | id[11];
+	uint32_t b = (uint32_t)id[12] << 24 | (uint32_t)id[13] << 16 | (uint32_t)id[14] << 8 | id[15];
+
+	return (a + n * (b | 1)) & (FILTER_BITS - 1);
+}
+
+static void
+filter_add(uint8_t *filter, const uint8_t id[SEEN_HASH_SIZE])
+{
+	unsigned n;
+
+	for (n = 0; n < FILTER_LOOKS; n++)
+		filter[filter_bit(id, n) / 8] |= (uint8_t)(1u << filter_bit(id, n) % 8);
+}
+
+/* False: in no run. */
+static bool
+filter_has(const uint8_t *filter, const uint8_t id[SEEN_HASH_SIZE])
+{
+	unsigned n;
+
+	for (n = 0; n < FILTER_LOOKS; n++)
+		if ((filter[filter_bit(id, n) / 8] & 1u << filter_bit(id, n) % 8) == 0)
+			return false;
+	return true;
+}
+
+/*
+ * Reads all of a run for its fences, which the caller frees; filter gets its ids and hash its bytes (both
+ * may be NULL).
+ */
 static int
-index_run(struct run *run, struct hash *hash, struct hf_error *err)
+index_run(struct run *run, uint8_t *filter, struct hash *hash, struct hf_error *err)
 {
 	struct seen_entry *block = malloc(READ_ENTRIES * sizeof(*block));
 	uint64_t at;
 	size_t count, i;
 	int r = HF_OK;
 
+	run->filtered = filter != NULL;
 	run->stride = BLOCK_ENTRIES;
 	while (run->count / run->stride >= MAX_FENCES)
 		run->stride *= 2;
@@ -168,12 +209,23 @@ index_run(struct run *run, struct hash *hash, struct hf_error *err)
 		r = read_entries(run, at, block, count, err);
 		if (r == HF_OK && hash != NULL)
 			r = hash_update(hash, block, count * sizeof(*block), err);
-		for (i = 0; r == HF_OK && i < count; i++)
+		for (i = 0; r == HF_OK && i < count; i++) {
 			if ((at + i) % run->stride == 0)
 				run->fences[run->fence_count++] = prefix_of(block[i].id);
+			if (filter != NULL)
+				filter_add(filter, block[i].id);
+		}
 	}
 	free(block);
 	return r;
+}
+
+/* For more ids than the table holds.  Without memory for it, finding is only slower. */
+static void
+need_filter(struct seen *seen)
+{
+	if (seen->filter == NULL)
+		seen->filter = calloc(1, FILTER_BITS / 8);
 }
 
 /* Adds a run; its descriptor is closed when that fails. */
@@ -181,7 +233,10 @@ static int
 add_run(struct seen *seen, int fd, uint64_t count, struct hf_error *err)
 {
 	struct run run = {.fd = fd, .count = count};
-	int r = index_run(&run, NULL, err);
+	int r;
+
+	need_filter(seen);
+	r = index_run(&run, seen->filter, NULL, err);
 
 	if (r != HF_OK) {
 		(void)close(fd);
@@ -194,15 +249,15 @@ add_run(struct seen *seen, int fd, uint64_t count, struct hf_error *err)
 
 /* Whether the file is just what seen_save wrote: it is not synced, so a crash may leave holes in it. */
 static bool
-is_whole(struct run *run, const struct head *head)
+is_whole(struct run *run, uint8_t *filter, const struct head *head)
 {
-	uint8_t sum[HASH_SIZE];
+	uint8_t sum[HASH_SIZE] = {0};
 	struct hash *hash;
 	int r;
 
 	if (hash_new(&hash, NULL) != HF_OK)
 		return false;
-	r = index_run(run, hash, NULL);
+	r = index_run(run, filter, hash, NULL);
 	if (r == HF_OK)
 		r = sum_of(hash, head, sum, NULL);
 	hash_free(hash);
@@ -224,7 +279,9 @@ seen_load(struct seen *seen, const char *path, const struct repository_id *tree,
 	    fstat(run.fd, &st) == 0 && head.count <= (uint64_t)st.st_size / sizeof(struct seen_entry) &&
 	    (uint64_t)st.st_size == sizeof(head) + head.count * sizeof(struct seen_entry)) {
 		run.count = head.count;
-		if (is_whole(&run, &head)) {
+		if (run.count > TABLE_ENTRIES)
+			need_filter(seen);
+		if (is_whole(&run, seen->filter, &head)) {
 			seen->runs[seen->run_count++] = run;
 			return HF_OK;
 		}
@@ -306,6 +363,7 @@ seen_find(struct seen *seen, const uint8_t id[SEEN_HASH_SIZE], struct seen_entry
     struct hf_error *err)
 {
 	unsigned slot = slot_of(seen, id), i;
+	bool maybe = seen->filter == NULL || filter_has(seen->filter, id);
 	int r = HF_OK;
 
 	*ret_found = seen->slots[slot] != 0;
@@ -314,7 +372,8 @@ seen_find(struct seen *seen, const uint8_t id[SEEN_HASH_SIZE], struct seen_entry
 		return HF_OK;
 	}
 	for (i = seen->run_count; r == HF_OK && !*ret_found && i > 0; i--)
-		r = find_in_run(&seen->runs[i - 1], id, ret, ret_found, err);
+		if (maybe || !seen->runs[i - 1].filtered)
+			r = find_in_run(&seen->runs[i - 1], id, ret, ret_found, err);
 	return r;
 }
 
@@ -376,9 +435,9 @@ cursor_peek(struct cursor *cursor, const struct run *run, const struct seen_entr
 	return HF_OK;
 }
 
-/* Writes all runs as one; of an id in several the newest run's entry stays. */
+/* Writes the runs from one on as one; of an id in several the newest run's entry stays. */
 static int
-merge_runs(const struct seen *seen, struct entry_writer *writer, struct hf_error *err)
+merge_runs(const struct seen *seen, unsigned from, struct entry_writer *writer, struct hf_error *err)
 {
 	struct cursor *cursors = calloc(MAX_RUNS + 1, sizeof(*cursors));
 	const struct seen_entry *heads[MAX_RUNS + 1], *least;
@@ -390,7 +449,7 @@ merge_runs(const struct seen *seen, struct entry_writer *writer, struct hf_error
 		return hf_error_set(err, HF_ENOMEM, 0, "the list of known records: out of memory");
 	for (;;) {
 		least = NULL;
-		for (i = 0; r == HF_OK && i < seen->run_count; i++) {
+		for (i = from; r == HF_OK && i < seen->run_count; i++) {
 			r = cursor_peek(&cursors[i], &seen->runs[i], &heads[i], err);
 			if (r == HF_OK && heads[i] != NULL &&
 			    (least == NULL || memcmp(heads[i]->id, least->id, SEEN_HASH_SIZE) <= 0))
@@ -402,7 +461,7 @@ merge_runs(const struct seen *seen, struct entry_writer *writer, struct hf_error
 		r = writer_put(writer, &chosen, err);
 		if (r != HF_OK)
 			break;
-		for (i = 0; i < seen->run_count; i++)
+		for (i = from; i < seen->run_count; i++)
 			if (heads[i] != NULL && memcmp(heads[i]->id, chosen.id, SEEN_HASH_SIZE) == 0)
 				cursors[i].at++;
 	}
@@ -431,9 +490,9 @@ temporary_file(const struct seen *seen, int *ret_fd, struct hf_error *err)
 	return HF_OK;
 }
 
-/* Makes one run of all, when there is no room for another. */
+/* Makes one run of those from one on. */
 static int
-compact(struct seen *seen, struct hf_error *err)
+compact(struct seen *seen, unsigned from, struct hf_error *err)
 {
 	struct entry_writer *writer = calloc(1, sizeof(*writer));
 	int r;
@@ -442,9 +501,9 @@ compact(struct seen *seen, struct hf_error *err)
 		return hf_error_set(err, HF_ENOMEM, 0, "the list of known records: out of memory");
 	r = temporary_file(seen, &writer->fd, err);
 	if (r == HF_OK) {
-		r = merge_runs(seen, writer, err);
+		r = merge_runs(seen, from, writer, err);
 		if (r == HF_OK) {
-			close_runs(seen);
+			close_runs(seen, from);
 			r = add_run(seen, writer->fd, writer->written, err);
 		} else {
 			(void)close(writer->fd);
@@ -452,6 +511,18 @@ compact(struct seen *seen, struct hf_error *err)
 	}
 	free(writer);
 	return r;
+}
+
+/* Makes room for another run out of the newest ones, and of older ones that are no longer than those. */
+static int
+make_room(struct seen *seen, struct hf_error *err)
+{
+	unsigned from = seen->run_count - 2;
+	uint64_t count = seen->runs[from].count + seen->runs[from + 1].count;
+
+	for (; from > 0 && seen->runs[from - 1].count <= count; from--)
+		count += seen->runs[from - 1].count;
+	return compact(seen, from, err);
 }
 
 static int
@@ -469,7 +540,7 @@ spill(struct seen *seen, struct hf_error *err)
 	if (seen->entry_count == 0)
 		return HF_OK;
 	if (seen->run_count == MAX_RUNS) {
-		r = compact(seen, err);
+		r = make_room(seen, err);
 		if (r != HF_OK)
 			return r;
 	}
@@ -508,7 +579,7 @@ seen_settle(struct seen *seen, struct hf_error *err)
 
 	if (seen->run_count > 0)
 		r = spill(seen, err);
-	return r == HF_OK && seen->run_count > 1 ? compact(seen, err) : r;
+	return r == HF_OK && seen->run_count > 1 ? compact(seen, 0, err) : r;
 }
 
 int
@@ -540,7 +611,7 @@ merge_all(struct seen *seen, struct entry_writer *writer, struct hf_error *err)
 
 	qsort(seen->entries, seen->entry_count, sizeof(*seen->entries), compare_entries);
 	seen->runs[seen->run_count++] = (struct run){.memory = seen->entries, .fd = -1, .count = seen->entry_count};
-	r = merge_runs(seen, writer, err);
+	r = merge_runs(seen, 0, writer, err);
 	seen->run_count--;
 	/* The slots know their old places. */
 	fill_slots(seen);

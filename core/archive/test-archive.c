@@ -2,6 +2,7 @@
 #include "compat/compat.h"
 
 #include "archive/archive.h"
+#include "archive/test-random.h"
 #include "archive/test-run.h"
 #include "base/path.h"
 #include "base/unit.h"
@@ -18,6 +19,7 @@
 #include <unistd.h>
 
 static struct test_run run;
+static uint64_t state;
 static struct archive *archive;
 
 static int
@@ -552,7 +554,7 @@ crash_until_done(const struct repository_id *previous, unsigned lines, struct re
 		}
 		(void)close(tell[1]);
 		/* Later lives get longer, so that it ends. */
-		pause.tv_nsec = (long)(rand() % (2000000 + (int)lives * 500000));
+		pause.tv_nsec = (long)(test_random(&state) % (2000000 + (int)lives * 500000));
 		CU_ASSERT_EQUAL(read(tell[0], &byte, 1), 1);
 		(void)nanosleep(&pause, NULL);
 		(void)kill(pid, SIGKILL);
@@ -576,7 +578,7 @@ test_crash(void)
 	char path[100], journal[1200];
 
 	(void)printf("seed %u ", seed);
-	srand(seed);
+	state = seed | 1;
 	test_run_begin(&run);
 	for (round = 0; round < 2; round++) {
 		must_open(round == 0 ? NULL : &wanted[0]);
@@ -680,6 +682,14 @@ test_hostile(void)
 	CU_ASSERT_PTR_NULL(archive_unit_finished(archive, "/good"));
 	CU_ASSERT_PTR_NULL(archive_unit_finished(archive, "/notes"));
 	CU_ASSERT_PTR_NOT_NULL(archive_unit_finished(archive, "/logs"));
+	/* A unit inside another's folder: told, and not laid over something else. */
+	CU_ASSERT_EQUAL(room("/inner", 3, "t"), HF_OK);
+	CU_ASSERT_EQUAL(room("/inner/most", 4, "t"), HF_OK);
+	CU_ASSERT_EQUAL(archive_finish(archive, &tree, NULL), HF_EINVAL);
+	close_archive();
+	test_run_reopen(&run);
+	must_open(NULL);
+	CU_ASSERT_PTR_NULL(archive_unit_finished(archive, "/inner"));
 	finish_job(&tree);
 	CU_ASSERT(!test_run_folder(&run, &tree, "/good", &empty));
 	CU_ASSERT(!test_run_folder(&run, &tree, "/notes", &empty));
@@ -783,13 +793,66 @@ test_full(void)
 	test_run_end(&run);
 }
 
+static void
+remove_first(uint32_t type, const char *folder)
+{
+	char name[HASH_HEX_SIZE], object[100], path[4096];
+
+	CU_ASSERT_FATAL(test_place_first(&run.place, type, name));
+	(void)snprintf(object, sizeof(object), "%s/%.*s%s%s", folder, type == HF_OBJECT_DATA ? 2 : 0, name,
+	    type == HF_OBJECT_DATA ? "/" : "", name);
+	test_place_file(&run.place, object, path);
+	CU_ASSERT_EQUAL_FATAL(unlink(path), 0);
+}
+
+/* Between two lives of a job nothing is locked: what no snapshot names yet may be pruned. */
+static void
+test_pruned(void)
+{
+	size_t size = (size_t)18 << 20, i;
+	char *big = malloc(size);
+	struct repository_id tree;
+
+	CU_ASSERT_FATAL(big != NULL);
+	for (i = 0; i < size; i++)
+		big[i] = (char)test_random(&state);
+	test_run_begin(&run);
+	must_open(NULL);
+	CU_ASSERT_EQUAL(archive_unit_begin(archive, "/big", NULL), HF_OK);
+	CU_ASSERT_EQUAL(archive_unit_file(archive, "a/big", big, size, 1, NULL), HF_OK);
+	CU_ASSERT_EQUAL(archive_unit_end(archive, "{}", NULL), HF_OK);
+	CU_ASSERT_EQUAL(room("/small", 3, "text"), HF_OK);
+	CU_ASSERT_EQUAL(archive_checkpoint(archive, NULL), HF_OK);
+	close_archive();
+	CU_ASSERT_EQUAL(test_place_count(&run.place, HF_OBJECT_DATA), 1);
+	/* The second life writes the index of the pack, and is killed, too. */
+	test_run_reopen(&run);
+	must_open(NULL);
+	CU_ASSERT_PTR_NOT_NULL(archive_unit_finished(archive, "/big"));
+	close_archive();
+	CU_ASSERT_EQUAL(test_place_count(&run.place, HF_OBJECT_INDEX), 1);
+	remove_first(HF_OBJECT_INDEX, "index");
+	remove_first(HF_OBJECT_DATA, "data");
+	test_run_reopen(&run);
+	must_open(NULL);
+	CU_ASSERT_PTR_NULL(archive_unit_finished(archive, "/big"));
+	CU_ASSERT_PTR_NOT_NULL(archive_unit_finished(archive, "/small"));
+	CU_ASSERT_EQUAL(archive_unit_begin(archive, "/big", NULL), HF_OK);
+	CU_ASSERT_EQUAL(archive_unit_file(archive, "a/big", big, size, 1, NULL), HF_OK);
+	CU_ASSERT_EQUAL(archive_unit_end(archive, "{}", NULL), HF_OK);
+	finish_job(&tree);
+	CU_ASSERT(test_run_restic_agrees(&run, &tree));
+	test_run_end(&run);
+	free(big);
+}
+
 int
 main(void)
 {
 	CU_TestInfo tests[] = {{"runs", test_runs}, {"deterministic", test_deterministic}, {"resume", test_resume},
 	    {"other previous", test_other_previous}, {"lost spool", test_lost_spool},
 	    {"damaged journal", test_damaged_journal}, {"crash", test_crash}, {"hostile", test_hostile},
-	    {"damaged previous", test_damaged_previous}, {"full", test_full}, CU_TEST_INFO_NULL};
+	    {"damaged previous", test_damaged_previous}, {"full", test_full}, {"pruned", test_pruned}, CU_TEST_INFO_NULL};
 
 	return unit_run("archive", tests);
 }

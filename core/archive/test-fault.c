@@ -5,6 +5,7 @@
 #include "archive/test-run.h"
 #include "base/unit.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -96,7 +97,7 @@ put_line(struct archive *archive, unsigned number, const char *text)
 }
 
 static int
-room(struct archive *archive, const char *path, unsigned count, const char *text)
+room(struct archive *archive, const char *path, unsigned count, const char *text, const char *some)
 {
 	struct buffer old = BUFFER_INIT(1000);
 	struct hf_error err = HF_ERROR_INIT;
@@ -112,7 +113,7 @@ room(struct archive *archive, const char *path, unsigned count, const char *text
 	if (r == HF_OK)
 		r = archive_unit_log_open(archive, "messages", &err);
 	for (i = 0; r == HF_OK && i < count; i++)
-		r = put_line(archive, i, text);
+		r = put_line(archive, i, i % 10 == 0 ? some : text);
 	if (r == HF_OK)
 		r = archive_unit_log_close(archive, &appended, &newest, &err);
 	if (r == HF_OK)
@@ -125,9 +126,12 @@ room(struct archive *archive, const char *path, unsigned count, const char *text
 	return r;
 }
 
-/* All of a job, as far as it gets; units that fail are tried once more. */
+/*
+ * All of a job, as far as it gets; units that fail are tried once more.  some: the text of each tenth
+ * message.
+ */
 static int
-job(const struct repository_id *previous, unsigned more, struct repository_id *ret)
+job(const struct repository_id *previous, unsigned more, const char *some, struct repository_id *ret)
 {
 	static const char *const paths[] = {"/chats/a/rooms/x", "/chats/a/rooms/y", "/chats/b/rooms/x"};
 	struct snapshot snapshot = {.time_ns = 1};
@@ -148,9 +152,9 @@ job(const struct repository_id *previous, unsigned more, struct repository_id *r
 	for (i = 0; r == HF_OK && i < 3; i++) {
 		if (archive_unit_finished(archive, paths[i]) != NULL)
 			continue;
-		r = room(archive, paths[i], (i + 1) * more, i == 1 ? "other" : "text");
+		r = room(archive, paths[i], (i + 1) * more, i == 1 ? "other" : "text", some);
 		if (r != HF_OK)
-			r = room(archive, paths[i], (i + 1) * more, i == 1 ? "other" : "text");
+			r = room(archive, paths[i], (i + 1) * more, i == 1 ? "other" : "text", some);
 		if (r == HF_OK && i != 1)
 			r = archive_checkpoint(archive, &err);
 	}
@@ -165,6 +169,17 @@ job(const struct repository_id *previous, unsigned more, struct repository_id *r
 	return r;
 }
 
+static unsigned
+open_files(void)
+{
+	unsigned count = 0;
+	int fd;
+
+	for (fd = 0; fd < 1000; fd++)
+		count += fcntl(fd, F_GETFD) != -1;
+	return count;
+}
+
 /* A job's folders of its own. */
 static void
 fresh(unsigned long number)
@@ -176,16 +191,21 @@ fresh(unsigned long number)
 	test_run_open_writer(&run);
 }
 
-/* A first job, which is stored, and what the second one is to give. */
+/* Two jobs, which are stored, and what the next one is to give: messages that are as they were at first. */
 static void
 prepare(struct repository_id *first, struct repository_id *wanted)
 {
+	struct repository_id older;
+
 	test_run_begin(&run);
 	fresh(0);
-	CU_ASSERT_EQUAL_FATAL(job(NULL, 200, first), HF_OK);
+	CU_ASSERT_EQUAL_FATAL(job(NULL, 180, "one", &older), HF_OK);
 	test_run_finish_writer(&run);
 	fresh(1);
-	CU_ASSERT_EQUAL_FATAL(job(first, 220, wanted), HF_OK);
+	CU_ASSERT_EQUAL_FATAL(job(&older, 200, "two", first), HF_OK);
+	test_run_finish_writer(&run);
+	fresh(2);
+	CU_ASSERT_EQUAL_FATAL(job(first, 220, "one", wanted), HF_OK);
 	CU_ASSERT(memcmp(first, wanted, sizeof(*wanted)) != 0);
 }
 
@@ -194,21 +214,22 @@ test_memory(void)
 {
 	struct repository_id first, wanted, tree;
 	unsigned long n, failures = 0;
-	unsigned round;
+	unsigned round, files;
 	int r;
 
 	prepare(&first, &wanted);
+	files = open_files();
 	for (round = 0; round < 2; round++) {
 		for (n = 1;; n++) {
 			/* All at first, then about one of seven: there is little new in them. */
 			if (n > 150)
 				n += (n * 31 + round) % 13;
-			fresh(1 + n + round * 1000000);
+			fresh(2 + n + round * 1000000);
 			calls = 0;
 			fail_at = n;
 			for_good = round == 1;
 			armed = true;
-			r = job(&first, 220, &tree);
+			r = job(&first, 220, "one", &tree);
 			armed = false;
 			if (calls < n)
 				break;
@@ -224,12 +245,13 @@ test_memory(void)
 			repository_writer_close(run.writer);
 			run.writer = NULL;
 			test_run_open_writer(&run);
-			CU_ASSERT_EQUAL(job(&first, 220, &tree), HF_OK);
+			CU_ASSERT_EQUAL(job(&first, 220, "one", &tree), HF_OK);
 			CU_ASSERT_EQUAL(memcmp(&tree, &wanted, sizeof(tree)), 0);
 		}
 		(void)printf("%lu allocations ", calls);
 	}
 	CU_ASSERT(failures > 50);
+	CU_ASSERT_EQUAL(open_files(), files);
 	test_run_end(&run);
 }
 
@@ -253,21 +275,22 @@ test_storage(void)
 {
 	struct repository_id first, wanted, tree;
 	unsigned long n, bad = 0;
-	unsigned round;
+	unsigned round, files;
 	int r;
 
 	prepare(&first, &wanted);
+	files = open_files();
 	real_ops = run.repository->storage.ops;
 	failing_ops = *real_ops;
 	failing_ops.get = failing_get;
 	for (round = 0; round < 2; round++) {
 		for (n = 1;; n++) {
-			fresh(1 + n + round * 1000000);
+			fresh(2 + n + round * 1000000);
 			calls = 0;
 			fail_at = n;
 			for_good = round == 1;
 			run.repository->storage.ops = &failing_ops;
-			r = job(&first, 220, &tree);
+			r = job(&first, 220, "one", &tree);
 			run.repository->storage.ops = real_ops;
 			if (calls < n)
 				break;
@@ -275,11 +298,12 @@ test_storage(void)
 			CU_ASSERT(r == HF_OK || r == HF_ENET);
 			CU_ASSERT(r == HF_OK || round == 1 || bad++ < 20);
 			CU_ASSERT(r != HF_OK || memcmp(&tree, &wanted, sizeof(tree)) == 0);
-			CU_ASSERT_EQUAL(job(&first, 220, &tree), HF_OK);
+			CU_ASSERT_EQUAL(job(&first, 220, "one", &tree), HF_OK);
 			CU_ASSERT_EQUAL(memcmp(&tree, &wanted, sizeof(tree)), 0);
 		}
 		(void)printf("%lu reads ", calls);
 	}
+	CU_ASSERT_EQUAL(open_files(), files);
 	test_run_end(&run);
 }
 

@@ -3,6 +3,7 @@
 
 #include "archive/log.h"
 #include "archive/test-run.h"
+#include "base/log.h"
 #include "base/path.h"
 #include "base/unit.h"
 
@@ -34,7 +35,7 @@ start(void)
 {
 	static struct log_place place;
 
-	place = (struct log_place){run.repository, run.writer, run.place.directory, seen_path,
+	place = (struct log_place){run.repository, run.writer, "a/room", run.place.directory, seen_path,
 	    has_before ? &before : NULL};
 	return log_open(&place, &open_log, NULL);
 }
@@ -764,28 +765,113 @@ test_garbage(void)
 	test_run_end(&run);
 }
 
+static unsigned warnings;
+
+static void
+count_warning(void *ctx, int level, const char *msg)
+{
+	(void)ctx;
+	warnings += level == HF_LOG_WARNING && strstr(msg, "a/room: ") == msg;
+}
+
+/* Files that cannot be read any more: they stay, and their records are taken again. */
+static void
+test_lost_files(void)
+{
+	static const char *const names[] = {"000001.jsonl", "000002.jsonl", "000003.jsonl", NULL};
+	static const char *const texts[] = {"{\"op\":\"message\",\"id\":\"m1\",\"text\":\"t\"}\n",
+	    "{\"op\":\"message\",\"id\":\"m2\",\"text\":\"t\"}\n{\"op\":\"message\",\"id\":\"m3\",\"text\":\"t\"}\n",
+	    "{\"op\":\"message\",\"id\":\"m4\",\"text\":\"t\"}\n"};
+	static const char *const strange[] = {"", "no newline", "\n"};
+	struct repository_id whole, lost = {{1}};
+	struct buffer tree = BUFFER_INIT(100000), out = BUFFER_INIT(1000), text = BUFFER_INIT(1000);
+	struct hf_sink sink = {(uint32_t)sizeof(sink), 0, &out, append};
+	struct node node;
+	unsigned i;
+
+	log_set_sink(count_warning, NULL);
+	warnings = 0;
+	begin();
+	make_before(names, texts, 0);
+	CU_ASSERT_EQUAL_FATAL(start(), HF_OK);
+	CU_ASSERT_EQUAL(put_range(1, 5, "t"), HF_KNOWN_UNCHANGED);
+	CU_ASSERT_EQUAL(finish(), HF_OK);
+	whole = before;
+	CU_ASSERT_EQUAL(warnings, 0);
+	/* The second one's content is gone, and the list of known records still knows it. */
+	tree_begin(&tree);
+	for (i = 0; i < 3; i++) {
+		CU_ASSERT_EQUAL(repository_save_blob(run.writer, BLOB_DATA, texts[i], strlen(texts[i]), &whole, NULL,
+		    NULL), HF_OK);
+		node = (struct node){.type = NODE_FILE, .name = names[i], .name_size = 12, .mode = 0600,
+		    .size = strlen(texts[i]), .content = i == 1 ? lost.bytes : whole.bytes, .content_count = 1};
+		CU_ASSERT_EQUAL(tree_add(&tree, &node, NULL), HF_OK);
+	}
+	tree_end(&tree);
+	CU_ASSERT_EQUAL(repository_save_blob(run.writer, BLOB_TREE, tree.data, tree.size, &before, NULL, NULL), HF_OK);
+	test_run_finish_writer(&run);
+	test_run_open_writer(&run);
+	CU_ASSERT_EQUAL_FATAL(start(), HF_OK);
+	CU_ASSERT_EQUAL(warnings, 1);
+	CU_ASSERT_EQUAL(put("m1", "t"), HF_KNOWN_UNCHANGED);
+	CU_ASSERT_EQUAL(put("m4", "t"), HF_KNOWN_UNCHANGED);
+	CU_ASSERT_EQUAL(put("m2", "t"), HF_KNOWN_NEW);
+	CU_ASSERT_EQUAL(put("m3", "t"), HF_KNOWN_NEW);
+	CU_ASSERT_EQUAL(finish(), HF_OK);
+	CU_ASSERT(test_run_holds(&run, &before, "000001.jsonl", texts[0]));
+	buffer_clear(&text);
+	buffer_appendf(&text, "%s%s", texts[2], texts[1]);
+	CU_ASSERT(test_run_holds(&run, &before, "000003.jsonl", buffer_string(&text)));
+	CU_ASSERT_EQUAL_FATAL(start(), HF_OK);
+	CU_ASSERT_EQUAL(put_range(1, 5, "t"), HF_KNOWN_UNCHANGED);
+	CU_ASSERT_EQUAL(finish(), HF_OK);
+	CU_ASSERT(!result.changed);
+	test_run_end(&run);
+	/* Files that are no log's. */
+	for (i = 0; i < 4; i++) {
+		const char *const strange_texts[] = {i < 3 ? strange[i] : texts[0], texts[1], texts[2]};
+
+		begin();
+		make_before(names, strange_texts, i == 3 ? 1 : 0);
+		warnings = 0;
+		CU_ASSERT_EQUAL_FATAL(start(), HF_OK);
+		CU_ASSERT_EQUAL(warnings, i == 2 ? 0 : 1);
+		CU_ASSERT_EQUAL(put("m1", "t"), HF_KNOWN_NEW);
+		CU_ASSERT_EQUAL(put("m2", "u"), i == 3 ? HF_KNOWN_NEW : HF_KNOWN_CHANGED);
+		CU_ASSERT_EQUAL(log_before(open_log, &sink, NULL), i == 3 ? HF_ENOTFOUND : HF_OK);
+		CU_ASSERT_EQUAL(finish(), HF_OK);
+		CU_ASSERT_EQUAL_FATAL(start(), HF_OK);
+		CU_ASSERT_EQUAL(put("m1", "t"), HF_KNOWN_UNCHANGED);
+		CU_ASSERT_EQUAL(put("m2", "u"), HF_KNOWN_UNCHANGED);
+		CU_ASSERT_EQUAL(finish(), HF_OK);
+		CU_ASSERT(test_run_holds(&run, &before, "000001.jsonl", strange_texts[0]) || i >= 2);
+		test_run_end(&run);
+	}
+	log_set_sink(NULL, NULL);
+	buffer_release(&tree);
+	buffer_release(&out);
+	buffer_release(&text);
+}
+
 /* What is no log at all is told, and left alone. */
 static void
 test_no_log(void)
 {
 	static const char *const names[][3] = {{"000001.jsonl", "000003.jsonl", NULL}, {"000002.jsonl", NULL},
-	    {"000001.jsonl", "000001.jsonl.bak", NULL}, {"000000.jsonl", "000001.jsonl", NULL},
-	    {"1.jsonl", NULL}, {"000001.jsonl", NULL}, {"000001.jsonl", NULL}, {"000001.jsonl", NULL}};
+	    {"000001.jsonl", "000001.jsonl.bak", NULL}, {"000000.jsonl", "000001.jsonl", NULL}, {"1.jsonl", NULL}};
 	static const char good[] = "{\"op\":\"message\",\"id\":\"m1\",\"text\":\"t\"}\n";
-	const char *texts[2];
+	static const char *const texts[] = {good, good};
 	unsigned i;
 
-	for (i = 0; i < 8; i++) {
+	for (i = 0; i < 5; i++) {
 		begin();
-		texts[0] = i == 5 ? "" : i == 6 ? "no newline" : good;
-		texts[1] = good;
-		make_before(names[i], texts, i == 7 ? 1 : 0);
+		make_before(names[i], texts, 0);
 		CU_ASSERT_EQUAL(start(), HF_ECORRUPT);
 		test_run_end(&run);
 	}
-	/* A folder where a file should be, and a tree that is lost. */
+	/* The folder's tree itself is lost. */
 	begin();
-	make_before(names[5], texts, 0);
+	make_before(names[1], texts, 0);
 	before.bytes[3] ^= 1;
 	CU_ASSERT_EQUAL(start(), HF_ECORRUPT);
 	test_run_end(&run);
@@ -798,7 +884,7 @@ main(void)
 	    {"longest line", test_longest_line}, {"changed", test_changed}, {"twice", test_twice}, {"history", test_history},
 	    {"many histories", test_many_histories}, {"ids", test_ids},
 	    {"bad lines", test_bad_lines}, {"seen list", test_seen_list}, {"merging", test_merging},
-	    {"garbage", test_garbage}, {"no log", test_no_log}, CU_TEST_INFO_NULL};
+	    {"garbage", test_garbage}, {"lost files", test_lost_files}, {"no log", test_no_log}, CU_TEST_INFO_NULL};
 
 	return unit_run("log", tests);
 }

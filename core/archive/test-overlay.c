@@ -2,6 +2,7 @@
 #include "compat/compat.h"
 
 #include "archive/overlay.h"
+#include "archive/test-random.h"
 #include "archive/test-run.h"
 #include "base/unit.h"
 
@@ -10,6 +11,7 @@
 #include <string.h>
 
 static struct test_run run;
+static uint64_t state;
 static struct changes changes;
 
 static int
@@ -154,12 +156,12 @@ test_deterministic(void)
 	bool has;
 
 	begin();
-	srand(1);
+	state = 1;
 	for (i = 0; i < COUNT; i++)
 		order[i] = i;
 	for (round = 0; round < 20; round++) {
 		for (i = COUNT - 1; i > 0; i--) {
-			j = (unsigned)rand() % (i + 1);
+			j = test_random(&state) % (i + 1);
 			swap = order[i];
 			order[i] = order[j];
 			order[j] = swap;
@@ -169,7 +171,7 @@ test_deterministic(void)
 			/* A folder and a file of one name clash: "a" is left out. */
 			if (order[i] != 1)
 				CU_ASSERT_EQUAL(add_text(names[order[i]], names[order[i]], order[i]), HF_OK);
-			if (i + 1 < COUNT && (round == 0 || rand() % 3 != 0))
+			if (i + 1 < COUNT && (round == 0 || test_random(&state) % 3 != 0))
 				continue;
 			CU_ASSERT_EQUAL(lay(has ? &tree : NULL, &tree, &mtime), HF_OK);
 			has = true;
@@ -229,7 +231,8 @@ test_trees(void)
 	CU_ASSERT_EQUAL(changes_add_tree(&changes, "chats/x", &sub, 7, NULL), HF_OK);
 	CU_ASSERT_EQUAL(add_text("chats/y/in", "inside", 2), HF_OK);
 	CU_ASSERT_EQUAL(lay(&first, &second, &mtime), HF_OK);
-	CU_ASSERT(lists(&second, "chats/ 9\nchats/x/ 9\nchats/x/new 9 3\nchats/x/old 7 3\nchats/y/ 2\nchats/y/in 2 6\n"));
+	CU_ASSERT(lists(&second, "chats/ 9\nchats/x/ 9\nchats/x/new 9 3\nchats/x/old 7 3\nchats/y/ 2\n"
+	    "chats/y/in 2 6\n"));
 	CU_ASSERT_EQUAL(add_text("chats/x", "now a file", 3), HF_OK);
 	/* Removed, and then made anew with other things inside. */
 	CU_ASSERT_EQUAL(changes_add_removal(&changes, "chats/y", NULL), HF_OK);
@@ -275,7 +278,7 @@ test_hostile(void)
 
 /* Many names, against a plain model of what is to be there. */
 static void
-test_random(void)
+test_model(void)
 {
 	enum { NAMES = 60 };
 	bool there[NAMES] = {false};
@@ -287,12 +290,12 @@ test_random(void)
 	int64_t mtime;
 
 	begin();
-	srand(4711);
+	state = 4711;
 	for (round = 0; round < 40; round++) {
-		for (n = (unsigned)rand() % 9; n > 0; n--) {
-			i = (unsigned)rand() % NAMES;
+		for (n = test_random(&state) % 9; n > 0; n--) {
+			i = test_random(&state) % NAMES;
 			(void)snprintf(path, sizeof(path), "%u/%c%u/%u", i % 3, "-0z"[i % 4 % 3], i % 7, i);
-			there[i] = rand() % 4 != 0;
+			there[i] = test_random(&state) % 4 != 0;
 			value[i] = round;
 			(void)snprintf(text, sizeof(text), "%u of %u", i, round);
 			CU_ASSERT_EQUAL(there[i] ? add_text(path, text, round) :
@@ -319,7 +322,7 @@ main(void)
 {
 	CU_TestInfo tests[] = {{"empty", test_empty}, {"files", test_files}, {"last counts", test_last_counts},
 	    {"deterministic", test_deterministic}, {"unchanged", test_unchanged}, {"trees", test_trees},
-	    {"hostile", test_hostile}, {"random", test_random}, CU_TEST_INFO_NULL};
+	    {"hostile", test_hostile}, {"model", test_model}, CU_TEST_INFO_NULL};
 
 	return unit_run("overlay", tests);
 }

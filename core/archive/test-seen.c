@@ -2,6 +2,7 @@
 #include "compat/compat.h"
 
 #include "archive/seen.h"
+#include "archive/test-random.h"
 #include "base/path.h"
 #include "base/unit.h"
 
@@ -12,9 +13,10 @@
 #include <unistd.h>
 
 /* More than the table and all runs hold, so that runs are merged. */
-#define MANY 120000u
+#define MANY 400000u
 
 static char directory[64];
+static uint64_t state;
 
 static void
 begin(void)
@@ -75,16 +77,16 @@ test_model(void)
 	begin();
 	(void)snprintf(path, sizeof(path), "%s/list", directory);
 	memset(model, 0, sizeof(model));
-	srand(3);
+	state = 3;
 	for (round = 0; round < 3; round++) {
 		CU_ASSERT_EQUAL_FATAL(seen_new(directory, &seen, NULL), HF_OK);
 		CU_ASSERT_EQUAL(seen_load(seen, path, &tree, NULL), round == 0 ? HF_ENOTFOUND : HF_OK);
 		for (i = 0; i < MANY / 2; i++) {
-			n = (unsigned)rand() % MANY;
-			model[n] = 1 + (uint32_t)rand() % 1000;
+			n = test_random(&state) % MANY;
+			model[n] = 1 + test_random(&state) % 1000;
 			CU_ASSERT_EQUAL_FATAL(add(seen, n, model[n]), HF_OK);
 			if (i % 16 == 0) {
-				n = (unsigned)rand() % MANY;
+				n = test_random(&state) % MANY;
 				if (find(seen, n) != model[n])
 					CU_FAIL_FATAL("not what was added last");
 			}
@@ -182,10 +184,39 @@ test_load(void)
 	CU_ASSERT_EQUAL(rmdir(directory), 0);
 }
 
+/* A short list that was loaded, and then more than the table holds: both are found. */
+static void
+test_grown(void)
+{
+	struct repository_id tree = {{5}};
+	struct seen *seen;
+	char path[100];
+	unsigned i, round;
+
+	begin();
+	(void)snprintf(path, sizeof(path), "%s/list", directory);
+	for (round = 0; round < 3; round++) {
+		CU_ASSERT_EQUAL_FATAL(seen_new(directory, &seen, NULL), HF_OK);
+		CU_ASSERT_EQUAL(seen_load(seen, path, &tree, NULL), round == 0 ? HF_ENOTFOUND : HF_OK);
+		for (i = round * 300; i < (round == 2 ? 40000 : (round + 1) * 300); i++) {
+			CU_ASSERT_EQUAL(find(seen, i), 0);
+			CU_ASSERT_EQUAL(add(seen, i, i + 1), HF_OK);
+		}
+		for (; i > 0; i--)
+			if (find(seen, i - 1) != i)
+				CU_FAIL_FATAL("not found");
+		CU_ASSERT_EQUAL(seen_save(seen, path, &tree, NULL), HF_OK);
+		seen_free(seen);
+	}
+	CU_ASSERT_EQUAL(unlink(path), 0);
+	CU_ASSERT_EQUAL(rmdir(directory), 0);
+}
+
 int
 main(void)
 {
-	CU_TestInfo tests[] = {{"model", test_model}, {"crowded", test_crowded}, {"load", test_load}, CU_TEST_INFO_NULL};
+	CU_TestInfo tests[] = {{"model", test_model}, {"crowded", test_crowded}, {"load", test_load}, {"grown", test_grown},
+	    CU_TEST_INFO_NULL};
 
 	return unit_run("seen", tests);
 }

@@ -342,7 +342,7 @@ pass_object(struct scan *s, const char *p)
 	const char *name;
 	uint32_t type;
 	size_t size;
-	bool more;
+	bool more = false;
 
 	p = pass_opening(s, p, '}', &more);
 	if (p == NULL || !more)
@@ -362,7 +362,7 @@ static const char *
 pass_array(struct scan *s, const char *p)
 {
 	uint32_t type;
-	bool more;
+	bool more = false;
 
 	p = pass_opening(s, p, ']', &more);
 	if (p == NULL || !more)
@@ -464,7 +464,7 @@ slice_members(struct scan *s, const char *p, const struct wanted *w, struct hf_j
 	const char *name, *start;
 	uint32_t type = HF_JSON_NONE;
 	size_t size;
-	bool more;
+	bool more = false;
 
 	if (p == s->end || *p != '{')
 		return p == s->end ? scan_cut(s, p) : scan_fail(s, p, "not an object");

@@ -41,6 +41,7 @@ struct backup {
 };
 
 static const char *const worker_arguments[] = {"holdfast", "worker", NULL};
+static const char *const verbose_arguments[] = {"holdfast", "worker", "--verbose", NULL};
 
 /* ---- what is asked for ---- */
 
@@ -267,7 +268,8 @@ static void
 log_beside_bar(void *ctx, int level, const char *msg)
 {
 	terminal_clear(ctx);
-	common_message("%s%s", level == HF_LOG_ERROR ? "error: " : level == HF_LOG_WARNING ? "warning: " : "", msg);
+	common_message("%s%s", level == HF_LOG_ERROR ? "error: " : level == HF_LOG_WARNING ? "warning: " :
+	    level == HF_LOG_DEBUG ? "debug: " : "", msg);
 }
 
 static int
@@ -342,8 +344,8 @@ static int
 supervise(struct backup *backup)
 {
 	struct supervisor_options options = {
-	    .directory = backup->directory, .program = backup->program, .arguments = worker_arguments,
-	    .leave_locked = true};
+	    .directory = backup->directory, .program = backup->program,
+	    .arguments = backup->common.verbose ? verbose_arguments : worker_arguments, .leave_locked = true};
 	int status;
 
 	if (backup->common.json) {

@@ -62,7 +62,7 @@ int
 find_job(const char *directory, const char *word, struct json_object **ret, struct hf_error *err)
 {
 	struct json_object *all = NULL;
-	const char *id;
+	const char *id = NULL;
 	int r = status_query(directory, NULL, &all, err);
 
 	if (r == HF_OK)

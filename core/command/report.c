@@ -331,13 +331,29 @@ static const struct column {
 
 #define COLUMN_COUNT (sizeof(columns) / sizeof(columns[0]))
 
+/* Calls fn for each member of an object; before is for fn. */
 static void
-put_totals(FILE *stream, const char *type, struct json_object *totals)
+each_member(FILE *stream, struct json_object *object, const char *before,
+    void (*fn)(FILE *stream, const char *before, const char *name, struct json_object *value))
+{
+	struct json_object_iterator at, end;
+
+	if (object == NULL)
+		return;
+	at = json_object_iter_begin(object);
+	end = json_object_iter_end(object);
+	for (; !json_object_iter_equal(&at, &end); json_object_iter_next(&at))
+		fn(stream, before, json_object_iter_peek_name(&at), json_object_iter_peek_value(&at));
+}
+
+static void
+put_totals(FILE *stream, const char *before, const char *type, struct json_object *totals)
 {
 	char size[COMMON_SIZE_SIZE];
 	int64_t count;
 	size_t i;
 
+	(void)before;
 	put_padded(stream, type, 12);
 	for (i = 0; i < COLUMN_COUNT; i++) {
 		count = get_count(totals, columns[i].name);
@@ -360,8 +376,7 @@ put_types(FILE *stream, struct json_object *types)
 	for (i = 0; i < COLUMN_COUNT; i++)
 		(void)fprintf(stream, "  %*s", columns[i].width, columns[i].title);
 	(void)putc('\n', stream);
-	json_object_object_foreach(types, type, totals)
-		put_totals(stream, type, totals);
+	each_member(stream, types, NULL, put_totals);
 }
 
 /* What is in the snapshot, but not from this run. */
@@ -384,17 +399,10 @@ put_account(FILE *stream, const char *type, const char *name, struct json_object
 }
 
 static void
-put_accounts(FILE *stream, struct json_object *types)
+put_accounts(FILE *stream, const char *before, const char *type, struct json_object *totals)
 {
-	struct json_object *accounts;
-
-	json_object_object_foreach(types, type, totals) {
-		accounts = get_object(totals, "accounts", json_type_object);
-		if (accounts == NULL)
-			continue;
-		json_object_object_foreach(accounts, name, account)
-			put_account(stream, type, name, account);
-	}
+	(void)before;
+	each_member(stream, get_object(totals, "accounts", json_type_object), type, put_account);
 }
 
 /* A failed item: text, or an object that says where and what. */
@@ -466,8 +474,7 @@ report_result(FILE *stream, struct json_object *job)
 
 	if (types != NULL && json_object_object_length(types) > 0)
 		put_types(stream, types);
-	if (types != NULL)
-		put_accounts(stream, types);
+	each_member(stream, types, NULL, put_accounts);
 	if (errors != NULL)
 		put_errors(stream, result, errors);
 	put_snapshot(stream, result);

@@ -9,28 +9,11 @@
 
 #include "base/path.h"
 #include "config/locate.h"
-#include "config/scalar.h"
+#include "supervisor/state.h"
 
 #define PASSWORD_MAX 4096u
 
 /* ---- places ---- */
-
-char *
-session_state_directory(struct hf_error *err)
-{
-	const char *given = getenv("HOLDFAST_STATE_DIR"), *xdg = getenv("XDG_STATE_HOME"), *home = scalar_home();
-	char *path = NULL;
-
-	if (given != NULL && given[0] != '\0')
-		path = strdup(given);
-	else if (xdg != NULL && xdg[0] == '/')
-		path = path_join(xdg, "holdfast");
-	else if (home != NULL)
-		path = path_join(home, ".local/state/holdfast");
-	if (path == NULL)
-		(void)hf_error_set(err, HF_EINVAL, 0, "no place for state: set HOLDFAST_STATE_DIR or HOME");
-	return path;
-}
 
 int
 session_config(const struct common *common, struct config **ret)
@@ -126,9 +109,9 @@ static int
 find_cache(struct session *session)
 {
 	struct hf_error err = HF_ERROR_INIT;
-	char *state = session_state_directory(&err);
+	char *state;
 
-	if (state == NULL) {
+	if (state_path(&state, &err) != HF_OK) {
 		(void)common_error(&err);
 		return STATUS_USAGE;
 	}

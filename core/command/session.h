@@ -37,7 +37,5 @@ int session_load_index(struct session *session, struct hf_error *err);
 int session_salvage_index(struct session *session, uint64_t *ret_added, struct hf_error *err);
 /* The exit status for an error of a repository's call, told to the person. */
 int session_error(const struct hf_error *err);
-/* Where holdfast keeps state; to be freed. */
-char *session_state_directory(struct hf_error *err);
 
 #endif

@@ -277,15 +277,15 @@ row_check(const struct job *job, struct hf_error *err)
 	const char *text;
 	int i;
 
+	if (!job_id_valid(job->id) || job->retry.backoff < RETRY_EXPONENTIAL ||
+	    job->retry.backoff > RETRY_LINEAR || job->checkpoints > INT64_MAX)
+		return hf_error_set(err, HF_EINVAL, 0, "the job has no valid id or settings");
 	for (i = 0; i < COLUMNS; i++) {
 		if (columns[i].max > 0 && column_text(&columns[i], job, &text) && text != NULL &&
 		    strlen(text) > columns[i].max)
 			return hf_error_set(err, HF_ERANGE, 0, "the job's %s is longer than %zu bytes",
 			    columns[i].name, columns[i].max);
 	}
-	if (!job_id_valid(job->id) || job->retry.backoff < RETRY_EXPONENTIAL ||
-	    job->retry.backoff > RETRY_LINEAR || job->checkpoints > INT64_MAX)
-		return hf_error_set(err, HF_EINVAL, 0, "the job has no valid id or settings");
 	return HF_OK;
 }
 
@@ -539,6 +539,26 @@ generation_write(struct queue *queue, struct hf_error *err)
 	return path_write(queue->generation_path, text, (size_t)n, 0600, err);
 }
 
+/* Takes apart what generation_write wrote. */
+static bool
+generation_parse(const char *text, char database[DATABASE_ID_SIZE], int64_t *ret)
+{
+	size_t size = text == NULL ? 0 : strspn(text, "0123456789abcdef");
+	const char *number;
+	char *end;
+
+	if (size == 0 || size >= DATABASE_ID_SIZE || text[size] != ' ')
+		return false;
+	number = text + size + 1;
+	errno = 0;
+	*ret = (int64_t)strtoll(number, &end, 10);
+	if (errno != 0 || end == number || strcmp(end, "\n") != 0)
+		return false;
+	memcpy(database, text, size);
+	database[size] = '\0';
+	return true;
+}
+
 /*
  * Compares the database with the second file, which is written after each commit: a database that is
  * behind it, or another one, is an old copy that was put back.  One that is ahead of it was killed in
@@ -548,7 +568,7 @@ static int
 generation_check(struct queue *queue, struct hf_error *err)
 {
 	struct buffer text = BUFFER_INIT(GENERATION_MAX);
-	char database[DATABASE_ID_SIZE] = "", end = '\0';
+	char database[DATABASE_ID_SIZE] = "";
 	int64_t generation = 0;
 	int r;
 
@@ -558,9 +578,8 @@ generation_check(struct queue *queue, struct hf_error *err)
 		if (queue->generation > 1)
 			log_message(HF_LOG_WARNING, "%s is missing; it is written again",
 			    queue->generation_path);
-	} else if (r == HF_ERANGE || (r == HF_OK && (buffer_string(&text) == NULL ||
-	        sscanf(buffer_string(&text), "%32[0-9a-f] %" SCNd64 "%c", database, &generation, &end) != 3 ||
-	        end != '\n'))) {
+	} else if (r == HF_ERANGE ||
+	    (r == HF_OK && !generation_parse(buffer_string(&text), database, &generation))) {
 		/* The database is whole by its own checksums; only this guard is lost. */
 		log_message(HF_LOG_WARNING, "%s is damaged; it is written again", queue->generation_path);
 		r = HF_OK;

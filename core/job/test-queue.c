@@ -47,7 +47,9 @@ empty_directory(void)
 	DIR *dir = opendir(directory);
 	struct dirent *entry;
 
-	while (dir != NULL && (entry = readdir(dir)) != NULL)
+	if (dir == NULL)
+		return;
+	while ((entry = readdir(dir)) != NULL)
 		(void)unlink(in_directory(entry->d_name));
 	(void)closedir(dir);
 	warnings = 0;
@@ -60,7 +62,8 @@ count_files(const char *start)
 	struct dirent *entry;
 	unsigned n = 0;
 
-	while (dir != NULL && (entry = readdir(dir)) != NULL)
+	CU_ASSERT_PTR_NOT_NULL_FATAL(dir);
+	while ((entry = readdir(dir)) != NULL)
 		n += strncmp(entry->d_name, start, strlen(start)) == 0;
 	(void)closedir(dir);
 	return n;
@@ -448,6 +451,9 @@ expect_job(void *ctx, const struct job *job)
 static void
 test_flips(void)
 {
+	static const char *const strange[] = {"", "0123456789abcdef", "0123456789abcdef \n",
+	    "0123456789abcdef 99999999999999999999\n", "0123456789abcdef 1", "0123456789abcdef 1\n\n", "nothing 1\n",
+	    "0123456789abcdef0123456789abcdef0 1\n"};
 	struct buffer database = BUFFER_INIT(1 << 20), generation = BUFFER_INIT(1 << 10);
 	struct expectation expectation = {.seen = 0};
 	struct queue *queue;
@@ -495,6 +501,19 @@ test_flips(void)
 		CU_ASSERT_EQUAL(queue_each(queue, false, expect_job, &expectation, NULL), HF_OK);
 		CU_ASSERT_FALSE(expectation.foreign);
 		CU_ASSERT(warnings > 0);
+		queue_close(queue);
+	}
+	/* The second file holds something else: told, and nothing is lost. */
+	for (at = 0; at < sizeof(strange) / sizeof(strange[0]); at++) {
+		empty_directory();
+		CU_ASSERT_EQUAL(path_write(in_directory(QUEUE_FILE), database.data, database.size, 0600, NULL), HF_OK);
+		CU_ASSERT_EQUAL(path_write(in_directory(QUEUE_GENERATION_FILE), strange[at], strlen(strange[at]), 0600,
+		    NULL), HF_OK);
+		queue = open_queue();
+		expectation.seen = 0;
+		CU_ASSERT_EQUAL(queue_each(queue, false, expect_job, &expectation, NULL), HF_OK);
+		CU_ASSERT_EQUAL(expectation.seen, 3);
+		CU_ASSERT_EQUAL(warnings, 1);
 		queue_close(queue);
 	}
 	buffer_release(&database);

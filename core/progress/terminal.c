@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <termios.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/time.h"
@@ -184,12 +185,23 @@ append_text(struct buffer *line, const char *before, const char *text)
 	escape_text(line, text, strlen(text));
 }
 
+/* For a person's own clock. */
+static void
+format_time(int64_t ns, char *out, size_t size)
+{
+	time_t seconds = (time_t)(ns / 1000000000);
+	struct tm tm;
+
+	if (localtime_r(&seconds, &tm) == NULL || strftime(out, size, "%Y-%m-%d %H:%M:%S", &tm) == 0)
+		out[0] = '\0';
+}
+
 static void
 show_event(void *ctx, const struct job_event *event)
 {
 	struct terminal *terminal = ctx;
 	struct buffer line = BUFFER_INIT(8192);
-	char when[TIME_RFC3339_SIZE];
+	char when[32];
 	const char *text = words(event);
 
 	if (event->kind == EVENT_STARTED)
@@ -207,7 +219,7 @@ show_event(void *ctx, const struct job_event *event)
 		append_text(&line, "; ", "the result lists them");
 	}
 	if (event->next_attempt != 0) {
-		(void)time_format(event->next_attempt - event->next_attempt % 1000000000, when);
+		format_time(event->next_attempt, when, sizeof(when));
 		append_text(&line, ", not before ", when);
 	}
 	text = buffer_string(&line);

@@ -95,6 +95,12 @@ int repository_save_blob(struct repository_writer *writer, enum blob_type type, 
 /* Cuts content as restic does and saves each piece; ids are appended to out (32 bytes each). */
 int repository_save_content(struct repository_writer *writer, const void *data, size_t size,
     struct buffer *out_ids, struct hf_error *err);
+/*
+ * From now on each blob that is saved, known before or not, is noted in blobs: BLOB_NOTE_SIZE bytes, its type
+ * and its id.  NULL: no longer.  The buffer's limit is one to what can be saved.
+ */
+#define BLOB_NOTE_SIZE ((size_t)HASH_SIZE + 1)
+void repository_writer_note(struct repository_writer *writer, struct buffer *blobs);
 /* Whether a blob is known: indexed, or saved by this writer, before a crash too. */
 bool repository_writer_has_blob(struct repository_writer *writer, enum blob_type type,
     const struct repository_id *id);

@@ -196,7 +196,7 @@ add_lost_packs(struct salvage *salvage, struct hf_error *err)
 		r = add_from_header(salvage, &salvage->packs[number], name, &why);
 		if (check_is_fatal(r)) {
 			if (err != NULL)
-			*err = why;
+				*err = why;
 			return r;
 		}
 		if (r == HF_OK)

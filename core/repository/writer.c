@@ -51,6 +51,7 @@ struct repository_writer {
 	size_t index_blobs;
 	int64_t index_since;
 	struct repository_writer_stats stats;
+	struct buffer *notes; /* of what is saved; NULL: not wanted */
 	int broken; /* what the spool failed with: only opening it again helps */
 	bool finished;
 };
@@ -368,7 +369,17 @@ repository_save_blob(struct repository_writer *writer, enum blob_type type, cons
 	*ret_id = id;
 	if (ret_new != NULL)
 		*ret_new = !known;
-	return HF_OK;
+	if (writer->notes == NULL)
+		return HF_OK;
+	buffer_append_byte(writer->notes, (uint8_t)type);
+	buffer_append(writer->notes, id.bytes, HASH_SIZE);
+	return buffer_status(writer->notes, "the list of saved blobs", err);
+}
+
+void
+repository_writer_note(struct repository_writer *writer, struct buffer *blobs)
+{
+	writer->notes = blobs;
 }
 
 bool

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
-#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -15,19 +14,8 @@
 #include <unistd.h>
 
 #include "base/path.h"
+#include "config/scalar.h"
 #include "job/job.h"
-
-static const char *
-home(void)
-{
-	const char *path = getenv("HOME");
-	struct passwd *user;
-
-	if (path != NULL && path[0] == '/')
-		return path;
-	user = getpwuid(getuid());
-	return user == NULL ? NULL : user->pw_dir;
-}
 
 int
 state_prepare(const char *directory, struct hf_error *err)
@@ -54,11 +42,10 @@ state_prepare(const char *directory, struct hf_error *err)
 }
 
 int
-state_directory(char **ret, struct hf_error *err)
+state_path(char **ret, struct hf_error *err)
 {
 	const char *base = getenv("HOLDFAST_STATE_DIR");
 	char *path = NULL;
-	int r;
 
 	if (base != NULL && base[0] != '\0') {
 		if (base[0] != '/')
@@ -67,13 +54,25 @@ state_directory(char **ret, struct hf_error *err)
 		path = strdup(base);
 	} else if ((base = getenv("XDG_STATE_HOME")) != NULL && base[0] == '/') {
 		path = path_join(base, "holdfast");
-	} else if ((base = home()) != NULL) {
+	} else if ((base = scalar_home()) != NULL) {
 		path = path_join(base, ".local/state/holdfast");
 	} else {
 		return hf_error_set(err, HF_EINVAL, 0, "you have no home directory; set HOLDFAST_STATE_DIR");
 	}
 	if (path == NULL)
 		return hf_error_set(err, HF_ENOMEM, 0, "state directory: out of memory");
+	*ret = path;
+	return HF_OK;
+}
+
+int
+state_directory(char **ret, struct hf_error *err)
+{
+	char *path;
+	int r = state_path(&path, err);
+
+	if (r != HF_OK)
+		return r;
 	r = state_prepare(path, err);
 	if (r != HF_OK) {
 		free(path);

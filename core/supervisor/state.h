@@ -8,9 +8,13 @@
 #include <holdfast/error.h>
 
 /*
- * The state directory: $HOLDFAST_STATE_DIR, else $XDG_STATE_HOME/holdfast, else ~/.local/state/holdfast.
- * Made with mode 0700 when missing; refused when it belongs to somebody else or is open to others.
- * The caller frees the path.
+ * Where the state directory is or would be: $HOLDFAST_STATE_DIR, else $XDG_STATE_HOME/holdfast, else
+ * ~/.local/state/holdfast.  The caller frees the path.
+ */
+int state_path(char **ret, struct hf_error *err);
+/*
+ * The same, made with mode 0700 when missing; refused when it belongs to somebody else or is open to
+ * others.
  */
 int state_directory(char **ret, struct hf_error *err);
 /* Makes and checks the given directory in the same way. */

@@ -306,7 +306,9 @@ empty_directory(void)
 	struct dirent *entry;
 	char *path;
 
-	while (dir != NULL && (entry = readdir(dir)) != NULL) {
+	if (dir == NULL)
+		return;
+	while ((entry = readdir(dir)) != NULL) {
 		path = path_join(directory, entry->d_name);
 		(void)unlink(path);
 		free(path);

@@ -17,12 +17,22 @@ unit_of(const char *id, size_t id_size, const char *path, const char *data)
 	return (struct hf_unit){sizeof(struct hf_unit), 0, {id, id_size, HF_TEXT_UTF8, 0}, path, {data, strlen(data)}, 7, 9};
 }
 
+static void
+data_of(int i, char *out, size_t size)
+{
+	if (i % 3 == 0)
+		out[0] = '\0';
+	else
+		(void)snprintf(out, size, "{\"n\":%d}", i);
+}
+
 /* What goes in comes out in the same order, ids with any bytes too. */
 static void
 test_round(void)
 {
 	struct units *units;
 	struct hf_unit unit;
+	uint64_t unknown;
 	char id[32], path[64], data[32];
 	int i;
 
@@ -30,18 +40,19 @@ test_round(void)
 	for (i = 0; i < 1000; i++) {
 		(void)snprintf(id, sizeof(id), "room %03d", i);
 		(void)snprintf(path, sizeof(path), "/chats/a/rooms/%d", i);
-		(void)snprintf(data, sizeof(data), i % 3 == 0 ? "" : "{\"n\":%d}", i);
+		data_of(i, data, sizeof(data));
 		id[4] = '\0';
 		unit = unit_of(id, i % 5 == 0 ? 0 : 8, path, data);
 		CU_ASSERT_EQUAL(units_add(units, &unit, NULL), HF_OK);
 	}
 	CU_ASSERT_EQUAL(units_seal(units, NULL), HF_OK);
 	CU_ASSERT_EQUAL(units_count(units), 1000);
-	CU_ASSERT_EQUAL(units_items(units), 7000);
+	CU_ASSERT_EQUAL(units_items(units, &unknown), 7000);
+	CU_ASSERT_EQUAL(unknown, 0);
 	for (i = 0; i < 1000; i++) {
 		(void)snprintf(id, sizeof(id), "room %03d", i);
 		(void)snprintf(path, sizeof(path), "/chats/a/rooms/%d", i);
-		(void)snprintf(data, sizeof(data), i % 3 == 0 ? "" : "{\"n\":%d}", i);
+		data_of(i, data, sizeof(data));
 		id[4] = '\0';
 		CU_ASSERT_EQUAL_FATAL(units_next(units, &unit, NULL), HF_OK);
 		CU_ASSERT_EQUAL(unit.id.size, i % 5 == 0 ? 0 : 8);
@@ -63,11 +74,15 @@ test_same_folder(void)
 	struct units *units;
 	struct hf_unit unit = unit_of("a", 1, "/chats/a/rooms/x", "");
 	struct hf_error err = HF_ERROR_INIT;
+	uint64_t unknown;
 
 	CU_ASSERT_EQUAL_FATAL(units_open(directory, &units, NULL), HF_OK);
 	CU_ASSERT_EQUAL(units_add(units, &unit, NULL), HF_OK);
 	unit.path = "/chats/a/rooms/y";
+	unit.items = 0;
 	CU_ASSERT_EQUAL(units_add(units, &unit, NULL), HF_OK);
+	CU_ASSERT_EQUAL(units_items(units, &unknown), 7);
+	CU_ASSERT_EQUAL(unknown, 1);
 	unit.path = "/chats/a/rooms/x";
 	CU_ASSERT_EQUAL(units_add(units, &unit, NULL), HF_OK);
 	CU_ASSERT_EQUAL(units_seal(units, &err), HF_EINVAL);

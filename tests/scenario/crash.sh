@@ -9,10 +9,8 @@ spawn "$HOLDFAST" backup
 deadline=$(($(date +%s) + 60))
 killed=0
 while kill -0 "$child" 2>/dev/null && [ "$(date +%s)" -lt $deadline ]; do
-	# Only the worker leads a group of its own.
-	for worker in $(ps -A -o pid= -o ppid= -o pgid= | awk -v p="$child" '$2 == p && $3 == $1 { print $1 }'); do
-		kill -9 "$worker" 2>/dev/null && killed=$((killed + 1))
-	done
+	worker=$(worker_of "$child")
+	[ -n "$worker" ] && kill -9 "$worker" 2>/dev/null && killed=$((killed + 1))
 	sleep 0.01
 done
 wait "$child"

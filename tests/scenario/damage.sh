@@ -13,7 +13,8 @@ expect 0 holdfast check --read-data
 count=0
 while read -r file; do
 	for damage in flip cut gone; do
-		cp -p "$file" "$T/saved"
+		rm -f "$T/saved"
+		cp -p "$file" "$T/saved" || fail "cp"
 		"$PYTHON" - "$file" $damage <<-'E'
 		import os, random, sys
 		path, damage = sys.argv[1:]
@@ -34,7 +35,7 @@ while read -r file; do
 				fail "restore said nothing of: $damage ${file#"$T"/}"
 		fi
 		rm -f "$file"
-		cp -p "$T/saved" "$file"
+		cp -p "$T/saved" "$file" || fail "cp"
 	done
 done <"$T/files"
 echo "$count damages"

@@ -9,7 +9,7 @@ spawn_backup() {
 signal.signal(signal.SIGINT, signal.SIG_DFL)
 os.execv(sys.argv[1], sys.argv[1:])' "$HOLDFAST" backup
 	deadline=$(($(date +%s) + 30))
-	until [ -n "$(children_of "$child")" ] && grep -q started "$T/err"; do
+	until [ -n "$(worker_of "$child")" ] && grep -q started "$T/err"; do
 		[ "$(date +%s)" -lt $deadline ] || fail "no worker: $(cat "$T/err")"
 	done
 }
@@ -22,7 +22,7 @@ job_id() {
 	grep -Eo '^backup_[0-9]+_[0-9a-f]{8}' "$T/out"
 }
 
-begin_generated 50000 50
+begin_generated "${MESSAGES:-20000}" 50
 first=
 for signal in INT TERM HUP; do
 	spawn_backup
@@ -37,7 +37,7 @@ done
 
 # The second one does not wait for the worker.
 spawn_backup
-worker=$(children_of "$child")
+worker=$(worker_of "$child")
 kill -STOP "$worker"
 kill -INT "$child"
 until grep -q "stopping" "$T/err"; do

@@ -49,5 +49,6 @@ expect 0 holdfast config check --json
 # What went wrong is there too.
 mv "$T/chats" "$T/away"
 holdfast backup --json >"$T/out" 2>"$T/err" </dev/null
-[ $? = 1 ] || fail "nothing could be read, and status $?"
+status=$?
+[ $status = 1 ] || fail "nothing could be read, and status $status"
 json_lines "$T/out" '"event":"failed"'

@@ -6,6 +6,9 @@
 . "${srcdir:-.}/lib.sh"
 need strace
 strace -f -o "$T/trace" true 2>/dev/null || skip "strace may not trace here"
+# A process that is traced cannot be looked at for leaks.
+ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0
+export ASAN_OPTIONS
 
 begin_generated "${MESSAGES:-2000}" 5
 cp -R "$RESTIC_REPOSITORY" "$T/empty"

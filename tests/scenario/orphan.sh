@@ -10,7 +10,7 @@ supervisor=$child
 deadline=$(($(date +%s) + 30))
 worker=
 until [ -n "$worker" ] || [ "$(date +%s)" -ge $deadline ]; do
-	worker=$(ps -A -o pid= -o ppid= -o pgid= | awk -v p="$supervisor" '$2 == p && $3 == $1 { print $1 }')
+	worker=$(worker_of "$supervisor")
 done
 [ -n "$worker" ] || fail "no worker was started"
 # In the midst of its work: it has the repository's lock.
@@ -22,7 +22,7 @@ wait "$supervisor" 2>/dev/null
 
 # Nobody is at work, and the queue can be read.
 expect 0 holdfast status
-expect_text "$T/out" "running|queued"
+expect_text "$T/out" "^backup_[0-9]+_[0-9a-f]{8} +everything +queued "
 job=$(grep -Eo 'backup_[0-9]+_[0-9a-f]{8}' "$T/out" | head -n 1)
 
 spawn "$HOLDFAST" backup

@@ -10,6 +10,14 @@ add_account chats jsonl "$T/chats"
 expect 2 holdfast
 expect 2 holdfast no-such-command
 expect 2 holdfast backup --no-such-option
+expect 2 holdfast -c "$HOLDFAST_CONFIG"
+expect 0 holdfast -c "$HOLDFAST_CONFIG" config check
+expect 2 holdfast backup no-such-plan
+expect_text "$T/err" "everything"
+expect 2 holdfast backup --types chats,media
+expect_text "$T/err" "media"
+expect 2 holdfast backup --types chat
+expect_text "$T/err" "chats"
 expect 10 holdfast backup
 expect 10 holdfast snapshots
 [ ! -e "$RESTIC_REPOSITORY/config" ] || fail "backup made a repository"
@@ -44,6 +52,14 @@ rm "$T/password"
 holdfast snapshots >"$T/out" 2>"$T/err" </dev/null && fail "no password file, and status 0"
 expect_text "$T/err" "$T/password"
 mv "$T/right" "$T/password"
+sed "s|password_file: .*|password_command: cat $T/password|" "$HOLDFAST_CONFIG" >"$T/command.yaml"
+sed "s|password_file: .*|password_command: echo geheim; exit 7|" "$HOLDFAST_CONFIG" >"$T/failing.yaml"
+chmod 600 "$T/command.yaml" "$T/failing.yaml"
+expect 0 holdfast snapshots -c "$T/command.yaml"
+expect 0 holdfast backup -c "$T/command.yaml"
+holdfast backup -c "$T/failing.yaml" >"$T/out" 2>"$T/err" </dev/null && fail "no password, and status 0"
+expect_text "$T/err" "password command: failed with exit status 7"
+! grep -q geheim "$T/out" "$T/err" || fail "what a password command printed was shown"
 
 # A lock that excludes others, held by a living restic.
 restic --quiet check >"$T/restic.out" 2>&1 &

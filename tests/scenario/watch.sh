@@ -14,7 +14,7 @@ expect_text "$T/err" "no jobs yet"
 child=$!
 spawned="$spawned $child"
 deadline=$(($(date +%s) + 30))
-until worker=$(children_of "$child") && [ -n "$worker" ] && grep -q started "$T/backup.err"; do
+until worker=$(worker_of "$child") && [ -n "$worker" ] && grep -q started "$T/backup.err"; do
 	[ "$(date +%s)" -lt $deadline ] || fail "no worker: $(cat "$T/backup.err")"
 done
 kill -STOP "$worker" || fail "the worker is gone already"

@@ -290,7 +290,7 @@ is_utf8(const struct jsonl *j, const char *name)
 	size_t i;
 
 	/* The host's JSON pass knows; what has a meaning inside a JSON string is taken out first. */
-	for (i = 0; name[i] != '\0' && i < NAME_MAX_SIZE; i++)
+	for (i = 0; i < NAME_MAX_SIZE && name[i] != '\0'; i++)
 		text[i + 1] = (unsigned char)name[i] < 0x20 || name[i] == '"' || name[i] == '\\' ? '.' : name[i];
 	text[i + 1] = '"';
 	return j->json->measure(text, i + 2, NULL) > 0;
@@ -539,7 +539,9 @@ enumerate_messages(struct run *run, const struct hf_query *query, struct hf_erro
 	if (fd < 0)
 		return push_cursor(run->sink, &nothing, err);
 	run->path = file.path;
-	return read_messages(run, fd, query, err);
+	r = read_messages(run, fd, query, err);
+	run->path = NULL;
+	return r;
 }
 
 /* Adds what the size of a room's file tells. */

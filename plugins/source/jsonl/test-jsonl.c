@@ -595,8 +595,10 @@ main(void)
 		return 1;
 	}
 	*(void **)&entry = dlsym(module, "holdfast_plugin_v1");
-	if (entry == NULL)
+	if (entry == NULL) {
+		(void)dlclose(module);
 		return 1;
+	}
 	component = entry()->components[0];
 	source = component->ops;
 	seen.log.max = 1u << 20;

@@ -264,7 +264,7 @@ is_utf8(const struct slack *slack, const char *name)
 	size_t i;
 
 	/* The host's JSON pass knows; what has a meaning inside a JSON string is taken out first. */
-	for (i = 0; name[i] != '\0' && i < 256; i++)
+	for (i = 0; i < 256 && name[i] != '\0'; i++)
 		text[i + 1] = (unsigned char)name[i] < 0x20 || name[i] == '"' || name[i] == '\\' ? '.' : name[i];
 	text[i + 1] = '"';
 	return slack->json->measure(text, i + 2, NULL) > 0;

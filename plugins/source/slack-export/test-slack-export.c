@@ -656,8 +656,10 @@ main(void)
 		return 1;
 	}
 	*(void **)&entry = dlsym(module, "holdfast_plugin_v1");
-	if (entry == NULL)
+	if (entry == NULL) {
+		(void)dlclose(module);
 		return 1;
+	}
 	component = entry()->components[0];
 	source = component->ops;
 	seen.raw.max = 16u << 20;
