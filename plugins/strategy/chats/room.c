@@ -85,11 +85,13 @@ static int
 room_message(void *ctx, const struct hf_message *message, struct hf_error *err)
 {
 	struct room *room = ctx;
-	struct hf_error why = HF_ERROR_INIT;
+	struct hf_error why;
 	struct hf_line line;
 	int64_t newest_ns;
-	int r = record_of_message(&room->line, message, &line, &newest_ns, &why);
+	int r;
 
+	hf_error_init(&why);
+	r = record_of_message(&room->line, message, &line, &newest_ns, &why);
 	room->changed = true;
 	if (r == HF_ENOMEM)
 		return hf_error_set(err, r, 0, "%s: %s", room->work->path, why.msg);
