@@ -522,7 +522,7 @@ crash_child(const struct repository_id *previous, unsigned lines, int tell)
 {
 	struct repository_id tree;
 
-	(void)alarm(60);
+	(void)alarm(300);
 	test_run_reopen(&run);
 	must_open(previous);
 	if (write(tell, "", 1) != 1)
@@ -535,6 +535,8 @@ crash_child(const struct repository_id *previous, unsigned lines, int tell)
 	_exit(write(tell, &tree, sizeof(tree)) == (ssize_t)sizeof(tree) ? 0 : 5);
 }
 
+#define LIVES 60u
+
 /* Lives until one reaches the end; each but the last is killed at a random moment. */
 static void
 crash_until_done(const struct repository_id *previous, unsigned lines, struct repository_id *ret)
@@ -545,7 +547,7 @@ crash_until_done(const struct repository_id *previous, unsigned lines, struct re
 	char byte;
 	pid_t pid;
 
-	for (lives = 0; lives < 200; lives++) {
+	for (lives = 0; lives <= LIVES; lives++) {
 		CU_ASSERT_EQUAL_FATAL(pipe(tell), 0);
 		pid = fork();
 		if (pid == 0) {
@@ -554,10 +556,13 @@ crash_until_done(const struct repository_id *previous, unsigned lines, struct re
 		}
 		(void)close(tell[1]);
 		/* Later lives get longer, so that it ends. */
-		pause.tv_nsec = (long)(test_random(&state) % (2000000 + (int)lives * 500000));
+		pause.tv_nsec = (long)(test_random(&state) % (2000000 + lives * 1000000));
 		CU_ASSERT_EQUAL(read(tell[0], &byte, 1), 1);
-		(void)nanosleep(&pause, NULL);
-		(void)kill(pid, SIGKILL);
+		/* Where everything takes long, the last one is spared. */
+		if (lives < LIVES) {
+			(void)nanosleep(&pause, NULL);
+			(void)kill(pid, SIGKILL);
+		}
 		(void)waitpid(pid, &status, 0);
 		if (read(tell[0], ret, sizeof(*ret)) == (ssize_t)sizeof(*ret)) {
 			(void)close(tell[0]);
