@@ -290,8 +290,8 @@ test_runs(void)
 static void
 test_deterministic(void)
 {
-	static const char *const rooms[] = {"/chats/a/rooms/x", "/chats/a/rooms/x-y", "/chats/a/rooms/%41",
-	    "/chats/a/rooms/x.z", "/chats/b/rooms/x", "/chats/a-/rooms/x"};
+	static const char *const rooms[] = {"/chats/b/rooms/a", "/chats/a/rooms/x-y", "/chats/b/rooms/%41",
+	    "/chats/a/rooms/x.z", "/chats/a/rooms/x", "/chats/a-/rooms/x"};
 	struct repository_id trees[2];
 	unsigned i, at, round;
 
@@ -301,6 +301,17 @@ test_deterministic(void)
 		for (i = 0; i < 6; i++) {
 			at = round == 0 ? i : 5 - i;
 			CU_ASSERT_EQUAL(room(rooms[at], 600 * at, "text"), HF_OK);
+		}
+		finish_job(&trees[round]);
+		for (i = 0; i < 6; i++)
+			CU_ASSERT_EQUAL(count_once(&trees[round], rooms[i]), 600 * i);
+		/* Back and forth between folders, and nothing new but a file: what was there stays. */
+		must_open(&trees[round]);
+		for (i = 0; i < 6; i++) {
+			at = (i * 5 + round) % 6;
+			CU_ASSERT_EQUAL(archive_unit_begin(archive, rooms[at], NULL), HF_OK);
+			CU_ASSERT_EQUAL(archive_unit_file(archive, "extra.json", "{}", 2, at, NULL), HF_OK);
+			CU_ASSERT_EQUAL(archive_unit_end(archive, "{}", NULL), HF_OK);
 		}
 		finish_job(&trees[round]);
 		for (i = 0; i < 6; i++)
