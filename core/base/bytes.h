@@ -14,6 +14,10 @@
 #if defined(__SSE2__)
 #include <emmintrin.h>
 #define BYTES_SSE2 1
+/* For short texts only: what is inline is the other. */
+#define BYTES_RARE __attribute__((noinline, unused))
+#else
+#define BYTES_RARE __attribute__((unused))
 #endif
 
 #define BYTES_ONES  0x0101010101010101ull
@@ -48,7 +52,7 @@ bytes_first(const char *p, uint64_t hits)
 }
 
 /* The first byte from p on that does not stand for itself in a JSON string, or end. */
-static inline const char *
+BYTES_RARE static const char *
 bytes_skip_plain_by8(const char *p, const char *end)
 {
 	const char *begin = p;
@@ -74,7 +78,7 @@ bytes_skip_plain_by8(const char *p, const char *end)
 }
 
 /* The first '"' or '\' from p on, or end: what matters in a string that is known to be one. */
-static inline const char *
+BYTES_RARE static const char *
 bytes_find_quote_by8(const char *p, const char *end)
 {
 	const char *begin = p;
@@ -97,47 +101,47 @@ bytes_find_quote_by8(const char *p, const char *end)
 }
 
 #ifdef BYTES_SSE2
-static inline const char *
-bytes_skip_plain(const char *p, const char *end)
+/* Of sixteen bytes a bit each for those that do not stand for themselves. */
+static inline unsigned
+bytes_special_of16(const char *p)
 {
-	__m128i v, other;
-	unsigned mask;
+	__m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
+	/* Signed, so that bytes from 0x80 on are less than a space too. */
+	__m128i other = _mm_or_si128(_mm_cmplt_epi8(v, _mm_set1_epi8(' ')),
+	    _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')), _mm_cmpeq_epi8(v, _mm_set1_epi8('\\'))));
 
-	if (end - p < 16)
-		return bytes_skip_plain_by8(p, end);
-	for (; p < end; p += 16) {
-		if (end - p < 16)
-			p = end - 16;
-		v = _mm_loadu_si128((const __m128i *)(const void *)p);
-		/* Signed, so that bytes from 0x80 on are less than a space too. */
-		other = _mm_or_si128(_mm_cmplt_epi8(v, _mm_set1_epi8(' ')),
-		    _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')), _mm_cmpeq_epi8(v, _mm_set1_epi8('\\'))));
-		mask = (unsigned)_mm_movemask_epi8(other);
-		if (mask != 0)
-			return p + (unsigned)__builtin_ctz(mask);
-	}
-	return end;
+	return (unsigned)_mm_movemask_epi8(other);
 }
 
-static inline const char *
-bytes_find_quote(const char *p, const char *end)
+static inline unsigned
+bytes_quotes_of16(const char *p)
 {
-	__m128i v, hits;
-	unsigned mask;
+	__m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
 
-	if (end - p < 16)
-		return bytes_find_quote_by8(p, end);
-	for (; p < end; p += 16) {
-		if (end - p < 16)
-			p = end - 16;
-		v = _mm_loadu_si128((const __m128i *)(const void *)p);
-		hits = _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')), _mm_cmpeq_epi8(v, _mm_set1_epi8('\\')));
-		mask = (unsigned)_mm_movemask_epi8(hits);
-		if (mask != 0)
-			return p + (unsigned)__builtin_ctz(mask);
-	}
-	return end;
+	return (unsigned)_mm_movemask_epi8(
+	    _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')), _mm_cmpeq_epi8(v, _mm_set1_epi8('\\'))));
 }
+
+#define BYTES_SEARCH(name, of16)                                                                      \
+	static inline const char *name(const char *p, const char *end)                                \
+	{                                                                                             \
+		const char *begin = p;                                                                \
+		unsigned mask;                                                                        \
+                                                                                                      \
+		for (; end - p >= 16; p += 16) {                                                      \
+			mask = of16(p);                                                               \
+			if (mask != 0)                                                                \
+				return p + (unsigned)__builtin_ctz(mask);                             \
+		}                                                                                     \
+		if (p == end || end - begin < 16)                                                     \
+			return p == end ? end : name##_by8(p, end);                                   \
+		/* The last bytes once more together with some that are known. */                     \
+		mask = of16(end - 16);                                                                \
+		return mask != 0 ? end - 16 + (unsigned)__builtin_ctz(mask) : end;                    \
+	}
+
+BYTES_SEARCH(bytes_skip_plain, bytes_special_of16)
+BYTES_SEARCH(bytes_find_quote, bytes_quotes_of16)
 #else
 #define bytes_skip_plain bytes_skip_plain_by8
 #define bytes_find_quote bytes_find_quote_by8

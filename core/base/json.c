@@ -14,6 +14,9 @@
 /* Names that get a bit each in the table of first bytes; more are looked through one by one. */
 #define NAME_BITS 64
 
+/* A call for each of a message's tokens costs more than the code that it saves. */
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+
 /*
  * One pass over text.  What passes something takes where it begins and returns what follows it, or NULL
  * after it has said in p and why where and what is wrong.
@@ -46,7 +49,7 @@ scan_cut(struct scan *s, const char *p)
 	return scan_fail(s, p, "it ends in the middle of a value");
 }
 
-static inline const char *
+ALWAYS_INLINE const char *
 skip_space(struct scan *s, const char *p)
 {
 	while (p < s->end && (unsigned char)*p <= ' ' && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t')) {
@@ -171,20 +174,20 @@ pass_escape(struct scan *s, const char *p)
 	return scan_fail(s, p, "an escape that JSON does not know");
 }
 
-/* Passes bytes from 0x80 on. */
+/* Passes characters from U+0080 on and the spaces between them: words of most of the world's scripts. */
 static inline const char *
 pass_utf8(struct scan *s, const char *p)
 {
 	int n;
 
 	do {
-		n = utf8_length(p, s->end);
+		n = *p == ' ' ? 1 : utf8_length(p, s->end);
 		if (n < 0)
 			return scan_cut(s, p);
 		if (n == 0)
 			return scan_fail(s, p, "bytes that are not UTF-8");
 		p += n;
-	} while (p < s->end && (unsigned char)*p >= 0x80);
+	} while (p < s->end && ((unsigned char)*p >= 0x80 || *p == ' '));
 	return p;
 }
 
@@ -210,7 +213,7 @@ pass_rest(struct scan *s, const char *p)
 	return p;
 }
 
-static inline const char *
+ALWAYS_INLINE const char *
 pass_inside(struct scan *s, const char *p)
 {
 	p = bytes_skip_plain(p, s->end);
@@ -218,7 +221,7 @@ pass_inside(struct scan *s, const char *p)
 }
 
 /* From the opening quote to what follows the closing one. */
-static inline const char *
+ALWAYS_INLINE const char *
 pass_string(struct scan *s, const char *p)
 {
 	p = pass_inside(s, p + 1);
@@ -270,7 +273,7 @@ pass_word(struct scan *s, const char *p, const char *word, size_t size)
 }
 
 /* After an element.  *ret_more: a comma came and another element follows, else the closing byte. */
-static inline const char *
+ALWAYS_INLINE const char *
 pass_separator(struct scan *s, const char *p, char closing, bool *ret_more)
 {
 	p = skip_space(s, p);
@@ -299,7 +302,7 @@ pass_opening(struct scan *s, const char *p, char closing, bool *ret_more)
 }
 
 /* A member's name and colon; the name without its quotes is in *ret_name, *ret_size. */
-static inline const char *
+ALWAYS_INLINE const char *
 pass_name(struct scan *s, const char *p, const char **ret_name, size_t *ret_size)
 {
 	if (p == s->end)
@@ -322,7 +325,7 @@ pass_name(struct scan *s, const char *p, const char **ret_name, size_t *ret_size
 static const char *pass_other(struct scan *s, const char *p, uint32_t *ret_type);
 
 /* Passes one value and says its type. */
-static inline const char *
+ALWAYS_INLINE const char *
 pass_value(struct scan *s, const char *p, uint32_t *ret_type)
 {
 	if (p == s->end)
@@ -480,15 +483,26 @@ slice_members(struct scan *s, const char *p, const struct wanted *w, struct hf_j
 	return p;
 }
 
+/* After the object that ends at end only white space may follow. */
+static int
+slice_end(struct scan *s, const char *end, struct hf_error *err)
+{
+	if (end != NULL) {
+		end = skip_space(s, end);
+		if (end == s->end)
+			return HF_OK;
+		(void)scan_fail(s, end, "something after the end of the object");
+	}
+	return scan_error(s, err);
+}
+
 int
-json_slice_whole(const char *text, uint64_t size, const char *const *names, uint32_t count,
-    struct hf_json_value *values, struct hf_json_value *ret_whole, struct hf_error *err)
+json_slice_object(const char *text, uint64_t size, const char *const *names, uint32_t count,
+    struct hf_json_value *values, struct hf_error *err)
 {
 	struct scan s = {.begin = text, .end = text + size, .depth_max = JSON_DEPTH_MAX};
-	const char *start, *end;
 	struct wanted w;
 	uint32_t i;
-	bool loose;
 
 	w.names = names;
 	w.count = count;
@@ -497,30 +511,62 @@ json_slice_whole(const char *text, uint64_t size, const char *const *names, uint
 		w.by_first[(unsigned char)names[i][0] & 31] |= 1ull << i;
 	if (count > 0)
 		memset(values, 0, count * sizeof(*values));
-	start = skip_space(&s, text);
-	s.loose = false;
-	end = slice_members(&s, start, &w, values);
-	if (end == NULL)
-		return scan_error(&s, err);
-	loose = s.loose;
-	text = skip_space(&s, end);
-	if (text != s.end) {
-		(void)scan_fail(&s, text, "something after the end of the object");
-		return scan_error(&s, err);
+	return slice_end(&s, slice_members(&s, skip_space(&s, text), &w, values), err);
+}
+
+/* Lists the members of the object at p; *ret_count: how many there are, also where fewer are listed. */
+static const char *
+list_members(struct scan *s, const char *p, struct hf_json_member *members, uint64_t capacity,
+    uint64_t *ret_count)
+{
+	const char *name, *start;
+	uint32_t type = HF_JSON_NONE;
+	uint64_t count = 0;
+	size_t size;
+	bool more;
+
+	if (p == s->end || *p != '{')
+		return p == s->end ? scan_cut(s, p) : scan_fail(s, p, "not an object");
+	p = pass_opening(s, p, '}', &more);
+	while (p != NULL && more) {
+		p = pass_name(s, p, &name, &size);
+		if (p == NULL)
+			break;
+		start = p;
+		p = pass_value(s, p, &type);
+		if (p == NULL)
+			break;
+		if (count < capacity) {
+			value_set(&members[count].name, HF_JSON_STRING, name - 1, name + size + 1);
+			value_set(&members[count].value, type, start, p);
+		}
+		count++;
+		p = pass_separator(s, p, '}', &more);
 	}
+	*ret_count = count;
+	return p;
+}
+
+int64_t
+json_members(const char *text, uint64_t size, struct hf_json_member *members, uint64_t capacity,
+    struct hf_json_value *ret_whole, struct hf_error *err)
+{
+	struct scan s = {.begin = text, .end = text + size, .depth_max = JSON_DEPTH_MAX};
+	const char *start = skip_space(&s, text), *end;
+	uint64_t count = 0;
+	bool loose;
+	int r;
+
+	s.loose = false;
+	end = list_members(&s, start, members, capacity, &count);
+	loose = s.loose;
+	r = slice_end(&s, end, err);
+	if (r != HF_OK)
+		return r;
 	value_set(ret_whole, HF_JSON_OBJECT, start, end);
 	if (!loose)
 		ret_whole->flags = HF_JSON_COMPACT;
-	return HF_OK;
-}
-
-int
-json_slice_object(const char *text, uint64_t size, const char *const *names, uint32_t count,
-    struct hf_json_value *values, struct hf_error *err)
-{
-	struct hf_json_value whole;
-
-	return json_slice_whole(text, size, names, count, values, &whole, err);
+	return (int64_t)count;
 }
 
 int
@@ -674,7 +720,7 @@ const struct hf_host_json json_host_extension = {
 	.next = json_next,
 	.decode = json_decode,
 	.measure = json_measure,
-	.whole = json_slice_whole,
+	.members = json_members,
 };
 
 static void
@@ -752,11 +798,11 @@ json_is_unescaped(const char *text, size_t size)
 
 	while ((p = bytes_skip_plain(p, end)) < end && (unsigned char)*p >= 0x80) {
 		do {
-			n = utf8_length(p, end);
+			n = *p == ' ' ? 1 : utf8_length(p, end);
 			if (n <= 0)
 				return false;
 			p += n;
-		} while (p < end && (unsigned char)*p >= 0x80);
+		} while (p < end && ((unsigned char)*p >= 0x80 || *p == ' '));
 	}
 	return p == end;
 }

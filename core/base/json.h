@@ -28,8 +28,8 @@ struct json_object; /* json-c's */
 extern const struct hf_host_json json_host_extension;
 int json_slice_object(const char *text, uint64_t size, const char *const *names, uint32_t count,
     struct hf_json_value *values, struct hf_error *err);
-int json_slice_whole(const char *text, uint64_t size, const char *const *names, uint32_t count,
-    struct hf_json_value *values, struct hf_json_value *ret_whole, struct hf_error *err);
+int64_t json_members(const char *text, uint64_t size, struct hf_json_member *members, uint64_t capacity,
+    struct hf_json_value *ret_whole, struct hf_error *err);
 int json_next(const struct hf_json_value *container, uint64_t *pos, struct hf_json_value *name,
     struct hf_json_value *value, struct hf_error *err);
 uint64_t json_decode(const char *text, uint64_t size, char *out);

@@ -4,6 +4,7 @@
 #include "base/time.h"
 
 #include <stdbool.h>
+#include <string.h>
 #include <time.h>
 
 #include <holdfast/error.h>
@@ -90,12 +91,29 @@ put_fraction(char *p, uint32_t ns)
 	return put_digits(p, ns, digits);
 }
 
+/* "2026-11-23T" */
+#define DAY_SIZE ((size_t)11)
+
+static void
+format_day(int64_t days, char out[DAY_SIZE])
+{
+	int y, m, d;
+
+	civil_from_days(days, &y, &m, &d);
+	out = put_pair(out, (uint32_t)y / 100, '0');
+	out = put_pair(out - 1, (uint32_t)y % 100, '-');
+	out = put_pair(out, (uint32_t)m, '-');
+	(void)put_pair(out, (uint32_t)d, 'T');
+}
+
 size_t
 time_format(int64_t ns, char out[TIME_RFC3339_SIZE])
 {
+	/* One message after the other is of the same day. */
+	static _Thread_local int64_t last = INT64_MIN;
+	static _Thread_local char last_text[DAY_SIZE];
 	int64_t seconds = ns / NS, days;
 	int32_t fraction = (int32_t)(ns % NS), rest;
-	int y, m, d;
 	char *p = out;
 
 	if (fraction < 0) {
@@ -108,18 +126,16 @@ time_format(int64_t ns, char out[TIME_RFC3339_SIZE])
 		rest += 86400;
 		days--;
 	}
-	civil_from_days(days, &y, &m, &d);
-	p = put_pair(p, (uint32_t)y / 100, '0');
-	p = put_pair(p - 1, (uint32_t)y % 100, '-');
-	p = put_pair(p, (uint32_t)m, '-');
-	p = put_pair(p, (uint32_t)d, 'T');
+	if (days != last) {
+		format_day(days, last_text);
+		last = days;
+	}
+	memcpy(p, last_text, DAY_SIZE);
+	p += DAY_SIZE;
 	p = put_pair(p, (uint32_t)rest / 3600, ':');
 	p = put_pair(p, (uint32_t)rest / 60 % 60, ':');
 	p = put_pair(p, (uint32_t)rest % 60, 'Z');
-	if (fraction != 0)
-		p = put_fraction(p - 1, (uint32_t)fraction);
-	else
-		p--;
+	p = fraction != 0 ? put_fraction(p - 1, (uint32_t)fraction) : p - 1;
 	*p++ = 'Z';
 	*p = '\0';
 	return (size_t)(p - out);

@@ -253,7 +253,8 @@ static int
 note_failure(struct restore *restore, const char *path, const struct hf_error *why, struct hf_error *err)
 {
 	if (why->code == HF_ENOSPC)
-		return hf_error_set(err, HF_ENOSPC, why->os_errno, "%s: %s; there is no room for the rest", path, why->msg);
+		return hf_error_set(err, HF_ENOSPC, why->os_errno, "%s: %s; there is no room for the rest", path,
+		    why->msg);
 	if (why->code == HF_ENOMEM || HF_IS_TRANSIENT(why->code) || HF_IS_CONTROL(why->code)) {
 		if (err != NULL)
 			*err = *why;

@@ -114,6 +114,8 @@ ask_queue(const char *directory, const char *job, struct json_object **ret, stru
 		return r;
 	r = queue_open(directory, &queue, err);
 	if (r == HF_OK) {
+		/* We hold the lock: nobody runs what is said to run.  A queue that cannot be written still tells. */
+		(void)queue_recover(queue, NULL);
 		r = status_from_queue(queue, job, NULL, ret, err);
 		queue_close(queue);
 	}

@@ -76,7 +76,6 @@ plan_failed(void *ctx, const char *item, const struct hf_error *why, struct hf_e
 
 	work->counts.items++;
 	work->counts.failed++;
-	run_correct(work->run, 0, 1);
 	run_progress(work->run, work->request->type, 1, 1);
 	return run_item_failed(work->run, work->request->type, work->request->account->name, item, why->msg, err);
 }
@@ -149,8 +148,9 @@ take_over(struct work *work, const struct hf_unit *unit, const char *text, struc
 	}
 	json_object_put(note);
 	result_counts_add(&work->counts, &counts);
+	pace_begin(&work->run->pace, unit->items);
 	run_progress(work->run, work->request->type, counts.items, counts.failed);
-	run_correct(work->run, unit->items, counts.items);
+	pace_end(&work->run->pace);
 	return r;
 }
 
@@ -225,10 +225,12 @@ run_unit(struct work *work, const struct hf_unit *unit, struct hf_error *err)
 	if (note != NULL)
 		return take_over(work, unit, note, err);
 	r = emitter_open(&emitter, work->run, work->request->type, work->request->account->name, err);
-	if (r == HF_OK)
-		r = execute(work, unit, &emitter, err);
+	if (r != HF_OK)
+		return r;
+	pace_begin(&work->run->pace, unit->items);
+	r = execute(work, unit, &emitter, err);
+	pace_end(&work->run->pace);
 	result_counts_add(&work->counts, &emitter.counts);
-	run_correct(work->run, unit->items, emitter.counts.items);
 	emitter_close(&emitter);
 	return r == HF_OK ? destination_tick(&work->run->destination, err) : r;
 }
@@ -255,19 +257,6 @@ run_units(struct work *work, struct hf_error *err)
 
 /* ---- the account ---- */
 
-/* A place that is suddenly empty is more often a mistake than the truth. */
-static void
-warn_if_empty(const struct work *work)
-{
-	const struct account_request *request = work->request;
-	uint64_t before = result_previous_units(work->run->result, request->type, request->account->name);
-
-	if (work->counts.units == 0 && before > 0)
-		log_message(HF_LOG_WARNING,
-		    "%s: nothing there now, %" PRIu64 " folders of %s at the last backup; they stay in the snapshot",
-		    request->account->name, before, request->type);
-}
-
 static int
 account_failed(struct work *work, const struct hf_error *why, struct hf_error *err)
 {
@@ -278,13 +267,53 @@ account_failed(struct work *work, const struct hf_error *why, struct hf_error *e
 		work->run->unreadable = *why;
 	work->counts.items++;
 	work->counts.failed++;
-	run_correct(work->run, 0, 1);
 	run_progress(work->run, request->type, 1, 1);
 	r = run_item_failed(work->run, request->type, request->account->name, "",
 	    why->msg[0] != '\0' ? why->msg : "it failed without a reason", err);
 	return r == HF_OK ? result_account(work->run->result, request->type, request->account->name,
 	                        request->account->source, false, &work->counts, err)
 	                  : r;
+}
+
+/*
+ * A place that is suddenly empty is more often a mistake than the truth: a disk that is not mounted, a path
+ * that has moved.  One unit may be the account's own, such as its people.
+ */
+static bool
+has_vanished(const struct work *work, struct hf_error *why)
+{
+	const struct account_request *request = work->request;
+	uint64_t before = result_previous_units(work->run->result, request->type, request->account->name);
+	uint64_t now = units_count(work->units);
+
+	if (before > 1 && now <= 1) {
+		(void)hf_error_set(why, HF_EIO, 0,
+		    "nothing is there now, and at the last backup there were %" PRIu64 " folders, which stay in the "
+		    "snapshot; is the path right, and the place mounted?", before);
+		return true;
+	}
+	if (now < before)
+		log_message(HF_LOG_WARNING, "%s: %" PRIu64 " folders now, and %" PRIu64 " at the last backup; what is "
+		    "gone stays in the snapshot", request->account->name, now, before);
+	return false;
+}
+
+/* Runs what was planned. */
+static int
+run_plan(struct work *work, struct hf_error *err)
+{
+	const struct account_request *request = work->request;
+	struct hf_error why = HF_ERROR_INIT;
+	uint64_t items, unknown;
+	int r;
+
+	if (has_vanished(work, &why))
+		return account_failed(work, &why, err);
+	items = units_items(work->units, &unknown);
+	pace_plan(&work->run->pace, items, unknown);
+	r = run_units(work, err);
+	return r != HF_OK ? r : result_account(work->run->result, request->type, request->account->name,
+	                            request->account->source, true, &work->counts, err);
 }
 
 static int
@@ -321,14 +350,7 @@ account_run(struct run *run, const struct account_request *request, struct hf_er
 	} else if (r != HF_OK) {
 		r = account_failed(&work, &why, err);
 	} else {
-		run_correct(run, 0, units_items(work.units));
-		r = run_units(&work, err);
-		if (r == HF_OK) {
-			warn_if_empty(&work);
-			r = result_account(run->result, request->type, request->account->name,
-			    request->account->source, true,
-			    &work.counts, err);
-		}
+		r = run_plan(&work, err);
 	}
 	units_close(work.units);
 	instance_close(&work.source);

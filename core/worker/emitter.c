@@ -10,6 +10,7 @@
 
 #define PREVIOUS_MAX (16u << 20)
 #define NOTE_ERRORS  16u
+#define NOTE_TEXT    300u /* bytes of an error's item and message */
 
 /* Remembers a failure that the strategy may not pass over.  writing: of what was to be stored. */
 static int
@@ -151,11 +152,15 @@ static void
 note_error(struct emitter *emitter, const char *item, const char *message)
 {
 	struct json_object *pair;
+	char text[NOTE_TEXT];
 
 	if (json_object_array_length(emitter->errors) >= NOTE_ERRORS || (pair = json_object_new_array()) == NULL)
 		return;
-	(void)json_object_array_add(pair, progress_json_string(item));
-	(void)json_object_array_add(pair, progress_json_string(message));
+	/* Some plugin's text may be of any length, a note may not. */
+	progress_copy_text(text, sizeof(text), item);
+	(void)json_object_array_add(pair, progress_json_string(text));
+	progress_copy_text(text, sizeof(text), message);
+	(void)json_object_array_add(pair, progress_json_string(text));
 	(void)json_object_array_add(emitter->errors, pair);
 }
 

@@ -322,3 +322,46 @@ result_to_json(const struct result *result, size_t errors_max, struct json_objec
 		return no_memory(err);
 	return HF_OK;
 }
+
+/* Takes away what is missed least; false: there is nothing left of it. */
+static bool
+shorten(struct json_object *object)
+{
+	struct json_object *errors = member(object, "errors"), *types = member(object, "types");
+	size_t count = json_object_is_type(errors, json_type_array) ? json_object_array_length(errors) : 0;
+	struct json_object_iterator at, end;
+	bool shorter = false;
+
+	if (count > 0)
+		return json_object_array_del_idx(errors, count / 2, count - count / 2) == 0;
+	if (types == NULL)
+		return false;
+	if (json_object_is_type(types, json_type_object)) {
+		at = json_object_iter_begin(types);
+		end = json_object_iter_end(types);
+		for (; !json_object_iter_equal(&at, &end); json_object_iter_next(&at)) {
+			if (member(json_object_iter_peek_value(&at), "accounts") == NULL)
+				continue;
+			json_object_object_del(json_object_iter_peek_value(&at), "accounts");
+			shorter = true;
+		}
+	}
+	if (!shorter)
+		json_object_object_del(object, "types");
+	return true;
+}
+
+int
+result_fit(struct json_object *object, size_t max, struct hf_error *err)
+{
+	size_t size = 0;
+
+	do {
+		if (json_object_to_json_string_length(object, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE,
+		        &size) == NULL)
+			return no_memory(err);
+		if (size <= max)
+			return HF_OK;
+	} while (shorten(object));
+	return hf_error_set(err, HF_ERANGE, 0, "the result is longer than %zu bytes", max);
+}

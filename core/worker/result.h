@@ -57,4 +57,10 @@ bool result_had_type(const struct result *result, const char *type);
 /* Adds "types", "errors" and "error_count" to object, at most errors_max of the errors. */
 int result_to_json(const struct result *result, size_t errors_max, struct json_object *object, struct hf_error *err);
 
+/*
+ * Leaves out what can be missed of an object with the above, until its JSON text is at most max bytes: errors, then
+ * the accounts, then the types.  Of the last snapshot, and of names, nobody knows how long they are.
+ */
+int result_fit(struct json_object *object, size_t max, struct hf_error *err);
+
 #endif

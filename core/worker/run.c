@@ -59,26 +59,19 @@ void
 run_progress(struct run *run, const char *type, uint64_t items, uint64_t failed)
 {
 	struct progress *progress = &run->progress;
+	uint64_t sealed;
 
 	progress->processed_items += items;
 	progress->failed_items += failed;
-	progress->bytes_transferred = run->destination.transferred;
-	if (progress->total_items < progress->processed_items)
-		progress->total_items = progress->processed_items;
+	/* What is sealed waits in the spool for the rest of its pack. */
+	sealed = destination_stats(&run->destination).bytes_sealed;
+	progress->bytes_transferred =
+	    sealed > run->destination.transferred ? sealed : run->destination.transferred;
+	pace_items(&run->pace, items);
+	progress->total_items = pace_total(&run->pace);
 	if (strcmp(progress->current_type, type) != 0)
 		progress_copy_text(progress->current_type, sizeof(progress->current_type), type);
 	(void)channel_progress(run->channel, progress, NULL);
-}
-
-void
-run_correct(struct run *run, uint64_t estimated, uint64_t found)
-{
-	uint64_t *total = &run->progress.total_items;
-
-	*total += found;
-	*total = *total > estimated ? *total - estimated : 0;
-	if (*total < run->progress.processed_items)
-		*total = run->progress.processed_items;
 }
 
 int
@@ -289,6 +282,8 @@ make_result(struct run *run, const struct repository_id *snapshot, struct json_o
 	else
 		r = result_to_json(run->result, RESULT_ERRORS, object, err);
 	if (r == HF_OK)
+		r = result_fit(object, JOB_RESULT_MAX, err);
+	if (r == HF_OK)
 		*ret = object;
 	else
 		json_object_put(object);
@@ -301,19 +296,26 @@ result_of_manifest(struct run *run, struct json_object **ret, bool *ret_partial,
 {
 	static const char *const kept[] = {"types", "errors", "error_count"};
 	struct json_object *object = json_object_new_object(), *value;
+	const char *state = NULL;
 	char hex[HASH_HEX_SIZE];
 	size_t i;
+	int r;
 
 	hex_encode(run->destination.previous.id.bytes, HASH_SIZE, hex);
 	if (object == NULL || !add(object, "snapshot", json_object_new_string(hex)))
 		goto fail;
 	for (i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
-		if (json_object_object_get_ex(run->destination.manifest, kept[i], &value) &&
-		    !add(object, kept[i], json_object_get(value)))
+		value = json_object_object_get(run->destination.manifest, kept[i]);
+		if (value != NULL && !add(object, kept[i], json_object_get(value)))
 			goto fail;
 	}
-	*ret_partial = json_object_object_get_ex(run->destination.manifest, "state", &value) &&
-	               strcmp(json_object_get_string(value), "partial") == 0;
+	r = result_fit(object, JOB_RESULT_MAX, err);
+	if (r != HF_OK) {
+		json_object_put(object);
+		return r;
+	}
+	*ret_partial = json_get_string(run->destination.manifest, "state", "/holdfast.json", &state, NULL) == HF_OK &&
+	               strcmp(state, "partial") == 0;
 	*ret = object;
 	return HF_OK;
 fail:

@@ -5,6 +5,7 @@
 #include "progress/progress.h"
 #include "worker/result.h"
 #include "worker/destination.h"
+#include "worker/pace.h"
 
 /* One run of a job in a worker: what all its parts share. */
 struct run {
@@ -19,6 +20,7 @@ struct run {
 	struct destination destination;
 	struct result *result;
 	struct progress progress;
+	struct pace pace;
 	struct json_object *plugins; /* names and versions of those in use */
 	int64_t started_at;
 	struct hf_error unreadable; /* of the first account that could not be read at all; code HF_OK: none */
@@ -38,8 +40,6 @@ int run_job(struct channel *channel, const struct job *job, const char *state_di
 int run_go_on(struct run *run, struct hf_error *err);
 /* Counts items of a type, and tells the supervisor now and then. */
 void run_progress(struct run *run, const char *type, uint64_t items, uint64_t failed);
-/* Corrects the total by what was more or less than estimated. */
-void run_correct(struct run *run, uint64_t estimated, uint64_t found);
 /* Records a failed item and tells of it. */
 int run_item_failed(struct run *run, const char *type, const char *account, const char *item, const char *message,
     struct hf_error *err);

@@ -5,6 +5,7 @@
 #include "worker/result.h"
 
 #include <json-c/json.h>
+#include <stdio.h>
 #include <string.h>
 
 static const struct result_counts clean = {5, 0, 100, 0, 100, 5000};
@@ -158,11 +159,47 @@ test_errors(void)
 	result_free(result);
 }
 
+/* A job whose result does not fit would be called failed although its snapshot is there. */
+static void
+test_fit(void)
+{
+	struct result *result = result_new(NULL);
+	struct json_object *object;
+	char quotes[600], name[20];
+	int i;
+
+	memset(quotes, '"', sizeof(quotes) - 1);
+	quotes[sizeof(quotes) - 1] = '\0';
+	for (i = 0; i < 100; i++)
+		CU_ASSERT_EQUAL(result_error(result, "chats", "a", quotes, quotes, NULL), HF_OK);
+	for (i = 0; i < 400; i++) {
+		(void)snprintf(name, sizeof(name), "account-%d", i);
+		CU_ASSERT_EQUAL(result_account(result, "chats", name, "jsonl", true, &clean, NULL), HF_OK);
+	}
+	object = manifest_of(result);
+	CU_ASSERT_EQUAL(result_fit(object, 100000, NULL), HF_OK);
+	CU_ASSERT(strlen(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN)) <= 100000);
+	CU_ASSERT(json_object_array_length(at(object, "errors")) > 0);
+	CU_ASSERT_EQUAL(json_object_get_int64(at(object, "error_count")), 100);
+	CU_ASSERT_PTR_NOT_NULL(account(object, "chats", "account-7"));
+	CU_ASSERT_EQUAL(result_fit(object, 10000, NULL), HF_OK);
+	CU_ASSERT_PTR_NULL(account(object, "chats", "account-7"));
+	CU_ASSERT_EQUAL(json_object_get_int64(at(at(at(object, "types"), "chats"), "total")), 40000);
+	CU_ASSERT_EQUAL(result_fit(object, 60, NULL), HF_OK);
+	CU_ASSERT_PTR_NULL(at(object, "types"));
+	CU_ASSERT_EQUAL(result_fit(object, 10, NULL), HF_ERANGE);
+	json_object_put(object);
+	object = json_tokener_parse("{\"errors\":7,\"types\":[[1,2,3,4,5,6,7,8,9]],\"error_count\":null}");
+	CU_ASSERT_EQUAL(result_fit(object, 40, NULL), HF_OK);
+	json_object_put(object);
+	result_free(result);
+}
+
 int
 main(void)
 {
 	CU_TestInfo tests[] = {{"totals", test_totals}, {"carry-over", test_carry_over},
-	    {"hostile previous", test_hostile_previous}, {"errors", test_errors}, CU_TEST_INFO_NULL};
+	    {"hostile previous", test_hostile_previous}, {"errors", test_errors}, {"fit", test_fit}, CU_TEST_INFO_NULL};
 
 	return unit_run("result", tests);
 }

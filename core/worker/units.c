@@ -26,7 +26,7 @@ struct header {
 
 struct units {
 	FILE *file;
-	uint64_t count, taken, items;
+	uint64_t count, taken, items, unknown;
 	struct buffer marks; /* MARK_SIZE bytes of each path */
 	struct buffer bytes; /* of the unit read last */
 };
@@ -112,6 +112,7 @@ units_add(struct units *units, const struct hf_unit *unit, struct hf_error *err)
 	if (r == HF_OK) {
 		units->count++;
 		units->items += unit->items;
+		units->unknown += unit->items == 0;
 	}
 	return r;
 }
@@ -175,7 +176,8 @@ units_count(const struct units *units)
 }
 
 uint64_t
-units_items(const struct units *units)
+units_items(const struct units *units, uint64_t *ret_unknown)
 {
+	*ret_unknown = units->unknown;
 	return units->items;
 }

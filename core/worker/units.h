@@ -19,8 +19,8 @@ int units_seal(struct units *units, struct hf_error *err);
 /* The next unit, in the order they were added; good until the next call.  HF_ENOTFOUND after the last. */
 int units_next(struct units *units, struct hf_unit *ret, struct hf_error *err);
 uint64_t units_count(const struct units *units);
-/* The sum of the estimates. */
-uint64_t units_items(const struct units *units);
+/* The sum of the estimates, and how many units have none. */
+uint64_t units_items(const struct units *units, uint64_t *ret_unknown);
 void units_close(struct units *units);
 
 #endif

@@ -34,6 +34,17 @@ restic_restore
 compare_raw one --current jsonl "$T/one"
 compare_raw two jsonl "$T/two"
 
+# A place that is empty all at once, as when a disk is not mounted.
+mv "$T/two" "$T/away"
+mkdir -p "$T/two/messages"
+: >"$T/two/rooms.jsonl"
+expect 3 holdfast backup
+expect_text "$T/err" "two.*nothing is there now"
+rm -r "$T/two"
+mv "$T/away" "$T/two"
+restic_restore
+compare_raw two jsonl "$T/two"
+
 # A room whose file is damaged: the others are saved, and its older copy stays.
 append 60 "$T/two"
 room=$(ls -S "$T/two/messages" | head -n 1)

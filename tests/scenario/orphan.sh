@@ -22,7 +22,7 @@ wait "$supervisor" 2>/dev/null
 
 # Nobody is at work, and the queue can be read.
 expect 0 holdfast status
-expect_text "$T/out" "running|queued"
+expect_text "$T/out" "^backup_[0-9]+_[0-9a-f]{8} +everything +queued "
 job=$(grep -Eo 'backup_[0-9]+_[0-9a-f]{8}' "$T/out" | head -n 1)
 
 spawn "$HOLDFAST" backup

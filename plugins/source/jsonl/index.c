@@ -183,7 +183,7 @@ read_line(struct index *index, uint64_t offset, size_t *ret_size, struct hf_erro
 		}
 		/* Most lines are short: a small piece first. */
 		want = index->line_capacity - have;
-		n = pread(index->fd, index->line + have, want > have + 4096 ? have + 4096 : want,
+		n = pread(index->fd, index->line + have, want > have + 1024 ? have + 1024 : want,
 		    (off_t)(offset + have));
 		if (n < 0 && errno == EINTR) {
 			n = 1;

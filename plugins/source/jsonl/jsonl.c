@@ -215,7 +215,7 @@ jsonl_open(const struct hf_host *host, const struct hf_value *values, uint32_t c
 	j->path = strdup(values[OPTION_PATH].text);
 	j->rooms_path = join(values[OPTION_PATH].text, "rooms.jsonl");
 	j->people_path = join(values[OPTION_PATH].text, "participants.jsonl");
-	if (j->json == NULL || !HF_HAS(j->json, whole)) {
+	if (j->json == NULL || !HF_HAS(j->json, members)) {
 		r = hf_error_set(err, HF_ENOTSUP, 0, "this host does not offer %s", HF_HOST_JSON);
 		goto fail;
 	}

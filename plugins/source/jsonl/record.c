@@ -140,12 +140,43 @@ offset_of(const char **p, const char *end, int64_t *ret_seconds)
 	return true;
 }
 
+/* Two digits at p; more than 99 where one of them is none. */
+static inline unsigned
+pair(const char *p)
+{
+	unsigned tens = (unsigned char)p[0] - '0', ones = (unsigned char)p[1] - '0';
+
+	return tens > 9 || ones > 9 ? 100 : tens * 10 + ones;
+}
+
+/*
+ * The spelling that nearly all have, "2026-11-23T06:00:00.123Z", at once.  False for every other, and for
+ * what is no time.
+ */
+static bool
+usual_time(const char *p, int64_t *ret_ns)
+{
+	unsigned century = pair(p), year = pair(p + 2), month = pair(p + 5), day = pair(p + 8), hour = pair(p + 11),
+	         minute = pair(p + 14), second = pair(p + 17), ms = pair(p + 20), last = (unsigned char)p[22] - '0';
+
+	if (p[4] != '-' || p[7] != '-' || p[10] != 'T' || p[13] != ':' || p[16] != ':' || p[19] != '.' || p[23] != 'Z')
+		return false;
+	if (century < 17 || century > 21 || year > 99 || month < 1 || month > 12 || day < 1 || day > 31 || hour > 23 ||
+	    minute > 59 || second > 60 || ms > 99 || last > 9)
+		return false;
+	*ret_ns = (days_of((int)(century * 100 + year), (int)month, (int)day) * 86400 + hour * 3600 + minute * 60 +
+	    second) * NS_PER_S + (ms * 10 + last) * INT64_C(1000000);
+	return true;
+}
+
 static int64_t
 time_of_text(const char *p, const char *end)
 {
 	int64_t ns = 0, east;
 	int year, month, day, hour, minute, second = 0;
 
+	if (end - p == 24 && usual_time(p, &ns))
+		return ns;
 	year = digits(&p, end, 4);
 	if (year < 0 || !byte(&p, end, '-'))
 		return HF_NO_TIME;
@@ -360,16 +391,65 @@ take_attachments(struct record *record, const struct hf_json_value *media, struc
 enum { M_ID, M_SENDER_ID, M_SENDER, M_TYPE, M_KIND, M_TEXT, M_REPLY_TO, M_THREAD, M_SENT_AT, M_EDITED_AT,
 	M_DELETED_AT, M_DELETED, M_REACTIONS, M_MEDIA, M_ATTACHMENTS, M_COUNT };
 
+static const char *const message_names[M_COUNT] = {"id", "sender_id", "sender", "type", "kind", "text", "reply_to",
+    "thread", "sent_at", "edited_at", "deleted_at", "deleted", "reactions", "media", "attachments"};
+
+/* Which member of a message has a name; M_COUNT: none.  By its size, so that few comparisons are left. */
+static unsigned
+message_member(const char *name, uint64_t size)
+{
+#define IS(literal) (memcmp(name, (literal), sizeof(literal) - 1) == 0)
+	switch (size) {
+	case 2:
+		return IS("id") ? M_ID : M_COUNT;
+	case 4:
+		return IS("text") ? M_TEXT : IS("type") ? M_TYPE : IS("kind") ? M_KIND : M_COUNT;
+	case 5:
+		return IS("media") ? M_MEDIA : M_COUNT;
+	case 6:
+		return IS("sender") ? M_SENDER : IS("thread") ? M_THREAD : M_COUNT;
+	case 7:
+		return IS("sent_at") ? M_SENT_AT : IS("deleted") ? M_DELETED : M_COUNT;
+	case 8:
+		return IS("reply_to") ? M_REPLY_TO : M_COUNT;
+	case 9:
+		return IS("sender_id") ? M_SENDER_ID : IS("reactions") ? M_REACTIONS :
+		    IS("edited_at") ? M_EDITED_AT : M_COUNT;
+	case 10:
+		return IS("deleted_at") ? M_DELETED_AT : M_COUNT;
+	case 11:
+		return IS("attachments") ? M_ATTACHMENTS : M_COUNT;
+	}
+#undef IS
+	return M_COUNT;
+}
+
+/* The members of a message, v[M_COUNT] for what is none. */
+static int
+message_members(const struct hf_host_json *json, const char *line, size_t size,
+    struct hf_json_value v[M_COUNT + 1], struct hf_json_value *ret_whole, struct hf_error *err)
+{
+	struct hf_json_member members[RECORD_MEMBERS];
+	int64_t count = json->members(line, size, members, RECORD_MEMBERS, ret_whole, err), i;
+
+	if (count < 0)
+		return (int)count;
+	if (count > RECORD_MEMBERS)
+		return json->object(line, size, message_names, M_COUNT, v, err);
+	memset(v, 0, M_COUNT * sizeof(*v));
+	for (i = 0; i < count; i++)
+		v[message_member(members[i].name.data, members[i].name.size)] = members[i].value;
+	return HF_OK;
+}
+
 int
 record_message(struct record *record, const char *line, size_t size, struct hf_message *m,
     struct hf_error *err)
 {
-	static const char *const names[M_COUNT] = {"id", "sender_id", "sender", "type", "kind", "text", "reply_to",
-	    "thread", "sent_at", "edited_at", "deleted_at", "deleted", "reactions", "media", "attachments"};
-	struct hf_json_value v[M_COUNT], whole;
+	struct hf_json_value v[M_COUNT + 1], whole;
 	int r;
 
-	r = record->json->whole(line, size, names, M_COUNT, v, &whole, err);
+	r = message_members(record->json, line, size, v, &whole, err);
 	if (r == HF_OK)
 		r = need_id(&v[M_ID], err);
 	if (r != HF_OK)

@@ -11,6 +11,9 @@
 #define RECORD_SENDERS     4096
 #define RECORD_ATTACHMENTS 256
 
+/* A message with more is read in another way, which takes longer. */
+#define RECORD_MEMBERS 64
+
 /* Turns lines of JSON into records, whose pointers lead into the line and into this. */
 struct record {
 	const struct hf_host_json *json;

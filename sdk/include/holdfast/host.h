@@ -54,10 +54,15 @@ struct hf_json_value {
 	const char *data; /* into the text that was sliced */
 	uint64_t size;
 	uint32_t type;
-	uint32_t flags; /* HF_JSON_COMPACT, of what whole() gives; else 0 */
+	uint32_t flags; /* HF_JSON_COMPACT, of the whole object that members() tells; else 0 */
 };
 
 #define HF_JSON_COMPACT 1u /* no white space stands between its tokens */
+
+struct hf_json_member {
+	struct hf_json_value name; /* HF_JSON_STRING */
+	struct hf_json_value value;
+};
 
 /*
  * One validating pass over JSON text that says where the wanted values lie and copies nothing: RFC 8259
@@ -90,9 +95,14 @@ struct hf_host_json {
 	 * are read piece by piece.
 	 */
 	int64_t (*measure)(const char *data, uint64_t size, struct hf_error *err);
-	/* As object; and whole gets the object itself, without white space around it. */
-	int (*whole)(const char *text, uint64_t size, const char *const *names, uint32_t count,
-	    struct hf_json_value *values, struct hf_json_value *ret_whole, struct hf_error *err);
+	/*
+	 * The faster way for many small objects: lists the members in their order, names as they are spelled,
+	 * so that the caller tells them apart; of a name that comes twice the last counts.  Returns how many
+	 * there are, of which only the first capacity are listed, or a negative code.  ret_whole gets the
+	 * object itself, without white space around it.
+	 */
+	int64_t (*members)(const char *text, uint64_t size, struct hf_json_member *members, uint64_t capacity,
+	    struct hf_json_value *ret_whole, struct hf_error *err);
 };
 
 #define HF_HOST_WRITE "holdfast.host.write/1"
