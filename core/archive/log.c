@@ -478,12 +478,14 @@ log_known(struct log *log, const struct hf_line *line, struct hf_error *err)
 	int r = check_whole(log, err);
 
 	log->asked_found = log->asked_changed = log->asked_doubt = false;
-	if (r == HF_OK)
-		r = check_line(line, err);
 	if (r != HF_OK)
 		return r;
+	/* Nothing is looked at, so log_append alone checks the line. */
 	if (log->seen == NULL)
 		return HF_KNOWN_NEW;
+	r = check_line(line, err);
+	if (r != HF_OK)
+		return r;
 	r = hash_line(log, line, log->asked_id, log->asked_content, err);
 	if (r != HF_OK)
 		return r;

@@ -499,6 +499,14 @@ test_ids(void)
 	test_run_end(&run);
 }
 
+static int
+ask_and_append(const struct hf_line *line)
+{
+	int r = log_known(open_log, line, NULL);
+
+	return r > 0 ? log_append(open_log, line, NULL) : r;
+}
+
 /* A line that a later run could not read again must not get in. */
 static void
 test_bad_lines(void)
@@ -528,12 +536,15 @@ test_bad_lines(void)
 			line.id_size += i == 2 ? UINT64_MAX : 0;
 			line.rest_offset += i == 3 ? 100 : 0;
 			line.id_size += i == 4 ? 1 : 0;
-			CU_ASSERT_EQUAL(log_known(open_log, &line, NULL), HF_EINVAL);
+			CU_ASSERT_EQUAL(ask_and_append(&line), HF_EINVAL);
 		}
 		/* An id's end is the quote that no backslash stands before. */
 		for (i = 0; i <= 6; i++) {
 			line = (struct hf_line){escaped, strlen(escaped), 22, i, 16, 5};
-			CU_ASSERT_EQUAL(log_known(open_log, &line, NULL), i != 5 ? HF_EINVAL : HF_KNOWN_NEW);
+			if (i == 5)
+				CU_ASSERT_EQUAL(log_known(open_log, &line, NULL), HF_KNOWN_NEW);
+			else
+				CU_ASSERT_EQUAL(ask_and_append(&line), HF_EINVAL);
 		}
 		line = (struct hf_line){good, strlen(good), 22, 1, 16, 5};
 		CU_ASSERT_EQUAL(log_known(open_log, &line, NULL), round == 0 ? HF_KNOWN_NEW : HF_KNOWN_UNCHANGED);

@@ -54,13 +54,17 @@ buffer_append_byte(struct buffer *buffer, uint8_t byte)
 void
 buffer_appendf(struct buffer *buffer, const char *fmt, ...)
 {
+	size_t room = buffer->failed == HF_OK ? buffer->capacity - buffer->size : 0;
 	va_list ap, again;
 	int n;
 
 	va_start(ap, fmt);
 	va_copy(again, ap);
-	n = vsnprintf(NULL, 0, fmt, ap);
-	if (n >= 0 && buffer_reserve(buffer, (size_t)n + 1) == HF_OK) {
+	/* Most often it fits at once. */
+	n = vsnprintf(room > 0 ? (char *)buffer->data + buffer->size : NULL, room, fmt, ap);
+	if (n >= 0 && (size_t)n < room) {
+		buffer->size += (size_t)n;
+	} else if (n >= 0 && buffer_reserve(buffer, (size_t)n + 1) == HF_OK) {
 		(void)vsnprintf((char *)buffer->data + buffer->size, (size_t)n + 1, fmt, again);
 		buffer->size += (size_t)n;
 	}

@@ -10,16 +10,19 @@
 #include <zstd_errors.h>
 
 /*
- * Level 1's fast strategy, in larger steps over what does not match and with a larger table.  Steps turn
- * the library's entropy coding of literals off, so it is asked for.  On chat records this takes two
- * thirds of level 3's time for 4 % more bytes.  The window is what restic's own frames have at most; a
- * larger one gains nothing here and costs every reader memory.
+ * Level 1's fast strategy; for blobs of many records in steps over what does not match, with a larger table
+ * and only longer matches.  Steps turn the library's entropy coding of literals off, so it is asked for.  On
+ * chat records this takes three fifths of level 3's time for 4 % more bytes.  The window is what restic's own
+ * frames have at most; a larger one gains nothing here and costs every reader memory.
  */
 #define COMPRESS_LEVEL      1
 #define COMPRESS_WINDOW_LOG 19
-#define COMPRESS_HASH_LOG   17
-#define COMPRESS_MIN_MATCH  6
-#define COMPRESS_STEP       3
+
+/* From min_size on; 0 stands for the level's own value. */
+static const struct tuning {
+	size_t min_size;
+	int hash_log, min_match, step;
+} tunings[] = {{(size_t)256 << 10, 17, 7, 3}, {(size_t)16 << 10, 17, 7, 2}, {0, 0, 0, 0}};
 
 /* ZSTD_c_literalCompressionMode and its "always", which <zstd.h> only names for static linking. */
 #define LITERAL_MODE        ZSTD_c_experimentalParam5
@@ -40,6 +43,8 @@ struct compressor {
 	ZSTD_DCtx *unpack;
 	uint8_t *scratch;
 	size_t scratch_size;
+	const struct tuning *tuning; /* that pack has now */
+	bool can_step;
 };
 
 static int
@@ -57,13 +62,28 @@ set(ZSTD_CCtx *pack, ZSTD_cParameter parameter, int value)
 static bool
 set_up(ZSTD_CCtx *pack)
 {
-	/* Without entropy coding of literals steps cost too many bytes. */
-	int step = set(pack, LITERAL_MODE, LITERAL_MODE_ALWAYS) ? COMPRESS_STEP : 0;
-
 	return set(pack, ZSTD_c_compressionLevel, COMPRESS_LEVEL) && set(pack, ZSTD_c_windowLog, COMPRESS_WINDOW_LOG) &&
-	    set(pack, ZSTD_c_hashLog, COMPRESS_HASH_LOG) && set(pack, ZSTD_c_minMatch, COMPRESS_MIN_MATCH) &&
-	    set(pack, ZSTD_c_targetLength, step) && set(pack, ZSTD_c_contentSizeFlag, 1) &&
-	    set(pack, ZSTD_c_checksumFlag, 0);
+	    set(pack, ZSTD_c_contentSizeFlag, 1) && set(pack, ZSTD_c_checksumFlag, 0);
+}
+
+/* Sets what is best for blobs of a size. */
+static bool
+tune(struct compressor *compressor, size_t size)
+{
+	const struct tuning *tuning = tunings;
+
+	while (size < tuning->min_size)
+		tuning++;
+	if (compressor->tuning == tuning)
+		return true;
+	compressor->tuning = NULL;
+	/* Without entropy coding of literals steps cost too many bytes. */
+	if (!set(compressor->pack, ZSTD_c_hashLog, tuning->hash_log) ||
+	    !set(compressor->pack, ZSTD_c_minMatch, tuning->min_match) ||
+	    !set(compressor->pack, ZSTD_c_targetLength, compressor->can_step ? tuning->step : 0))
+		return false;
+	compressor->tuning = tuning;
+	return true;
 }
 
 int
@@ -81,6 +101,7 @@ compressor_new(struct compressor **ret, struct hf_error *err)
 		compressor_free(compressor);
 		return out_of_memory(err);
 	}
+	compressor->can_step = set(compressor->pack, LITERAL_MODE, LITERAL_MODE_ALWAYS);
 	*ret = compressor;
 	return HF_OK;
 }
@@ -104,6 +125,8 @@ compressor_pack(struct compressor *compressor, const void *data, size_t size, st
 
 	if (buffer_reserve(out, bound) != HF_OK)
 		return buffer_status(out, "compressed data", err);
+	if (!tune(compressor, size))
+		return out_of_memory(err);
 	n = ZSTD_compress2(compressor->pack, out->data + out->size, bound, data, size);
 	if (ZSTD_isError(n))
 		return hf_error_set(err, HF_ENOMEM, 0, "zstd: %s", ZSTD_getErrorName(n));

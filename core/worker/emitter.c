@@ -69,9 +69,11 @@ static int
 emit_log_known(void *ctx, const struct hf_line *line, struct hf_error *err)
 {
 	struct emitter *emitter = ctx;
-	struct hf_error why = HF_ERROR_INIT;
-	int r = archive_unit_log_known(emitter->run->destination.archive, line, &why);
+	struct hf_error why;
+	int r;
 
+	hf_error_init(&why);
+	r = archive_unit_log_known(emitter->run->destination.archive, line, &why);
 	return r >= 0 ? r : fails(emitter, r, false, &why, err);
 }
 
@@ -91,9 +93,11 @@ static int
 emit_log_append(void *ctx, const struct hf_line *line, struct hf_error *err)
 {
 	struct emitter *emitter = ctx;
-	struct hf_error why = HF_ERROR_INIT;
-	int r = archive_unit_log_append(emitter->run->destination.archive, line, &why);
+	struct hf_error why;
+	int r;
 
+	hf_error_init(&why);
+	r = archive_unit_log_append(emitter->run->destination.archive, line, &why);
 	return r == HF_OK ? HF_OK : fails(emitter, r, true, &why, err);
 }
 

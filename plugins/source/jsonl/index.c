@@ -24,6 +24,7 @@ index_release(struct index *index)
 	if (index->fd >= 0)
 		(void)close(index->fd);
 	free(index->entries);
+	free(index->held);
 	free(index->line);
 	free(index->id);
 	index_init(index, index->json, index->path);
@@ -131,6 +132,30 @@ add_lines(struct index *index, struct lines *lines, index_broken_fn broken, void
 	return r;
 }
 
+/*
+ * Keeps a small file in memory, for each line is asked for again and again.  Where that does not succeed,
+ * lines are read from the file.
+ */
+static void
+hold(struct index *index)
+{
+	size_t size = (size_t)index->state.st_size;
+	ssize_t n;
+
+	if (index->state.st_size <= 0 || index->state.st_size > INDEX_HELD_MAX)
+		return;
+	index->held = malloc(size);
+	if (index->held == NULL)
+		return;
+	n = pread(index->fd, index->held, size, 0);
+	if (n == (ssize_t)size) {
+		index->held_size = size;
+		return;
+	}
+	free(index->held);
+	index->held = NULL;
+}
+
 int
 index_load(struct index *index, int fd, index_broken_fn broken, void *ctx, struct hf_error *err)
 {
@@ -157,9 +182,27 @@ index_load(struct index *index, int fd, index_broken_fn broken, void *ctx, struc
 		index_release(index);
 		return r;
 	}
+	hold(index);
 	if (index->count > 0)
 		qsort(index->entries, index->count, sizeof(index->entries[0]), compare);
 	return HF_OK;
+}
+
+/* The same as read_line's, of a file that is held. */
+static int
+held_line(const struct index *index, uint64_t offset, const char **ret_line, size_t *ret_size)
+{
+	const char *newline;
+
+	/* What was appended since is not held. */
+	if (index->held == NULL || offset >= index->held_size)
+		return 0;
+	*ret_line = index->held + offset;
+	newline = memchr(*ret_line, '\n', index->held_size - (size_t)offset);
+	if (newline == NULL)
+		return 0;
+	*ret_size = (size_t)(newline - *ret_line);
+	return 1;
 }
 
 /* Reads the line at offset; 0 when there is none any more. */
@@ -220,17 +263,21 @@ index_find(struct index *index, const char *id, size_t size, const char **ret_li
 {
 	uint64_t hash = hash_of(id, size);
 	size_t at = upper_bound(index, hash), line_size = 0, found_size;
-	const char *found;
+	const char *found, *line;
 	int r;
 
 	for (; at > 0 && index->entries[at - 1].hash == hash; at--) {
-		r = read_line(index, index->entries[at - 1].offset, &line_size, err);
+		r = held_line(index, index->entries[at - 1].offset, &line, &line_size);
+		if (r == 0) {
+			r = read_line(index, index->entries[at - 1].offset, &line_size, err);
+			line = index->line;
+		}
 		if (r < 0)
 			return r;
-		if (r == 0 || id_of(index, index->line, line_size, &found, &found_size, NULL) != HF_OK)
+		if (r == 0 || id_of(index, line, line_size, &found, &found_size, NULL) != HF_OK)
 			continue;
 		if (found_size == size && memcmp(found, id, size) == 0) {
-			*ret_line = index->line;
+			*ret_line = line;
 			*ret_size = line_size;
 			*ret_offset = index->entries[at - 1].offset;
 			return 1;

@@ -9,6 +9,9 @@
 /* 16 bytes a line; what lies beyond is not found. */
 #define INDEX_MAX 1000000u
 
+/* A file of up to this many bytes is kept in memory. */
+#define INDEX_HELD_MAX (2u << 20)
+
 struct index_entry {
 	uint64_t hash; /* of the id */
 	uint64_t offset;
@@ -23,6 +26,8 @@ struct index {
 	struct index_entry *entries;
 	size_t count;
 	size_t capacity;
+	char *held; /* the whole file, or NULL */
+	size_t held_size;
 	char *line;
 	size_t line_capacity;
 	char *id;

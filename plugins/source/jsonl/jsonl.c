@@ -554,10 +554,11 @@ static int
 push_message(struct run *run, struct lines *lines, const char *line, size_t size, uint64_t *pushed,
     struct hf_error *err)
 {
-	struct hf_error why = HF_ERROR_INIT;
+	struct hf_error why;
 	struct hf_message message;
 	size_t used;
 
+	hf_error_init(&why);
 	if (blank(line, size))
 		return HF_OK;
 	if (record_message(&run->jsonl->record, line, size, &message, &why) == HF_OK) {

@@ -85,11 +85,13 @@ static int
 room_message(void *ctx, const struct hf_message *message, struct hf_error *err)
 {
 	struct room *room = ctx;
-	struct hf_error why = HF_ERROR_INIT;
+	struct hf_error why;
 	struct hf_line line;
 	int64_t newest_ns;
-	int r = record_of_message(&room->line, message, &line, &newest_ns, &why);
+	int r;
 
+	hf_error_init(&why);
+	r = record_of_message(&room->line, message, &line, &newest_ns, &why);
 	room->changed = true;
 	if (r == HF_ENOMEM)
 		return hf_error_set(err, r, 0, "%s: %s", room->work->path, why.msg);
@@ -146,7 +148,7 @@ back_up_messages(struct room *room, struct hf_error *err)
 	    {room->state.cursor.data, room->state.cursor.size}};
 	struct out cursor = room->state.cursor;
 	uint64_t appended;
-	int64_t newest_ns;
+	int64_t newest_ns, records = room->state.records;
 	int r;
 
 	/* The source reads the cursor while it pushes new ones: they go elsewhere. */
@@ -157,6 +159,9 @@ back_up_messages(struct room *room, struct hf_error *err)
 	out_release(&cursor);
 	if (r == HF_OK && room->open)
 		r = work->emitter->log_close(work->emitter->ctx, &appended, &newest_ns, err);
+	/* An older state that its source told again is appended only if no newer one follows. */
+	if (r == HF_OK && room->open)
+		room->state.records = records + (int64_t)appended;
 	return r == HF_OK ? work_tell(work, err) : r;
 }
 

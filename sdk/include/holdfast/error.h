@@ -64,6 +64,18 @@ struct hf_error {
 #define HF_PRINTF(fmt, args)
 #endif
 
+/* As HF_ERROR_INIT, but leaves the room for the message as it is: for what is called for each record. */
+static inline void
+hf_error_init(struct hf_error *err)
+{
+	err->struct_size = (uint32_t)sizeof(*err);
+	err->code = 0;
+	err->os_errno = 0;
+	err->flags = 0;
+	err->retry_after_ms = 0;
+	err->msg[0] = '\0';
+}
+
 HF_PRINTF(4, 0)
 static inline int
 hf_error_vset(struct hf_error *err, int code, int os_errno, const char *fmt, va_list ap)
