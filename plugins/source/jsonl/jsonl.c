@@ -187,12 +187,14 @@ check_layout(struct jsonl *j, struct hf_error *err)
 		(void)snprintf(more, sizeof(more), " and %" PRIu64 " more", strays.count - 1);
 	if (strays.count > 0)
 		return hf_error_set(err, HF_EINVAL, 0,
-		    "%s: no folder \"messages\" in it, but %s%s; files with messages belong into messages/, and \"path\" "
-		    "names the folder above that, see holdfast-jsonl(7)", j->path, strays.first, more);
+		    "%s: no folder \"messages\" in it, but %s%s; files with messages belong into messages/, and "
+		    "\"path\" names the folder above that, see holdfast-jsonl(7)",
+		    j->path, strays.first, more);
 	if (fstatat(j->folder, "rooms.jsonl", &st, 0) != 0)
 		return hf_error_set(err, errno == ENOENT ? HF_ENOTFOUND : HF_EIO, errno,
-		    "%s: neither a folder \"messages\" nor a file \"rooms.jsonl\" in it; \"path\" must name the folder that "
-		    "they lie in, see holdfast-jsonl(7)", j->path);
+		    "%s: neither a folder \"messages\" nor a file \"rooms.jsonl\" in it; \"path\" must name the "
+		    "folder that they lie in, see holdfast-jsonl(7)",
+		    j->path);
 	return HF_OK;
 }
 
@@ -542,8 +544,8 @@ tell_times(struct run *run, const char *path)
 
 	if (run->unread_time > 0)
 		hf_log(run->jsonl->host, HF_LOG_WARNING,
-		    "%s:%" PRIu64 ": a time that cannot be read (in this file: %" PRIu64 "); the record is kept without "
-		    "that time, see \"Times\" in holdfast-jsonl(7)",
+		    "%s:%" PRIu64 ": a time that cannot be read (in this file: %" PRIu64 "); the record is kept "
+		    "without that time, see \"Times\" in holdfast-jsonl(7)",
 		    path, run->unread_time, count);
 	run->unread_time = run->jsonl->record.unread_times = 0;
 }

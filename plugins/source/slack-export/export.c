@@ -158,7 +158,8 @@ check_folder(const struct export *export, struct hf_error *err)
 	if (finds.zip[0] != '\0')
 		(void)snprintf(hint, sizeof(hint), "; there is %s in it: give its path", finds.zip);
 	else if (finds.export[0] != '\0')
-		(void)snprintf(hint, sizeof(hint), "; there is one in its folder %s: give that one's path", finds.export);
+		(void)snprintf(hint, sizeof(hint), "; there is one in its folder %s: give that one's path",
+		    finds.export);
 	if (is_export)
 		return hf_error_set(err, HF_EINVAL, 0,
 		    "%s: not a whole Slack export: it has lists, but no folder with a channel's messages%s",
