@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "archive/firsts.h"
 #include "archive/overlay.h"
 #include "archive/previous.h"
 #include "archive/seen.h"
@@ -62,6 +63,8 @@ struct log {
 	bool absorbed;       /* the end of the old log was looked at */
 	int broken;          /* HF_OK, or why nothing more can be done with it */
 	struct hash *hash;   /* for lines */
+	struct firsts *firsts; /* the ids of a new log */
+	size_t asked_pending;  /* 1 + the pending line that is the newest of the record asked for; 0: none */
 	struct seen *seen;   /* NULL: there was no log before, so every line is new */
 	bool seen_made;      /* it was filled from the log */
 	struct buffer lines; /* pending ones */
@@ -415,6 +418,7 @@ log_free(struct log *log)
 	free(log->files);
 	buffer_release(&log->ids);
 	seen_free(log->seen);
+	firsts_free(log->firsts);
 	hash_free(log->hash);
 	buffer_release(&log->lines);
 	free(log->pending);
@@ -459,6 +463,7 @@ find_newest(struct log *log, bool *ret_found, struct hf_error *err)
 
 	if (pending != NULL) {
 		memcpy(log->asked_before, pending->content, SEEN_HASH_SIZE);
+		log->asked_pending = (size_t)(pending - log->pending) + 1;
 		*ret_found = true;
 		return HF_OK;
 	}
@@ -467,6 +472,47 @@ find_newest(struct log *log, bool *ret_found, struct hf_error *err)
 		memcpy(log->asked_before, log->asked.content, SEEN_HASH_SIZE);
 	*ret_found = log->asked_found;
 	return r;
+}
+
+/* Where a pending line lies. */
+static const char *
+pending_line(const struct log *log, size_t i, size_t *ret_size)
+{
+	size_t start = i == 0 ? 0 : log->pending[i - 1].end;
+
+	*ret_size = log->pending[i].end - 1 - start;
+	return (const char *)log->lines.data + start;
+}
+
+/*
+ * What a new log knows of a record.  One that comes again behind more lines than are kept counts as changed,
+ * whatever it is now: two equal records are better than none.
+ */
+static int
+known_in_new(struct log *log, const struct hf_line *line, struct hf_error *err)
+{
+	struct hf_line before;
+	const char *data;
+	size_t i, size;
+
+	if (log->firsts == NULL && (log->firsts = firsts_new()) == NULL)
+		return no_memory(err);
+	if (!firsts_has(log->firsts, line->data + line->id_offset, (size_t)line->id_size))
+		return HF_KNOWN_NEW;
+	for (i = log->pending_count; i > 0; i--) {
+		data = pending_line(log, i - 1, &size);
+		old_line(data, size, &before);
+		if (before.id_size != line->id_size ||
+		    memcmp(data + before.id_offset, line->data + line->id_offset, (size_t)line->id_size) != 0)
+			continue;
+		if (size - before.rest_offset == line->size - line->rest_offset &&
+		    memcmp(data + before.rest_offset, line->data + line->rest_offset,
+		        (size_t)(line->size - line->rest_offset)) == 0)
+			return HF_KNOWN_UNCHANGED;
+		log->asked_pending = i;
+		break;
+	}
+	return HF_KNOWN_CHANGED;
 }
 
 int
@@ -478,11 +524,12 @@ log_known(struct log *log, const struct hf_line *line, struct hf_error *err)
 	int r = check_whole(log, err);
 
 	log->asked_found = log->asked_changed = log->asked_doubt = false;
+	log->asked_pending = 0;
 	if (r != HF_OK)
 		return r;
 	/* Nothing is looked at, so log_append alone checks the line. */
 	if (log->seen == NULL)
-		return HF_KNOWN_NEW;
+		return known_in_new(log, line, err);
 	r = check_line(line, err);
 	if (r != HF_OK)
 		return r;
@@ -509,12 +556,23 @@ log_known(struct log *log, const struct hf_line *line, struct hf_error *err)
 	return r == HF_OK ? HF_KNOWN_CHANGED : r;
 }
 
+static int
+write_pending(const struct log *log, size_t i, const struct hf_sink *sink, struct hf_error *err)
+{
+	size_t size;
+	const char *data = pending_line(log, i, &size);
+
+	return sink->write(sink->ctx, data, size, err);
+}
+
 int
 log_before(struct log *log, const struct hf_sink *sink, struct hf_error *err)
 {
 	const char *at, *newline;
 	int r;
 
+	if (log->asked_pending > 0)
+		return write_pending(log, log->asked_pending - 1, sink, err);
 	if (!log->asked_found || log->asked.file == 0 || log->asked.file > log->kept)
 		return hf_error_set(err, HF_ENOTFOUND, 0, "the record was written by this run");
 	r = read_file(log, log->asked.file, err);
@@ -758,6 +816,9 @@ log_append(struct log *log, const struct hf_line *line, struct hf_error *err)
 		return r;
 	if (memchr(line->data, '\n', (size_t)line->size) != NULL)
 		return hf_error_set(err, HF_EINVAL, 0, "a record's line holds a newline");
+	log->asked_pending = 0;
+	if (log->firsts != NULL)
+		firsts_add(log->firsts, line->data + line->id_offset, (size_t)line->id_size);
 	if (log->asked_doubt && log->doubt_count < DOUBTS_MAX &&
 	    log->doubt_bytes + line->size <= DOUBTS_MAX_BYTES)
 		return spoil(log, add_doubt(log, line, err));

@@ -198,9 +198,6 @@ execute(struct work *work, const struct hf_unit *unit, struct emitter *emitter, 
 	struct hf_error why = HF_ERROR_INIT;
 	int r = archive_unit_begin(work->run->destination.archive, unit->path, &why);
 
-	/* What the previous snapshot has of it may be damaged; a storage that fails would fail the next unit, too. */
-	if (r != HF_OK && r != HF_ECORRUPT && r != HF_EINVAL && r != HF_ERANGE)
-		return hf_error_set(err, r, why.os_errno, "%s", why.msg);
 	if (r == HF_OK) {
 		r = strategy->component->ops.strategy.execute(strategy->handle, &work->view.table, unit, &how,
 		    &emitter->table, &why);
@@ -208,13 +205,21 @@ execute(struct work *work, const struct hf_unit *unit, struct emitter *emitter, 
 			why = emitter->failure;
 			r = why.code;
 		}
-		if (r == HF_OK)
-			return end_unit(emitter, err);
-		if (emitter->fatal || run_go_on(work->run, NULL) != HF_OK)
+		if (r != HF_OK && (emitter->fatal || run_go_on(work->run, NULL) != HF_OK))
 			return hf_error_set(err, HF_IS_CONTROL(r) || emitter->fatal ? r : HF_ESTOPPING,
-			    why.os_errno, "%s",
-			    why.msg);
+			    why.os_errno, "%s", why.msg);
+		if (r != HF_OK)
+			return unit_failed(work, unit, emitter, &why, err);
+		r = end_unit(emitter, &why);
+		if (r == HF_OK)
+			return HF_OK;
 	}
+	/*
+	 * What the previous snapshot has of it may be damaged, or what was written be no folder; a storage that
+	 * fails would fail the next unit, too.
+	 */
+	if (r != HF_ECORRUPT && r != HF_EINVAL && r != HF_ERANGE)
+		return hf_error_set(err, r, why.os_errno, "%s", why.msg);
 	return unit_failed(work, unit, emitter, &why, err);
 }
 

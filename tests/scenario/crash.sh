@@ -19,7 +19,7 @@ status=$?
 expect_text "$T/err" "crashed 5 times without getting further"
 [ "$(grep -c ": started" "$T/err")" = 5 ] || fail "not five workers: $(cat "$T/err")"
 expect 0 holdfast status
-expect_text "$T/out" "failed .*0/8"
+expect_text "$T/out" "failed +- +- "
 
 expect 0 holdfast backup
 restic_is_content
