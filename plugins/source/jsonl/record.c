@@ -18,6 +18,9 @@ record_text(const struct hf_json_value *value)
 		text.data = value->data;
 		text.size = value->size;
 		text.encoding = value->type == HF_JSON_STRING ? HF_TEXT_JSON : HF_TEXT_UTF8;
+		/* A number's spelling is plain too. */
+		if ((value->flags & HF_JSON_PLAIN) || value->type == HF_JSON_NUMBER)
+			text.flags = HF_TEXT_PLAIN;
 	}
 	return text;
 }
