@@ -541,10 +541,11 @@ test_bad_lines(void)
 		/* An id's end is the quote that no backslash stands before. */
 		for (i = 0; i <= 6; i++) {
 			line = (struct hf_line){escaped, strlen(escaped), 22, i, 16, 5};
-			if (i == 5)
+			if (i == 5) {
 				CU_ASSERT_EQUAL(log_known(open_log, &line, NULL), HF_KNOWN_NEW);
-			else
+			} else {
 				CU_ASSERT_EQUAL(ask_and_append(&line), HF_EINVAL);
+			}
 		}
 		line = (struct hf_line){good, strlen(good), 22, 1, 16, 5};
 		CU_ASSERT_EQUAL(log_known(open_log, &line, NULL), round == 0 ? HF_KNOWN_NEW : HF_KNOWN_UNCHANGED);
