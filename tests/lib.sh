@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Sourced by each scenario: a directory of its own in $T, the uninstalled holdfast with its
 # plugins, restic, and words for what must hold.  A scenario ends with 0 (passed), 77 (skipped, the
-# reason is its last line) or anything else (failed).
+# reason is its last line) or anything else (failed).  The environment: KEEP=1 keeps $T of one that fails;
+# MESSAGES, KILLS and STEP make some of them bigger.
 set -u
 umask 022
 : "${srcdir:=.}" "${abs_top_builddir:=$(cd .. && pwd)}"

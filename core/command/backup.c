@@ -36,7 +36,8 @@ struct backup {
 	char program[PATH_MAX]; /* our own, for children */
 	char *directory;        /* the state's */
 	struct job *job;
-	struct terminal *terminal; /* NULL with --json */
+	struct terminal *terminal;       /* NULL with --json */
+	struct observer terminal_observer; /* what it draws */
 	struct supervisor *supervisor;
 };
 
@@ -65,7 +66,8 @@ choose_types(const struct backup *backup, const char **ret, struct hf_error *err
 			    "plan %s does not back up %s: add it to the plan's types in %s", backup->plan->name,
 			    config_type_name(i), backup->config->file);
 	}
-	if (asked != backup->plan->types)
+	/* Types that were left out in the plan are those installed; asked for by name, each has to be. */
+	if (asked != backup->plan->types || !backup->plan->types_named)
 		*ret = backup->types;
 	return HF_OK;
 }
@@ -272,6 +274,44 @@ log_beside_bar(void *ctx, int level, const char *msg)
 	    level == HF_LOG_DEBUG ? "debug: " : "", msg);
 }
 
+/* The end of a job that was in the queue before: nobody else tells its result. */
+static void
+report_earlier(struct backup *backup, const struct job_event *event)
+{
+	struct json_object *object;
+	struct job *job = NULL;
+
+	if (queue_get(supervisor_queue(backup->supervisor), event->job, &job, NULL) != HF_OK)
+		return;
+	object = job_to_json(job, true);
+	job_free(job);
+	if (object == NULL)
+		return;
+	terminal_clear(backup->terminal);
+	report_end(stdout, object);
+	(void)fflush(stdout);
+	json_object_put(object);
+}
+
+static void
+show_progress(void *ctx, const struct progress *progress)
+{
+	const struct backup *backup = ctx;
+
+	backup->terminal_observer.progress(backup->terminal_observer.ctx, progress);
+}
+
+static void
+show_event(void *ctx, const struct job_event *event)
+{
+	struct backup *backup = ctx;
+
+	backup->terminal_observer.event(backup->terminal_observer.ctx, event);
+	if ((event->kind == EVENT_COMPLETED || event->kind == EVENT_PARTIAL || event->kind == EVENT_FAILED) &&
+	    strcmp(event->job, backup->job->id) != 0)
+		report_earlier(backup, event);
+}
+
 static int
 add_job(struct backup *backup, struct hf_error *err)
 {
@@ -295,7 +335,7 @@ tell_locked(const struct backup *backup, struct json_object *job)
 }
 
 static int
-report_end(const struct backup *backup, enum supervisor_outcome outcome, struct json_object *job)
+tell_end(const struct backup *backup, enum supervisor_outcome outcome, struct json_object *job)
 {
 	if (outcome == SUPERVISOR_STOPPED) {
 		common_message("stopped; job %s stays in the queue, and \"holdfast backup %s\" continues it",
@@ -307,7 +347,10 @@ report_end(const struct backup *backup, enum supervisor_outcome outcome, struct 
 		return STATUS_LOCKED;
 	}
 	if (!backup->common.json)
-		report_result(stdout, job);
+		report_end(stdout, job);
+	if (report_status(job) == STATUS_NO_REPOSITORY)
+		common_message("repository %s of plan %s was not found", backup->plan->repository->name,
+		    backup->plan->name);
 	return report_status(job);
 }
 
@@ -335,7 +378,7 @@ run_job(struct backup *backup)
 		common_message("out of memory");
 		return STATUS_FAILED;
 	}
-	status = report_end(backup, outcome, object);
+	status = tell_end(backup, outcome, object);
 	json_object_put(object);
 	return status;
 }
@@ -356,7 +399,8 @@ supervise(struct backup *backup)
 			common_message("out of memory");
 			return STATUS_FAILED;
 		}
-		options.observer = terminal_observer(backup->terminal);
+		backup->terminal_observer = terminal_observer(backup->terminal);
+		options.observer = (struct observer){backup, show_progress, show_event};
 		log_set_sink(log_beside_bar, backup->terminal);
 	}
 	status = open_supervisor(backup, &options);
@@ -389,7 +433,15 @@ prepare(struct backup *backup, const char *plan)
 	status = check_plugins(backup);
 	if (status != STATUS_DONE)
 		return status;
-	return state_directory(&backup->directory, &err) == HF_OK ? STATUS_DONE : common_error(&err);
+	/* Not after a job was made of it, which would fail. */
+	if (secret_check(&backup->plan->repository->password, &err) != HF_OK)
+		return common_config_error(&err);
+	status = common_state_directory(&backup->directory);
+	if (status == STATUS_DONE)
+		log_message(HF_LOG_DEBUG, "plan %s: %zu account%s into repository %s, state directory %s",
+		    backup->plan->name, backup->plan->account_count, backup->plan->account_count == 1 ? "" : "s",
+		    backup->plan->repository->name, backup->directory);
+	return status;
 }
 
 static int
@@ -414,5 +466,5 @@ backup_run(int argc, char **argv)
 	return status;
 }
 
-const struct command command_backup = {"backup", "[-c FILE] [--types TYPE,..] [--full] [--json] [PLAN]",
+const struct command command_backup = {"backup", "[-c FILE] [-v] [--types TYPE,..] [--full] [--json] [PLAN]",
     "Back up a plan; goes on where an earlier run was interrupted", backup_run};

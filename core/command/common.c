@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/nearest.h"
 #include "progress/escape.h"
+#include "supervisor/state.h"
 
 /* ---- messages ---- */
 
@@ -58,6 +59,22 @@ common_error(const struct hf_error *err)
 {
 	common_message("%s", err->msg);
 	return STATUS_FAILED;
+}
+
+int
+common_config_error(const struct hf_error *err)
+{
+	(void)common_error(err);
+	return err->code == HF_EINVAL || err->code == HF_ENOTFOUND || err->code == HF_EPERM || err->code == HF_ERANGE ?
+	    STATUS_USAGE : STATUS_FAILED;
+}
+
+int
+common_state_directory(char **ret)
+{
+	struct hf_error err = HF_ERROR_INIT;
+
+	return state_directory(ret, &err) == HF_OK ? STATUS_DONE : common_config_error(&err);
 }
 
 const char *

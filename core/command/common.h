@@ -45,6 +45,10 @@ int common_parse(const struct command *command, unsigned takes, const struct com
 HF_PRINTF(1, 2) void common_message(const char *fmt, ...);
 /* The same for an error; returns STATUS_FAILED. */
 int common_error(const struct hf_error *err);
+/* The same where it may be a mistake of the configuration or the environment; returns STATUS_USAGE for such a code. */
+int common_config_error(const struct hf_error *err);
+/* The state directory, to be freed; STATUS_DONE, or what common_config_error says. */
+int common_state_directory(char **ret);
 /* Prints untrusted text: escaped when the stream is a terminal, else as it is. */
 void common_put(FILE *stream, const char *text, size_t size);
 /* "2026-11-23 06:00:00" of the local zone. */

@@ -3,8 +3,10 @@
 
 #include "command/session.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "config/show.h"
 #include "plugin/options.h"
@@ -15,13 +17,14 @@
 struct check {
 	const struct config *config;
 	struct registry *registry;
+	bool quiet; /* mistakes only */
 	unsigned problems;
 };
 
 /* "FILE:LINE:COLUMN: sentence", as the configuration's own mistakes. */
-HF_PRINTF(4, 5)
+HF_PRINTF(3, 4)
 static void
-problem(struct check *check, unsigned line, unsigned column, const char *fmt, ...)
+problem(struct check *check, struct mark mark, const char *fmt, ...)
 {
 	char msg[600];
 	va_list ap;
@@ -29,8 +32,24 @@ problem(struct check *check, unsigned line, unsigned column, const char *fmt, ..
 	va_start(ap, fmt);
 	(void)vsnprintf(msg, sizeof(msg), fmt, ap);
 	va_end(ap);
-	common_message("%s:%u:%u: %s", check->config->file, line, column, msg);
+	common_message("%s:%u:%u: %s", check->config->file, mark.line, mark.column, msg);
 	check->problems++;
+}
+
+/* What may be meant, or mended from outside: the file itself is right.  word: "warning", "note". */
+HF_PRINTF(4, 5)
+static void
+remark(const struct check *check, const char *word, struct mark mark, const char *fmt, ...)
+{
+	char msg[600];
+	va_list ap;
+
+	if (check->quiet)
+		return;
+	va_start(ap, fmt);
+	(void)vsnprintf(msg, sizeof(msg), fmt, ap);
+	va_end(ap);
+	common_message("%s:%u:%u: %s: %s", check->config->file, mark.line, mark.column, word, msg);
 }
 
 static int
@@ -40,6 +59,52 @@ configure(const struct plugin_component *component, const struct options *option
 	    component->kind == HF_KIND_STORAGE ? component->ops.storage.configure : component->ops.source.configure;
 
 	return fn != NULL ? fn(options->values, options->count, err) : HF_OK;
+}
+
+/* Where the option's value stands; the account's or repository's own place where it is a default. */
+static struct mark
+option_mark(const struct config_options *given, const char *name, const char *ending, struct mark otherwise)
+{
+	size_t i, size = strlen(name);
+
+	for (i = 0; i < given->count; i++) {
+		if (strncmp(given->items[i].name, name, size) == 0 && strcmp(given->items[i].name + size, ending) == 0)
+			return (struct mark){given->items[i].line, given->items[i].column};
+	}
+	return otherwise;
+}
+
+/* Paths that are not there, and password files that will not be read. */
+static void
+look_outside(const struct check *check, const struct plugin_component *component, const char *where,
+    const struct mark *mark, const struct config_options *given, const struct options *options)
+{
+	const struct hf_option *option;
+	const struct hf_value *value;
+	struct stat st;
+	uint32_t i;
+
+	for (i = 0; i < options->count; i++) {
+		struct hf_error err = HF_ERROR_INIT;
+
+		option = &component->options[i];
+		value = &options->values[i];
+		if ((option->flags & HF_OPTION_SECRET) != 0) {
+			if (value->set && secret_check(&options->secrets[i], &err) != HF_OK)
+				remark(check, "warning", option_mark(given, option->name, "_file", *mark), "%s: %s",
+				    where, err.msg);
+			continue;
+		}
+		if (option->type != HF_OPTION_PATH || !value->set || stat(value->text, &st) == 0)
+			continue;
+		if (component->kind == HF_KIND_STORAGE && errno == ENOENT)
+			remark(check, "note", option_mark(given, option->name, "", *mark),
+			    "%s: %s: %s does not exist; \"holdfast init\" makes it, unless it is on a disk that is "
+			    "not mounted", where, option->name, value->text);
+		else
+			remark(check, "warning", option_mark(given, option->name, "", *mark), "%s: %s: %s: %s", where,
+			    option->name, value->text, strerror(errno));
+	}
 }
 
 /* Holds the lines of one account or repository against the table of its plugin. */
@@ -53,17 +118,54 @@ check_component(struct check *check, uint32_t kind, const char *component_name, 
 	struct options *options = NULL;
 
 	if (registry_find(check->registry, kind, component_name, &component, &err) != HF_OK) {
-		problem(check, component_mark->line, component_mark->column, "%s: %s", where, err.msg);
+		problem(check, *component_mark, "%s: %s", where, err.msg);
 		return;
 	}
-	if (options_parse(component->options, &place, given, &options, &err) != HF_OK) {
+	if (options_parse_in(where, component->options, &place, given, &options, &err) != HF_OK) {
 		common_message("%s", err.msg);
 		check->problems++;
 		return;
 	}
 	if (configure(component, options, &err) != HF_OK)
-		problem(check, mark->line, mark->column, "%s: %s", where, err.msg);
+		problem(check, *mark, "%s: %s", where, err.msg);
+	else
+		look_outside(check, component, where, mark, given, options);
 	options_free(options);
+}
+
+/* The strategy that carries a type has the type's name, in the way of plugins. */
+static void
+strategy_name(const char *type, char *out, size_t size)
+{
+	char *p;
+
+	(void)snprintf(out, size, "%s", type);
+	for (p = out; (p = strchr(p, '_')) != NULL;)
+		*p = '-';
+}
+
+/* A type that is named is wanted: without its strategy it would be left out of the backup, and nobody told. */
+static void
+check_plan(struct check *check, const struct config_plan *plan)
+{
+	const struct plugin_component *component;
+	char name[32];
+	unsigned i;
+
+	for (i = 0; plan->types_named && i < CONFIG_TYPES; i++) {
+		struct hf_error err = HF_ERROR_INIT;
+
+		if ((plan->types & 1u << i) == 0)
+			continue;
+		strategy_name(config_type_name(i), name, sizeof(name));
+		if (registry_find(check->registry, HF_KIND_STRATEGY, name, &component, &err) != HF_OK)
+			problem(check, plan->type_marks[i], "plan %s: %s cannot be backed up: %s", plan->name,
+			    config_type_name(i), err.msg);
+	}
+	if (plan->schedule != NULL)
+		remark(check, "note", plan->schedule_mark,
+		    "plan %s: nothing starts a schedule yet; run \"holdfast backup %s\" from cron or a systemd timer",
+		    plan->name, plan->name);
 }
 
 static bool
@@ -78,43 +180,69 @@ plan_has(const struct config_plan *plan, const struct config_account *account)
 	return false;
 }
 
-/* Everything, or what one plan uses. */
-static int
-check_plugins(const struct config *config, const struct config_plan *plan)
+static void
+check_repository(struct check *check, const struct config_repository *repository)
 {
-	struct check check = {config, NULL, 0};
 	struct hf_error err = HF_ERROR_INIT;
 	char where[80];
+
+	(void)snprintf(where, sizeof(where), "repository %s", repository->name);
+	check_component(check, HF_KIND_STORAGE, repository->storage, where, &repository->mark,
+	    &repository->storage_mark, &repository->options);
+	if (secret_check(&repository->password, &err) != HF_OK)
+		remark(check, "warning", repository->mark, "%s: %s", where, err.msg);
+}
+
+static void
+check_account(struct check *check, const struct config_account *account)
+{
+	char where[80];
+
+	(void)snprintf(where, sizeof(where), "account %s", account->name);
+	check_component(check, HF_KIND_SOURCE, account->source, where, &account->mark, &account->source_mark,
+	    &account->options);
+}
+
+/* Everything, or what one plan uses. */
+static int
+check_all(struct check *check, const struct config_plan *plan)
+{
+	const struct config *config = check->config;
+	struct hf_error err = HF_ERROR_INIT;
 	size_t i;
 
-	if (registry_open(&check.registry, &err) != HF_OK)
+	if (registry_open(&check->registry, &err) != HF_OK)
 		return common_error(&err);
 	for (i = 0; i < config->repository_count; i++) {
-		const struct config_repository *repository = &config->repositories[i];
-
-		if (plan != NULL && plan->repository != repository)
-			continue;
-		(void)snprintf(where, sizeof(where), "repository %s", repository->name);
-		check_component(&check, HF_KIND_STORAGE, repository->storage, where, &repository->mark,
-		    &repository->storage_mark, &repository->options);
+		if (plan == NULL || plan->repository == &config->repositories[i])
+			check_repository(check, &config->repositories[i]);
 	}
 	for (i = 0; i < config->account_count; i++) {
-		const struct config_account *account = &config->accounts[i];
-
-		if (plan != NULL && !plan_has(plan, account))
-			continue;
-		(void)snprintf(where, sizeof(where), "account %s", account->name);
-		check_component(&check, HF_KIND_SOURCE, account->source, where, &account->mark,
-		    &account->source_mark, &account->options);
+		if (plan == NULL || plan_has(plan, &config->accounts[i]))
+			check_account(check, &config->accounts[i]);
 	}
-	registry_free(check.registry);
-	return check.problems == 0 ? STATUS_DONE : STATUS_USAGE;
+	for (i = 0; i < config->plan_count; i++) {
+		if (plan == NULL || plan == &config->plans[i])
+			check_plan(check, &config->plans[i]);
+	}
+	registry_free(check->registry);
+	return check->problems == 0 ? STATUS_DONE : STATUS_USAGE;
+}
+
+/* "1 plan", "2 plans" */
+static const char *
+counted(size_t count, const char *one, const char *many, char out[48])
+{
+	(void)snprintf(out, 48, "%zu %s", count, count == 1 ? one : many);
+	return out;
 }
 
 static int
 check_config(const struct config *config, const char *plan_name, bool quiet)
 {
+	struct check check = {config, NULL, quiet, 0};
 	const struct config_plan *plan = NULL;
+	char repositories[48], accounts[48], plans[48];
 	struct hf_error err = HF_ERROR_INIT;
 	int status;
 
@@ -122,10 +250,12 @@ check_config(const struct config *config, const char *plan_name, bool quiet)
 		(void)common_error(&err);
 		return STATUS_USAGE;
 	}
-	status = check_plugins(config, plan);
+	status = check_all(&check, plan);
 	if (status == STATUS_DONE && !quiet)
-		common_message("%s: no mistakes; %zu repositories, %zu accounts, %zu plans", config->file,
-		    config->repository_count, config->account_count, config->plan_count);
+		common_message("%s: no mistakes; %s, %s, %s", config->file,
+		    counted(config->repository_count, "repository", "repositories", repositories),
+		    counted(config->account_count, "account", "accounts", accounts),
+		    counted(config->plan_count, "plan", "plans", plans));
 	return status;
 }
 
@@ -173,5 +303,5 @@ config_run(int argc, char **argv)
 	return status;
 }
 
-const struct command command_config = {"config", "check | show [-c FILE] [--plan PLAN] [--json]",
+const struct command command_config = {"config", "check | show [-c FILE] [--plan PLAN] [--quiet] [--json]",
     "Check the configuration, or show it with its defaults", config_run};

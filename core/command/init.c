@@ -50,4 +50,4 @@ init_run(int argc, char **argv)
 	return status;
 }
 
-const struct command command_init = {"init", "[-c FILE] [--json] [REPOSITORY]", "Make a repository", init_run};
+const struct command command_init = {"init", "[-c FILE] [-v] [--json] [REPOSITORY]", "Make a repository", init_run};

@@ -133,7 +133,8 @@ format_attempts(struct json_object *job, char *out, size_t size)
 {
 	int64_t attempts = get_count(job, "attempts"), most = get_count(job, "max_attempts");
 
-	if (attempts < 0)
+	/* They are the runs that failed: "0" would read as never tried. */
+	if (attempts <= 0)
 		(void)snprintf(out, size, "-");
 	else if (most < 0)
 		(void)snprintf(out, size, "%" PRId64, attempts);
@@ -300,7 +301,8 @@ report_job(FILE *stream, struct json_object *job)
 	put_time_line(stream, "queued:", get_time(job, "created_at"));
 	put_time_line(stream, "started:", get_time(job, "started_at"));
 	put_time_line(stream, "finished:", get_time(job, "finished_at"));
-	put_line(stream, "attempts:", format_attempts(job, attempts, sizeof(attempts)));
+	if (get_count(job, "attempts") > 0)
+		put_line(stream, "attempts:", format_attempts(job, attempts, sizeof(attempts)));
 	if (get_count(job, "crashes") > 0) {
 		(void)snprintf(crashes, sizeof(crashes), "%" PRId64, get_count(job, "crashes"));
 		put_line(stream, "crashes:", crashes);
@@ -321,7 +323,7 @@ static const struct column {
 	int width;
 	bool bytes;
 } columns[] = {
-    {"total", "TOTAL", 10, false},
+    {"total", "ITEMS", 10, false},
     {"successful", "SAVED", 10, false},
     {"added", "NEW", 10, false},
     {"failed", "FAILED", 8, false},
@@ -379,7 +381,7 @@ put_types(FILE *stream, struct json_object *types)
 	each_member(stream, types, NULL, put_totals);
 }
 
-/* What is in the snapshot, but not from this run. */
+/* An account that could not be read; the snapshot has it as it was. */
 static void
 put_account(FILE *stream, const char *type, const char *name, struct json_object *account)
 {
@@ -387,12 +389,12 @@ put_account(FILE *stream, const char *type, const char *name, struct json_object
 	int64_t as_of = get_time(account, "as_of");
 	char when[COMMON_TIME_SIZE];
 
-	if (state == NULL || (strcmp(state, "failed") != 0 && strcmp(state, "carried_over") != 0))
+	if (state == NULL || strcmp(state, "failed") != 0)
 		return;
 	put_text(stream, type);
 	(void)fputs(" of account ", stream);
 	put_text(stream, name);
-	(void)fputs(state[0] == 'f' ? ": could not be read" : ": not part of this run", stream);
+	(void)fputs(": could not be read", stream);
 	if (as_of != 0)
 		(void)fprintf(stream, "; kept as of %s", common_time(as_of, when));
 	(void)putc('\n', stream);
@@ -403,6 +405,39 @@ put_accounts(FILE *stream, const char *before, const char *type, struct json_obj
 {
 	(void)before;
 	each_member(stream, get_object(totals, "accounts", json_type_object), type, put_account);
+}
+
+/* Accounts and types that this run was not about are in the snapshot too: one line for all of them. */
+static void
+put_carried(FILE *stream, struct json_object *types)
+{
+	struct json_object_iterator type, type_end, account, account_end;
+	const char *before = "kept from earlier runs: ", *state;
+	struct json_object *accounts;
+
+	if (types == NULL)
+		return;
+	type_end = json_object_iter_end(types);
+	for (type = json_object_iter_begin(types); !json_object_iter_equal(&type, &type_end);
+	     json_object_iter_next(&type)) {
+		accounts = get_object(json_object_iter_peek_value(&type), "accounts", json_type_object);
+		if (accounts == NULL)
+			continue;
+		account_end = json_object_iter_end(accounts);
+		for (account = json_object_iter_begin(accounts); !json_object_iter_equal(&account, &account_end);
+		     json_object_iter_next(&account)) {
+			state = report_text(json_object_iter_peek_value(&account), "state");
+			if (state == NULL || strcmp(state, "carried_over") != 0)
+				continue;
+			(void)fputs(before, stream);
+			put_text(stream, json_object_iter_peek_name(&type));
+			(void)fputs(" of ", stream);
+			put_text(stream, json_object_iter_peek_name(&account));
+			before = ", ";
+		}
+	}
+	if (before[0] == ',')
+		(void)putc('\n', stream);
 }
 
 /* A failed item: text, or an object that says where and what. */
@@ -475,7 +510,22 @@ report_result(FILE *stream, struct json_object *job)
 	if (types != NULL && json_object_object_length(types) > 0)
 		put_types(stream, types);
 	each_member(stream, types, NULL, put_accounts);
+	put_carried(stream, types);
 	if (errors != NULL)
 		put_errors(stream, result, errors);
 	put_snapshot(stream, result);
+}
+
+void
+report_end(FILE *stream, struct json_object *job)
+{
+	const char *id = report_text(job, "id"), *plan = report_text(job, "plan"), *status = report_text(job, "status");
+
+	put_text(stream, id != NULL ? id : "?");
+	(void)fputs(", plan ", stream);
+	put_text(stream, plan != NULL ? plan : "?");
+	(void)fputs(": ", stream);
+	put_text(stream, status != NULL ? status : "?");
+	(void)putc('\n', stream);
+	report_result(stream, job);
 }

@@ -20,6 +20,8 @@ void report_table(FILE *stream, struct json_object *jobs);
 void report_line(FILE *stream, struct json_object *job);
 /* All about one job, "name: value" lines, then its result. */
 void report_job(FILE *stream, struct json_object *job);
+/* Its id, its plan and how it ended in one line, then its result. */
+void report_end(FILE *stream, struct json_object *job);
 /* What a finished job did: snapshot, totals of each type, failed items. */
 void report_result(FILE *stream, struct json_object *job);
 /* The exit status that says how the job ended; STATUS_DONE when it has not ended. */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/path.h"
 #include "config/locate.h"
 #include "supervisor/state.h"
@@ -29,6 +30,7 @@ session_config(const struct common *common, struct config **ret)
 		(void)common_error(&err);
 		return STATUS_USAGE;
 	}
+	log_message(HF_LOG_DEBUG, "configuration %s", file);
 	r = config_load(file, ret, &broken, &err);
 	free(file);
 	if (r == HF_OK)
@@ -85,6 +87,8 @@ open_storage(struct session *session)
 		status = session_error(&err);
 		return r == HF_ENOTFOUND ? STATUS_NO_REPOSITORY : r == HF_EINVAL ? STATUS_USAGE : status;
 	}
+	log_message(HF_LOG_DEBUG, "repository %s: storage %s by %s", session->described->name,
+	    session->described->storage, session->instance.component->plugin->path);
 	session->guard = (struct storage_guard){&session->instance, NULL, go_on, NULL};
 	session->storage = (struct repository_storage){&storage_guard_ops, &session->guard};
 	return STATUS_DONE;
@@ -96,10 +100,8 @@ read_password(struct session *session)
 	struct hf_error err = HF_ERROR_INIT;
 
 	session->password = (struct buffer)BUFFER_INIT(PASSWORD_MAX);
-	if (secret_read(&session->described->password, &session->password, &err) != HF_OK) {
-		(void)common_error(&err);
-		return STATUS_USAGE;
-	}
+	if (secret_read(&session->described->password, &session->password, &err) != HF_OK)
+		return common_config_error(&err);
 	session->repository_options.password = (const char *)session->password.data;
 	session->repository_options.password_size = session->password.size;
 	return STATUS_DONE;
@@ -111,11 +113,10 @@ find_cache(struct session *session)
 	struct hf_error err = HF_ERROR_INIT;
 	char *state;
 
-	if (state_path(&state, &err) != HF_OK) {
-		(void)common_error(&err);
-		return STATUS_USAGE;
-	}
+	if (state_path(&state, &err) != HF_OK)
+		return common_config_error(&err);
 	session->cache_directory = path_join(state, "cache");
+	log_message(HF_LOG_DEBUG, "state directory %s", state);
 	free(state);
 	session->repository_options.cache_directory = session->cache_directory;
 	return session->cache_directory != NULL ? STATUS_DONE : STATUS_FAILED;

@@ -9,7 +9,6 @@
 #include "command/find.h"
 #include "command/report.h"
 #include "progress/json.h"
-#include "supervisor/state.h"
 #include "supervisor/status.h"
 
 static int
@@ -42,9 +41,10 @@ status_run(int argc, char **argv)
 	status = common_parse(&command_status, COMMON_JSON, NULL, 0, 1, &argc, argv, &common);
 	if (status != COMMON_GO_ON)
 		return status;
-	r = state_directory(&directory, &err);
-	if (r == HF_OK)
-		r = argc > 1 ? find_job(directory, argv[1], &reply, &err) : status_query(directory, NULL, &reply, &err);
+	status = common_state_directory(&directory);
+	if (status != STATUS_DONE)
+		return status;
+	r = argc > 1 ? find_job(directory, argv[1], &reply, &err) : status_query(directory, NULL, &reply, &err);
 	status = r == HF_OK ? show(reply, argc > 1, common.json) : common_error(&err);
 	json_object_put(reply);
 	free(directory);

@@ -11,7 +11,6 @@
 #include "progress/json.h"
 #include "progress/terminal.h"
 #include "supervisor/control.h"
-#include "supervisor/state.h"
 #include "supervisor/status.h"
 
 struct watch {
@@ -138,10 +137,11 @@ watch_word(struct watch *watch, const char *word)
 	struct json_object *reply = NULL;
 	char *directory = NULL;
 	const char *id = NULL;
-	int r, status;
+	int r = HF_OK, status = common_state_directory(&directory);
 
-	r = state_directory(&directory, &err);
-	if (r == HF_OK && word != NULL) {
+	if (status != STATUS_DONE)
+		return status;
+	if (word != NULL) {
 		r = find_job(directory, word, &reply, &err);
 		if (r == HF_OK)
 			id = report_text(json_object_array_get_idx(json_object_object_get(reply, "jobs"), 0), "id");

@@ -336,6 +336,40 @@ config_link_accounts(const struct schema_reader *reader, const struct node *node
 		    where);
 }
 
+/* Whether the file has an unknown section that was meant to be this one; then it is said there, once. */
+static bool
+config_is_mistyped(const struct node *root, const char *name)
+{
+	const char *const names[] = {name, NULL};
+	const struct schema_field *field;
+	const struct node *node;
+
+	if (node_get(root, name) != NULL)
+		return false;
+	for (node = root->first; node != NULL; node = node->next) {
+		for (field = top_fields; field->name != NULL && strcmp(field->name, node->key) != 0; field++)
+			;
+		if (field->name == NULL && nearest_in(node->key, names) != NULL)
+			return true;
+	}
+	return false;
+}
+
+static void
+config_mark_types(const struct node *node, struct config_plan *plan)
+{
+	const struct node *list = node_get(node, "types"), *item;
+	unsigned i;
+
+	plan->types_named = list != NULL;
+	for (item = list != NULL ? list->first : NULL; item != NULL; item = item->next) {
+		for (i = 0; item->kind == NODE_TEXT && i < CONFIG_TYPES; i++) {
+			if (strcmp(item->text, type_words[i]) == 0)
+				plan->type_marks[i] = item->mark;
+		}
+	}
+}
+
 static void
 config_check_retry(const struct schema_reader *reader, const struct node *node, const char *where,
     const struct config_retry *retry)
@@ -370,8 +404,13 @@ config_read_plans(const struct schema_reader *reader, const struct node *root, s
 		if (where == NULL || !schema_is_map(reader, node, where))
 			continue;
 		schema_read(reader, node, where, plan_fields, &text, NULL, NULL);
-		config_link_repository(reader, node, where, config, &text);
-		config_link_accounts(reader, node, where, config, &text);
+		config_mark_types(node, &text.plan);
+		if (text.plan.schedule != NULL)
+			text.plan.schedule_mark = node_get(node, "schedule")->mark;
+		if (!config_is_mistyped(root, "repositories"))
+			config_link_repository(reader, node, where, config, &text);
+		if (!config_is_mistyped(root, "accounts"))
+			config_link_accounts(reader, node, where, config, &text);
 		config_check_retry(reader, node, where, &text.plan.retry);
 		text.plan.name = node->key;
 		text.plan.mark = node->key_mark;
@@ -386,6 +425,8 @@ config_check_section(const struct schema_reader *reader, const struct node *root
 {
 	const struct node *node = node_get(root, name);
 
+	if (node == NULL && config_is_mistyped(root, name))
+		return;
 	if (node == NULL)
 		(void)problem_add(reader->list, root->mark, "%s is missing; at least one %s is needed",
 		    name, what);

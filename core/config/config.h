@@ -71,7 +71,10 @@ struct config_plan {
 	const struct config_account *const *accounts; /* in the plan's order, all if it names none */
 	size_t account_count;
 	unsigned types;       /* CONFIG_CHATS | ... */
+	bool types_named;     /* false: left out, which means all that are installed */
+	struct mark type_marks[CONFIG_TYPES]; /* where each named type stands */
 	const char *schedule; /* for cron_parse; NULL: only by hand */
+	struct mark schedule_mark;
 	struct config_gates options;
 	struct config_retry retry;
 	struct mark mark;

@@ -245,6 +245,10 @@ scalar_path(const char *text, const char *folder, char **ret, struct hf_error *e
 
 	if (text[0] == '\0')
 		return hf_error_set(err, HF_EINVAL, 0, "an empty path");
+	if (text[0] == '$' && (text[1] == '{' || (text[1] >= 'A' && text[1] <= 'Z')))
+		return hf_error_set(err, HF_EINVAL, 0,
+		    "%s: variables are not replaced, ~/ is; write ./%s for a file of that name",
+		    problem_quote(&word, text), word.text);
 	if (text[0] == '~') {
 		if (text[1] != '\0' && text[1] != '/')
 			return hf_error_set(err, HF_EINVAL, 0,

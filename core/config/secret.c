@@ -113,7 +113,7 @@ secret_check_file(int fd, const char *path, struct hf_error *err)
 }
 
 static int
-secret_from_file(const char *path, struct buffer *out, struct hf_error *err)
+secret_open(const char *path, int *ret_fd, struct hf_error *err)
 {
 	/* Not to wait on a FIFO, nor to become a terminal's owner. */
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -129,7 +129,33 @@ secret_from_file(const char *path, struct buffer *out, struct hf_error *err)
 	}
 	rc = secret_check_file(fd, path, err);
 	if (rc == HF_OK)
-		rc = secret_read_fd(fd, path, SECRET_NO_LIMIT, out, err);
+		*ret_fd = fd;
+	else
+		(void)close(fd);
+	return rc;
+}
+
+int
+secret_check(const struct config_secret *secret, struct hf_error *err)
+{
+	int fd, rc;
+
+	if (secret->file == NULL)
+		return HF_OK;
+	rc = secret_open(secret->file, &fd, err);
+	if (rc == HF_OK)
+		(void)close(fd);
+	return rc;
+}
+
+static int
+secret_from_file(const char *path, struct buffer *out, struct hf_error *err)
+{
+	int fd, rc = secret_open(path, &fd, err);
+
+	if (rc != HF_OK)
+		return rc;
+	rc = secret_read_fd(fd, path, SECRET_NO_LIMIT, out, err);
 	(void)close(fd);
 	return rc;
 }

@@ -23,7 +23,9 @@ struct config_secret {
  * SECRET_COMMAND_MS it is killed, which is HF_EIO too.
  */
 int secret_read(const struct config_secret *secret, struct buffer *ret, struct hf_error *err);
-/* The same with another limit for the command, in milliseconds. */
+/* Whether the file is there and may be read by nobody else, without reading it; HF_OK for a command.  Errors as above. */
+int secret_check(const struct config_secret *secret, struct hf_error *err);
+/* secret_read with another limit for the command, in milliseconds. */
 int secret_read_within(const struct config_secret *secret, int limit_ms, struct buffer *ret,
     struct hf_error *err);
 

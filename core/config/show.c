@@ -243,12 +243,15 @@ show_plan(struct show *show, const struct config_plan *plan)
 			show_text(show, NULL, plan->accounts[n]->name, false);
 		show_list_end(show);
 	}
-	show_list(show, "types");
-	for (i = 0; i < CONFIG_TYPES; i++) {
-		if ((plan->types >> i & 1) != 0)
-			show_text(show, NULL, config_type_name(i), false);
+	/* Left out, they are what is installed; written out, each would have to be. */
+	if (plan->types_named) {
+		show_list(show, "types");
+		for (i = 0; i < CONFIG_TYPES; i++) {
+			if ((plan->types >> i & 1) != 0)
+				show_text(show, NULL, config_type_name(i), false);
+		}
+		show_list_end(show);
 	}
-	show_list_end(show);
 	show_text(show, "schedule", plan->schedule, false);
 	show_gates(show, &plan->options);
 	show_retry(show, &plan->retry);

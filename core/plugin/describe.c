@@ -253,42 +253,57 @@ option_text(const struct hf_option *option, struct buffer *out)
 static void
 component_text(const struct plugin_component *component, struct buffer *out)
 {
-	const struct plugin_callback *callback = plugin_callbacks(component->kind);
 	uint32_t i;
 
-	buffer_appendf(out, "\nkind=%s\ncomponent=%s\nsummary=%s\nthread_model=%s\nops_size=%u\n",
-	    plugin_kind_name(component->kind), component->name, component->summary,
-	    thread_model_name(component->thread_model), component->ops_size);
-	for (; callback->name != NULL; callback++) {
-		if (has_callback(component, callback))
-			buffer_appendf(out, "has_%s=1\n", callback->name);
-	}
-	if (component->option_count > 0)
-		buffer_append_string(out, "options:\n");
+	buffer_appendf(out, "%s %s: %s\n", plugin_kind_name(component->kind), component->name, component->summary);
+	if (component->option_count == 0)
+		buffer_append_string(out, "  no options\n");
 	for (i = 0; i < component->option_count; i++)
 		option_text(&component->options[i], out);
 }
 
+/* What only the author of a plugin wants to know. */
 static void
-describe_text(const struct plugin *plugin, struct buffer *out)
+internals_text(const struct plugin_component *component, struct buffer *out)
+{
+	const struct plugin_callback *callback = plugin_callbacks(component->kind);
+
+	buffer_appendf(out, "\nkind=%s\ncomponent=%s\nthread_model=%s\nops_size=%u\n",
+	    plugin_kind_name(component->kind), component->name, thread_model_name(component->thread_model),
+	    component->ops_size);
+	for (; callback->name != NULL; callback++) {
+		if (has_callback(component, callback))
+			buffer_appendf(out, "has_%s=1\n", callback->name);
+	}
+}
+
+static void
+describe_text(const struct plugin *plugin, bool internals, struct buffer *out)
 {
 	size_t i;
 
+	for (i = 0; i < plugin->component_count; i++) {
+		component_text(&plugin->components[i], out);
+		buffer_append_byte(out, '\n');
+	}
 	buffer_appendf(out, "name=%s\nversion=%s\nlicense=%s\nhomepage=%s\npath=", plugin->name,
 	    plugin->version, plugin->license, plugin->homepage);
 	put_line(out, plugin->path);
-	buffer_appendf(out, "\nabi=%u.%u\nstruct_size=%u\n", HF_ABI_MAJOR, plugin->abi_minor,
+	buffer_append_byte(out, '\n');
+	if (!internals)
+		return;
+	buffer_appendf(out, "abi=%u.%u\nstruct_size=%u\n", HF_ABI_MAJOR, plugin->abi_minor,
 	    plugin->struct_size);
 	for (i = 0; i < plugin->component_count; i++)
-		component_text(&plugin->components[i], out);
+		internals_text(&plugin->components[i], out);
 }
 
 int
-plugin_describe(const struct plugin *plugin, bool json, struct buffer *out, struct hf_error *err)
+plugin_describe(const struct plugin *plugin, bool json, bool internals, struct buffer *out, struct hf_error *err)
 {
 	if (json)
 		describe_json(plugin, out);
 	else
-		describe_text(plugin, out);
+		describe_text(plugin, internals, out);
 	return buffer_status(out, plugin->name, err);
 }

@@ -14,10 +14,11 @@
 int plugin_list(
     const struct plugin_scan *scan, bool json, struct buffer *out, struct hf_error *err);
 /*
- * What `holdfast plugins NAME` shows of a loaded plugin: key=value lines, the components with a
- * has_CALLBACK=1 for each callback that is there, and a table of the options.  json: one object.
+ * What `holdfast plugins NAME` shows of a loaded plugin: its components, each with a table of its
+ * options, then key=value lines; with internals also the ABI's figures and a has_CALLBACK=1 for each
+ * callback that is there.  json: one object with all of it.
  */
 int plugin_describe(
-    const struct plugin *plugin, bool json, struct buffer *out, struct hf_error *err);
+    const struct plugin *plugin, bool json, bool internals, struct buffer *out, struct hf_error *err);
 
 #endif

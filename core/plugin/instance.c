@@ -3,7 +3,18 @@
 
 #include "plugin/instance.h"
 
+#include <stdio.h>
 #include <string.h>
+
+/* As the configuration calls it; a strategy has no options there. */
+static const char *
+options_where(uint32_t kind, const char *name, char *out, size_t size)
+{
+	if (kind != HF_KIND_STORAGE && kind != HF_KIND_SOURCE)
+		return "";
+	(void)snprintf(out, size, "%s %s", kind == HF_KIND_STORAGE ? "repository" : "account", name);
+	return out;
+}
 
 static int
 call_open(const struct instance *instance, void **ret_handle, struct hf_error *err)
@@ -27,6 +38,7 @@ instance_open(struct registry *registry, const struct instance_request *request,
     const struct host_services *services, struct instance *ret, struct hf_error *err)
 {
 	struct instance instance = {NULL, NULL, NULL, NULL};
+	char where[80];
 	int r;
 
 	r = registry_find(registry, request->kind, request->component, &instance.component, err);
@@ -36,7 +48,8 @@ instance_open(struct registry *registry, const struct instance_request *request,
 	if (r == HF_ENOTFOUND)
 		r = HF_EINVAL;
 	if (r == HF_OK)
-		r = options_parse(instance.component->options, &request->place, request->given, &instance.options, err);
+		r = options_parse_in(options_where(request->kind, request->name, where, sizeof(where)),
+		    instance.component->options, &request->place, request->given, &instance.options, err);
 	if (r == HF_OK)
 		r = host_open(request->name, services, instance.options, instance.component->options, &instance.host,
 		    err);

@@ -66,11 +66,19 @@ options_offer(struct nearest *nearest, const struct hf_option *table, struct opt
 	}
 }
 
+/* Where it stands, and in what. */
+struct spot {
+	const char *file;
+	const char *folder;
+	const char *where; /* "account work", or "" */
+	struct mark mark;
+};
+
 /* Puts the place in front of a sentence; always HF_EINVAL. */
 HF_PRINTF(4, 5)
 static int
 wrong(
-    const struct options_place *place, struct mark mark, struct hf_error *err, const char *fmt, ...)
+    const struct spot *place, struct mark mark, struct hf_error *err, const char *fmt, ...)
 {
 	struct hf_error sentence = HF_ERROR_INIT;
 	va_list ap;
@@ -79,9 +87,10 @@ wrong(
 	(void)hf_error_vset(&sentence, HF_EINVAL, 0, fmt, ap);
 	va_end(ap);
 	if (place->file == NULL)
-		return hf_error_set(err, HF_EINVAL, 0, "%s", sentence.msg);
-	return hf_error_set(
-	    err, HF_EINVAL, 0, "%s:%u:%u: %s", place->file, mark.line, mark.column, sentence.msg);
+		return hf_error_set(err, HF_EINVAL, 0, "%s%s%s", place->where, place->where[0] != '\0' ? ": " : "",
+		    sentence.msg);
+	return hf_error_set(err, HF_EINVAL, 0, "%s:%u:%u: %s%s%s", place->file, mark.line, mark.column, place->where,
+	    place->where[0] != '\0' ? ": " : "", sentence.msg);
 }
 
 static int
@@ -199,7 +208,7 @@ find(const struct hf_option *table, const char *name, int *ret_way)
 }
 
 static int
-unknown(const struct hf_option *table, const struct options_place *place,
+unknown(const struct hf_option *table, const struct spot *place,
     const struct config_option *given, struct mark mark, struct hf_error *err)
 {
 	struct nearest nearest = NEAREST_INIT(given->name);
@@ -213,7 +222,7 @@ unknown(const struct hf_option *table, const struct options_place *place,
 }
 
 static int
-take(const struct hf_option *table, const struct options_place *place,
+take(const struct hf_option *table, const struct spot *place,
     const struct config_option *given, struct options *options, struct hf_error *err)
 {
 	struct mark name_mark = {given->name_line, given->name_column};
@@ -253,7 +262,7 @@ take(const struct hf_option *table, const struct options_place *place,
 
 /* Takes the default, or says what is required and not there. */
 static int
-complete(const struct hf_option *option, const struct options_place *place, struct options *options,
+complete(const struct hf_option *option, const struct spot *place, struct options *options,
     uint32_t at, struct hf_error *err)
 {
 	struct hf_error why = HF_ERROR_INIT;
@@ -285,6 +294,14 @@ int
 options_parse(const struct hf_option *table, const struct options_place *place,
     const struct config_options *given, struct options **ret_options, struct hf_error *err)
 {
+	return options_parse_in("", table, place, given, ret_options, err);
+}
+
+int
+options_parse_in(const char *where, const struct hf_option *table, const struct options_place *place,
+    const struct config_options *given, struct options **ret_options, struct hf_error *err)
+{
+	const struct spot spot = {place->file, place->folder, where, place->mark};
 	struct options *options;
 	uint32_t n = 0, at;
 	size_t i;
@@ -303,11 +320,11 @@ options_parse(const struct hf_option *table, const struct options_place *place,
 	for (at = 0; at < n; at++)
 		options->values[at].type = table[at].type;
 	for (i = 0; given != NULL && i < given->count; i++) {
-		if ((rc = take(table, place, &given->items[i], options, err)) != HF_OK)
+		if ((rc = take(table, &spot, &given->items[i], options, err)) != HF_OK)
 			goto fail;
 	}
 	for (at = 0; at < n; at++) {
-		if ((rc = complete(&table[at], place, options, at, err)) != HF_OK)
+		if ((rc = complete(&table[at], &spot, options, at, err)) != HF_OK)
 			goto fail;
 	}
 	*ret_options = options;

@@ -33,6 +33,9 @@ struct options_place {
  */
 int options_parse(const struct hf_option *table, const struct options_place *place,
     const struct config_options *given, struct options **ret_options, struct hf_error *err);
+/* The same with what the options are of, such as "account work", behind the place in messages. */
+int options_parse_in(const char *where, const struct hf_option *table, const struct options_place *place,
+    const struct config_options *given, struct options **ret_options, struct hf_error *err);
 /* NULL is fine. */
 void options_free(struct options *options);
 

@@ -202,7 +202,7 @@ check_file(const struct plugin_scan *scan, const char *path, const char *name,
 		goto fail;
 	}
 	if ((earlier = find_name(scan, name)) != NULL) {
-		rc = hf_error_set(why, HF_EEXIST, 0, "%s: not used, because %s was found first",
+		rc = hf_error_set(why, HF_EEXIST, 0, "%s: %s was found first, and has the same name",
 		    path, earlier->path);
 		goto fail;
 	}

@@ -303,13 +303,19 @@ test_describe(void)
 
 	reset();
 	CU_ASSERT_EQUAL_FATAL(plugin_check(&plugin, "/x/fake", "fake", &result, &err), HF_OK);
-	CU_ASSERT_EQUAL(plugin_describe(result, false, &out, &err), HF_OK);
+	CU_ASSERT_EQUAL(plugin_describe(result, false, false, &out, &err), HF_OK);
+	CU_ASSERT_PTR_NOT_NULL(strstr(buffer_string(&out), "source fake: "));
+	CU_ASSERT_PTR_NOT_NULL(strstr(buffer_string(&out), "size, default 1 MB, 1 B to 2 MB\n"));
+	CU_ASSERT_PTR_NULL(strstr(buffer_string(&out), "has_enumerate"));
+	CU_ASSERT_PTR_NULL(strstr(buffer_string(&out), "ops_size"));
+	buffer_clear(&out);
+	CU_ASSERT_EQUAL(plugin_describe(result, false, true, &out, &err), HF_OK);
 	CU_ASSERT_PTR_NOT_NULL(strstr(buffer_string(&out), "\nkind=source\ncomponent=fake\n"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(buffer_string(&out), "has_enumerate=1\n"));
 	CU_ASSERT_PTR_NULL(strstr(buffer_string(&out), "has_fetch_media"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(buffer_string(&out), "size, default 1 MB, 1 B to 2 MB\n"));
 	buffer_clear(&out);
-	CU_ASSERT_EQUAL(plugin_describe(result, true, &out, &err), HF_OK);
+	CU_ASSERT_EQUAL(plugin_describe(result, true, false, &out, &err), HF_OK);
 	CU_ASSERT_PTR_NOT_NULL(
 	    strstr(buffer_string(&out), "\"name\":\"page_size\",\"type\":\"size\""));
 	buffer_release(&out);

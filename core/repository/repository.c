@@ -206,16 +206,19 @@ repository_open(const struct repository_storage *storage, const struct repositor
     struct repository **ret, struct hf_error *err)
 {
 	struct hf_object_key config = {HF_OBJECT_CONFIG, 0, CONFIG_NAME};
+	struct hf_error why = HF_ERROR_INIT;
 	struct repository *repository;
 	uint64_t size;
 	int r;
 
-	r = storage->ops->stat(storage->handle, &config, &size, err);
+	r = storage->ops->stat(storage->handle, &config, &size, &why);
+	/* The storage's own words name the place. */
 	if (r == HF_ENOTFOUND)
 		return hf_error_set(err, HF_ENOTFOUND, 0,
-		    "there is no repository: no config is there; \"holdfast init\" makes one");
+		    "there is no repository: %.400s; if it is on a disk that is not mounted, mount it, else "
+		    "\"holdfast init\" makes a new one", why.msg);
 	if (r != HF_OK)
-		return r;
+		return hf_error_set(err, r, why.os_errno, "%s", why.msg);
 	repository = calloc(1, sizeof(*repository));
 	if (repository == NULL)
 		return hf_error_set(err, HF_ENOMEM, 0, "out of memory");

@@ -198,6 +198,9 @@ execute(struct work *work, const struct hf_unit *unit, struct emitter *emitter, 
 	struct hf_error why = HF_ERROR_INIT;
 	int r = archive_unit_begin(work->run->destination.archive, unit->path, &why);
 
+	/* What the previous snapshot has of it may be damaged; a storage that fails would fail the next unit, too. */
+	if (r != HF_OK && r != HF_ECORRUPT && r != HF_EINVAL && r != HF_ERANGE)
+		return hf_error_set(err, r, why.os_errno, "%s", why.msg);
 	if (r == HF_OK) {
 		r = strategy->component->ops.strategy.execute(strategy->handle, &work->view.table, unit, &how,
 		    &emitter->table, &why);

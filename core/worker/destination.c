@@ -108,6 +108,20 @@ find_previous(struct destination *destination, struct hf_error *err)
 	return r == HF_ENOTFOUND ? HF_OK : r;
 }
 
+/* A spool that cannot be taken up was put aside: what it held is read again. */
+static int
+open_writer(struct destination *destination, const char *spool, struct hf_error *err)
+{
+	struct hf_error why = HF_ERROR_INIT;
+	int r = repository_writer_open(destination->repository, spool, &destination->writer, &why);
+
+	if (r == HF_ECORRUPT) {
+		log_message(HF_LOG_WARNING, "%s", why.msg);
+		r = repository_writer_open(destination->repository, spool, &destination->writer, &why);
+	}
+	return r == HF_OK ? HF_OK : hf_error_set(err, r, why.os_errno, "%s", why.msg);
+}
+
 static int
 open_archive(struct destination *destination, const char *cache, struct hf_error *err)
 {
@@ -124,7 +138,7 @@ open_archive(struct destination *destination, const char *cache, struct hf_error
 	if (spool == NULL || seen == NULL)
 		(void)hf_error_set(err, HF_ENOMEM, 0, "out of memory");
 	else
-		r = repository_writer_open(destination->repository, spool, &destination->writer, err);
+		r = open_writer(destination, spool, err);
 	if (r == HF_OK)
 		r = archive_open(destination->repository, destination->writer, &options, &destination->archive, err);
 	free(spool);
@@ -260,6 +274,22 @@ set_origin(struct snapshot *snapshot)
 	(void)snprintf(snapshot->program_version, sizeof(snapshot->program_version), "holdfast %s", PACKAGE_VERSION);
 }
 
+/*
+ * The time of the snapshot: now.  Where a clock ran ahead when the previous one was made, this one comes right
+ * after it all the same, or it would never be the newest and the next run would go back behind it.
+ */
+static int64_t
+time_after(const struct destination *destination)
+{
+	int64_t now = time_now(), before = destination->has_previous ? destination->previous.time_ns : 0;
+
+	if (!destination->has_previous || now > before || before == INT64_MAX)
+		return now;
+	log_message(HF_LOG_WARNING, "the newest snapshot was made when a clock ran ahead of this one; the new one gets "
+	    "its time, so that it is newer");
+	return before + 1;
+}
+
 int
 destination_finish(struct destination *destination, struct repository_id *ret, struct hf_error *err)
 {
@@ -277,7 +307,7 @@ destination_finish(struct destination *destination, struct repository_id *ret, s
 	snapshot.has_parent = destination->has_previous;
 	if (destination->has_previous)
 		snapshot.parent = destination->previous.id;
-	snapshot.time_ns = time_now();
+	snapshot.time_ns = time_after(destination);
 	snapshot.paths = paths;
 	snapshot.tags = tags;
 	set_origin(&snapshot);

@@ -173,7 +173,7 @@ run_type(struct run *run, unsigned bit, const char *folder, bool *ret_carried, s
 	uint64_t before = destination_stats(&run->destination).bytes_sealed;
 	int r = open_strategy(run, type, &strategy, err);
 
-	if (r == HF_ENOTFOUND && run->job->types[0] == '\0') {
+	if (r == HF_ENOTFOUND && run->job->types[0] == '\0' && !run->plan->types_named) {
 		/* All types are the default, so that is no mistake, unless the last backup had some of it. */
 		log_message(result_had_type(run->result, type) ? HF_LOG_WARNING : HF_LOG_DEBUG,
 		    "%s are not backed up: no strategy for them is installed", type);

@@ -57,3 +57,25 @@ for file in cut.zip not.zip; do
 	[ $status = 1 ] || [ $status = 3 ] || fail "$file: status $status"
 	expect_text "$T/err" "$file"
 done
+expect_text "$T/err" "is not a zip, or an incomplete download"
+
+# What is there but holds no chats is no empty backup that went well.
+# refused SOURCE PATH PATTERN
+refused() {
+	begin_config
+	add_account wrong "$1" "$2"
+	expect 1 holdfast backup
+	expect_text "$T/err" "$3"
+}
+mkdir -p "$T/wrong/empty" "$T/wrong/zipped" "$T/wrong/flat"
+cp "$tests/data/chat-slack-export/langchain.zip" "$T/wrong/zipped/slack-export.zip"
+echo '{"id":1}' >"$T/wrong/flat/garden.jsonl"
+refused slack-export "$T/wrong/empty" "none of channels.json"
+refused slack-export "$T/wrong/zipped" "there is slack-export.zip in it: give its path"
+refused jsonl "$T/wrong/empty" "neither a folder"
+refused jsonl "$T/wrong/flat" "files with messages belong into messages/"
+refused jsonl "$T/wrong/flat/garden.jsonl" "not a folder"
+mkdir "$T/wrong/empty/messages"
+begin_config
+add_account right jsonl "$T/wrong/empty"
+expect 0 holdfast backup

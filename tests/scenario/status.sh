@@ -29,7 +29,10 @@ wrong() {
 	sed "$1" "$HOLDFAST_CONFIG" >"$T/wrong.yaml"
 	chmod 600 "$T/wrong.yaml"
 	before=$(repository_size)
+	HOLDFAST_STATE_DIR=$T/untouched
 	HOLDFAST_CONFIG=$T/wrong.yaml expect 2 holdfast backup
+	HOLDFAST_STATE_DIR=$T/state
+	[ ! -e "$T/untouched" ] || fail "a wrong configuration touched the state directory"
 	expect_text "$T/err" "wrong.yaml:$2:[0-9]+: .*$3"
 	[ "$(repository_size)" = "$before" ] || fail "a wrong configuration touched the repository"
 }

@@ -23,6 +23,9 @@
 /* A file changed this shortly before it was read may change again within the same time stamp. */
 #define RACY_NS 2000000000ll
 
+/* What a message takes in a file, for estimates. */
+#define LINE_BYTES 300u
+
 struct jsonl {
 	const struct hf_host *host;
 	const struct hf_host_json *json;
@@ -44,6 +47,7 @@ struct run {
 	const struct hf_record_sink *sink;
 	const char *path; /* of the file that is read */
 	uint64_t failed;
+	uint64_t unread_time; /* the first line with a time that is not understood; 0: none */
 };
 
 /* What identifies the content of a room's file as far as the system tells. */
@@ -99,6 +103,102 @@ join(const char *a, const char *b)
 }
 
 static int
+open_folder(struct jsonl *j, struct hf_error *err)
+{
+	int code;
+
+	j->folder = open(j->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (j->folder >= 0)
+		return HF_OK;
+	if (errno == ENOTDIR)
+		return hf_error_set(err, HF_EINVAL, errno,
+		    "%s: not a folder; \"path\" must name the folder that messages/ and rooms.jsonl lie in", j->path);
+	code = errno == ENOENT ? HF_ENOTFOUND : errno == EACCES ? HF_EPERM : HF_EIO;
+	return hf_error_set(err, code, errno, "%s: %s; \"path\" must be a folder with JSON lines", j->path,
+	    strerror(errno));
+}
+
+/* Files that look like messages but lie where none are looked for. */
+struct strays {
+	char first[NAME_MAX_SIZE + 1]; /* by name */
+	uint64_t count;
+};
+
+static void
+add_stray(struct strays *strays, const char *name)
+{
+	size_t size = strlen(name);
+
+	if (size <= SUFFIX_SIZE || size > NAME_MAX_SIZE || name[0] == '.' ||
+	    strcmp(name + size - SUFFIX_SIZE, SUFFIX) != 0 || strcmp(name, "rooms.jsonl") == 0 ||
+	    strcmp(name, "participants.jsonl") == 0)
+		return;
+	if (strays->count++ == 0 || strcmp(name, strays->first) < 0)
+		memcpy(strays->first, name, size + 1);
+}
+
+static int
+find_strays(struct jsonl *j, struct strays *strays, struct hf_error *err)
+{
+	struct dirent *entry;
+	DIR *dir = NULL;
+	int fd, r = HF_OK;
+
+	memset(strays, 0, sizeof(*strays));
+	fd = openat(j->folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0)
+		dir = fdopendir(fd);
+	if (dir == NULL) {
+		r = hf_error_set(err, HF_EIO, errno, "%s: %s", j->path, strerror(errno));
+		if (fd >= 0)
+			(void)close(fd);
+		return r;
+	}
+	for (errno = 0; (entry = readdir(dir)) != NULL; errno = 0)
+		add_stray(strays, entry->d_name);
+	if (errno != 0)
+		r = hf_error_set(err, HF_EIO, errno, "%s: %s", j->path, strerror(errno));
+	(void)closedir(dir);
+	return r;
+}
+
+/* A folder that holds something else must not pass for chats that are empty. */
+static int
+check_layout(struct jsonl *j, struct hf_error *err)
+{
+	struct strays strays;
+	struct stat st;
+	char more[64] = "";
+	int r;
+
+	if (fstatat(j->folder, "messages", &st, 0) == 0) {
+		if (S_ISDIR(st.st_mode))
+			return HF_OK;
+		return hf_error_set(err, HF_EINVAL, 0,
+		    "%s/messages: not a folder; it must be the folder with a file ID.jsonl for each room", j->path);
+	}
+	if (errno != ENOENT)
+		return hf_error_set(err, errno == EACCES ? HF_EPERM : HF_EIO, errno, "%s/messages: %s", j->path,
+		    strerror(errno));
+	r = find_strays(j, &strays, err);
+	if (r != HF_OK)
+		return r;
+	if (strays.count > 1)
+		(void)snprintf(more, sizeof(more), " and %" PRIu64 " more", strays.count - 1);
+	if (strays.count > 0)
+		return hf_error_set(err, HF_EINVAL, 0,
+		    "%s: no folder \"messages\" in it, but %s%s; files with messages belong into messages/, and "
+		    "\"path\" names the folder above that, see holdfast-jsonl(7)",
+		    j->path, strays.first, more);
+	if (fstatat(j->folder, "rooms.jsonl", &st, 0) != 0)
+		return hf_error_set(err, errno == ENOENT ? HF_ENOTFOUND : HF_EIO, errno,
+		    "%s: neither a folder \"messages\" nor a file \"rooms.jsonl\" in it; \"path\" must name the "
+		    "folder that they lie in, see holdfast-jsonl(7)",
+		    j->path);
+	return HF_OK;
+}
+
+static int
 jsonl_open(const struct hf_host *host, const struct hf_value *values, uint32_t count, void **ret_handle,
     struct hf_error *err)
 {
@@ -128,12 +228,11 @@ jsonl_open(const struct hf_host *host, const struct hf_value *values, uint32_t c
 	j->record.json = j->json;
 	index_init(&j->rooms, j->json, j->rooms_path);
 	index_init(&j->people, j->json, j->people_path);
-	j->folder = open(j->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (j->folder < 0) {
-		r = hf_error_set(err, errno == ENOENT ? HF_ENOTFOUND : HF_EIO, errno,
-		    "%s: %s; \"path\" must be a folder with JSON lines", j->path, strerror(errno));
+	r = open_folder(j, err);
+	if (r == HF_OK)
+		r = check_layout(j, err);
+	if (r != HF_OK)
 		goto fail;
-	}
 	*ret_handle = j;
 	return HF_OK;
 fail:
@@ -430,6 +529,27 @@ racy(const struct state *state)
 	return state->mtime_ns >= limit || state->ctime_ns >= limit;
 }
 
+/* Times that are not understood are told once for each file, with the first line and their number. */
+static void
+note_times(struct run *run, const struct lines *lines)
+{
+	if (run->jsonl->record.unread_times > 0 && run->unread_time == 0)
+		run->unread_time = lines->number;
+}
+
+static void
+tell_times(struct run *run, const char *path)
+{
+	uint64_t count = run->jsonl->record.unread_times;
+
+	if (run->unread_time > 0)
+		hf_log(run->jsonl->host, HF_LOG_WARNING,
+		    "%s:%" PRIu64 ": a time that cannot be read (in this file: %" PRIu64 "); the record is kept "
+		    "without that time, see \"Times\" in holdfast-jsonl(7)",
+		    path, run->unread_time, count);
+	run->unread_time = run->jsonl->record.unread_times = 0;
+}
+
 static int
 push_message(struct run *run, struct lines *lines, const char *line, size_t size, uint64_t *pushed,
     struct hf_error *err)
@@ -468,6 +588,7 @@ push_messages(struct run *run, struct lines *lines, struct cursor *cursor, uint3
 			r = report_line(run, lines->number, &why, err);
 		} else {
 			r = push_message(run, lines, line, size, &pushed, err);
+			note_times(run, lines);
 		}
 		if (r == HF_OK && (lines->number & 255) == 0)
 			r = stopping(run->jsonl, err);
@@ -509,6 +630,7 @@ read_messages(struct run *run, int fd, const struct hf_query *query, struct hf_e
 	fd = -1;
 	if (r == HF_OK)
 		r = push_messages(run, &lines, &cursor, query->page, err);
+	tell_times(run, run->path);
 	if (r == HF_OK)
 		r = state_read(lines.fd, run->path, &after, err);
 	if (r != HF_OK)
@@ -553,6 +675,8 @@ estimate(const struct jsonl *j, const char *id, size_t size, struct hf_room *roo
 
 	if (room_file_of(j, id, size, &file) && fstatat(j->folder, file.name, &st, 0) == 0 && S_ISREG(st.st_mode))
 		room->estimated_bytes = (uint64_t)st.st_size;
+	if (room->estimated_messages == 0 && room->estimated_bytes > 0)
+		room->estimated_messages = room->estimated_bytes < LINE_BYTES ? 1 : room->estimated_bytes / LINE_BYTES;
 }
 
 /* Pushes the room on one line of rooms.jsonl, unless a later line has the same id. */
@@ -597,9 +721,11 @@ push_listed_rooms(struct run *run, struct hf_error *err)
 		if (r <= 0)
 			break;
 		r = r == LINES_ONE && !blank(line, size) ? push_room(run, &lines, line, size, err) : HF_OK;
+		note_times(run, &lines);
 		if (r == HF_OK)
 			r = stopping(run->jsonl, err);
 	}
+	tell_times(run, run->jsonl->rooms_path);
 	lines_close(&lines);
 	return r;
 }
@@ -821,8 +947,9 @@ static int
 jsonl_enumerate(void *handle, const struct hf_query *query, const struct hf_record_sink *sink,
     struct hf_error *err)
 {
-	struct run run = {handle, sink, NULL, 0};
+	struct run run = {handle, sink, NULL, 0, 0};
 
+	run.jsonl->record.unread_times = 0;
 	switch (query->what) {
 	case HF_QUERY_ACCOUNT:
 		return enumerate_account(&run, err);

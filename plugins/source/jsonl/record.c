@@ -234,6 +234,18 @@ record_time(const struct hf_json_value *value)
 	return HF_NO_TIME;
 }
 
+/* record_time, which counts what is there and is no time; "" and false say that there is none. */
+static int64_t
+take_time(struct record *record, const struct hf_json_value *value)
+{
+	int64_t ns = record_time(value);
+
+	if (ns == HF_NO_TIME && value->type != HF_JSON_NONE && value->type != HF_JSON_NULL &&
+	    value->type != HF_JSON_FALSE && (value->type != HF_JSON_STRING || value->size > 0))
+		record->unread_times++;
+	return ns;
+}
+
 /* The first of two spellings of a member that is there. */
 static const struct hf_json_value *
 either(const struct hf_json_value *a, const struct hf_json_value *b)
@@ -360,7 +372,7 @@ attachment_of(struct record *record, const struct hf_json_value *value, struct h
 	a->width = number_of(&v[7], -1);
 	a->height = number_of(&v[8], -1);
 	a->duration_ms = number_of(&v[9], -1);
-	a->expires_ns = record_time(&v[10]);
+	a->expires_ns = take_time(record, &v[10]);
 	return true;
 }
 
@@ -458,9 +470,9 @@ record_message(struct record *record, const char *line, size_t size, struct hf_m
 	m->text = record_text(&v[M_TEXT]);
 	m->reply_to = record_text(&v[M_REPLY_TO]);
 	m->thread = record_text(&v[M_THREAD]);
-	m->sent_ns = record_time(&v[M_SENT_AT]);
-	m->edited_ns = record_time(&v[M_EDITED_AT]);
-	m->deleted_ns = record_time(&v[M_DELETED_AT]);
+	m->sent_ns = take_time(record, &v[M_SENT_AT]);
+	m->edited_ns = take_time(record, &v[M_EDITED_AT]);
+	m->deleted_ns = take_time(record, &v[M_DELETED_AT]);
 	if (m->deleted_ns != HF_NO_TIME || v[M_DELETED].type == HF_JSON_TRUE)
 		m->flags |= HF_MESSAGE_DELETED;
 	if (m->kind.data == NULL)
@@ -495,8 +507,8 @@ record_room(struct record *record, const char *line, size_t size, struct hf_room
 	room->name = record_text(&v[R_NAME]);
 	room->kind = record_text(&v[R_KIND]);
 	room->topic = record_text(&v[R_TOPIC]);
-	room->created_ns = record_time(&v[R_CREATED_AT]);
-	room->updated_ns = record_time(&v[R_UPDATED_AT]);
+	room->created_ns = take_time(record, &v[R_CREATED_AT]);
+	room->updated_ns = take_time(record, &v[R_UPDATED_AT]);
 	room->estimated_messages = (uint64_t)number_of(&v[R_MESSAGE_COUNT], 0);
 	room->raw = raw_of(line, size);
 	*ret_members = v[R_MEMBER_IDS];

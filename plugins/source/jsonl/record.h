@@ -21,6 +21,7 @@ struct record {
 	struct hf_text senders[RECORD_SENDERS];
 	struct hf_attachment attachments[RECORD_ATTACHMENTS];
 	uint64_t sender_count;
+	uint64_t unread_times; /* times that were there and not understood; for the caller to reset */
 };
 
 /* HF_ECORRUPT with the reason when the line is no such record; the fields are those of holdfast-jsonl(7). */

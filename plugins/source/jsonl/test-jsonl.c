@@ -23,6 +23,8 @@ static struct {
 	char first_cursor[400];
 	char where[2000];
 	char why[480];
+	char warning[1024]; /* logged last */
+	int warnings;
 	int stop_after; /* messages; 0: never */
 } seen;
 
@@ -34,7 +36,10 @@ static void
 host_log(void *ctx, int32_t level, const char *msg, uint64_t size)
 {
 	(void)ctx;
-	(void)level;
+	if (level == HF_LOG_WARNING) {
+		seen.warnings++;
+		(void)snprintf(seen.warning, sizeof(seen.warning), "%.*s", (int)size, msg);
+	}
 	(void)printf("%.*s\n", (int)size, msg);
 }
 
@@ -189,7 +194,8 @@ static void
 forget(void)
 {
 	seen.rooms = seen.people = seen.messages = seen.checkpoints = seen.failed = 0;
-	seen.where[0] = seen.why[0] = seen.cursor[0] = '\0';
+	seen.warnings = 0;
+	seen.warning[0] = seen.where[0] = seen.why[0] = seen.cursor[0] = '\0';
 	buffer_clear(&seen.log);
 	buffer_clear(&seen.raw);
 }
@@ -407,8 +413,8 @@ test_rooms(void)
 	CU_ASSERT_EQUAL(seen.failed, 3);
 	CU_ASSERT_EQUAL(seen.rooms, 5);
 	CU_ASSERT_TRUE(logged("room id=\"\\u0061\" name=\"new\" kind=\"group\" count=3 bytes=9\n"));
-	CU_ASSERT_TRUE(logged("room id=\"..\" name=\"dots\" kind=null count=0 bytes=16\n"));
-	CU_ASSERT_TRUE(logged("room id=\"b\" name=null kind=null count=0 bytes=9\n"));
+	CU_ASSERT_TRUE(logged("room id=\"..\" name=\"dots\" kind=null count=1 bytes=16\n"));
+	CU_ASSERT_TRUE(logged("room id=\"b\" name=null kind=null count=1 bytes=9\n"));
 	CU_ASSERT_TRUE(logged("room id=\"100%\" name=null"));
 	CU_ASSERT_PTR_NULL(strstr(buffer_string(&seen.log), "old"));
 	CU_ASSERT_EQUAL(ask(j, HF_QUERY_MESSAGES, "..", NULL, 0), HF_OK);
@@ -541,6 +547,7 @@ test_odd_files(void)
 	CU_ASSERT_EQUAL(source->configure(&value, 1, &err), HF_EINVAL);
 	make_folder();
 	remove_all("messages");
+	write_text("rooms.jsonl", "");
 	j = open_at(folder);
 	CU_ASSERT_EQUAL(ask(j, HF_QUERY_ROOMS, NULL, NULL, 0), HF_OK);
 	CU_ASSERT_EQUAL(ask(j, HF_QUERY_PARTICIPANTS, NULL, NULL, 0), HF_OK);
@@ -554,6 +561,122 @@ test_odd_files(void)
 	write_text("messages/empty.jsonl", "");
 	CU_ASSERT_EQUAL(ask(j, HF_QUERY_MESSAGES, "empty", NULL, 0), HF_OK);
 	CU_ASSERT_EQUAL(seen.checkpoints, 1);
+	source->close(j);
+	remove_all("");
+}
+
+/* Opening a path must fail, with these words. */
+static void
+refused(const char *name, int code, const char *words)
+{
+	struct hf_value value = {HF_OPTION_PATH, 1, 0, path_of(name)};
+	struct hf_error err = HF_ERROR_INIT;
+	void *j = NULL;
+
+	CU_ASSERT_EQUAL(source->open(&host, &value, 1, &j, &err), code);
+	CU_ASSERT_PTR_NULL_FATAL(j);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.msg, folder));
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.msg, words));
+	if (strstr(err.msg, words) == NULL)
+		(void)printf("not there: %s\nin: %s\n", words, err.msg);
+}
+
+/* What exists but holds no chats must not pass for chats that are empty. */
+static void
+test_wrong_folder(void)
+{
+	void *j;
+
+	make_folder();
+	write_text("messages/garden.jsonl", "{\"id\":1}\n");
+	/* One level too deep: the path must be the one above. */
+	refused("messages", HF_EINVAL, "garden.jsonl; files with messages belong into messages/");
+	refused("messages/garden.jsonl", HF_EINVAL, "not a folder");
+	remove_all("messages");
+	refused("", HF_ENOTFOUND, "neither a folder \"messages\" nor a file \"rooms.jsonl\" in it");
+	write_text("participants.jsonl", "{\"id\":1}\n");
+	refused("", HF_ENOTFOUND, "neither a folder");
+	write_text("messages", "x");
+	refused("", HF_EINVAL, "messages: not a folder");
+	remove_all("messages");
+	write_text("garden.jsonl", "{\"id\":1}\n");
+	write_text("b.jsonl", "{\"id\":1}\n");
+	write_text(".hidden.jsonl", "{\"id\":1}\n");
+	refused("", HF_EINVAL, "but b.jsonl and 1 more; files with messages belong into messages/");
+	/* These rooms would all be empty. */
+	write_text("rooms.jsonl", "{\"id\":\"garden\"}\n");
+	refused("", HF_EINVAL, "but b.jsonl and 1 more; files with messages belong into messages/");
+	/* Empty, but well-formed. */
+	CU_ASSERT_EQUAL(mkdir(path_of("messages"), 0700), 0);
+	remove_all("rooms.jsonl");
+	j = open_at(folder);
+	CU_ASSERT_EQUAL(ask(j, HF_QUERY_ROOMS, NULL, NULL, 0), HF_OK);
+	CU_ASSERT_EQUAL(seen.rooms, 0);
+	source->close(j);
+	remove_all("");
+}
+
+static void
+test_unread_times(void)
+{
+	void *j;
+
+	make_folder();
+	write_text("rooms.jsonl", "{\"id\":\"a\",\"created_at\":null}\n{\"id\":\"b\",\"created_at\":\"last year\"}\n");
+	write_text("messages/a.jsonl",
+	    "{\"id\":1,\"sent_at\":\"2024-01-01\",\"edited_at\":\"\",\"deleted_at\":null}\n"
+	    "{\"id\":2,\"sent_at\":\"2024-01-01T00:00Z\",\"edited_at\":false}\n{\"id\":3,\"sent_at\":-5}\n"
+	    "{\"id\":4,\"sent_at\":\"yesterday\",\"edited_at\":true,\"media\":{\"expires_at\":\"soon\"}}\n");
+	write_text("messages/b.jsonl", "{\"id\":1,\"sent_at\":1}\n{\"id\":2,\"edited_at\":\"\"}\n{\"id\":3}\n");
+	write_text("messages/c.jsonl", "\n{\"id\":1,\"sent_at\":\"yesterday\"}\n");
+	j = open_at(folder);
+	CU_ASSERT_EQUAL(ask(j, HF_QUERY_MESSAGES, "a", NULL, 1), HF_OK);
+	CU_ASSERT_EQUAL(seen.messages, 4);
+	CU_ASSERT_EQUAL(seen.failed, 0);
+	CU_ASSERT_EQUAL(seen.warnings, 1);
+	CU_ASSERT_PTR_NOT_NULL(strstr(seen.warning, "messages/a.jsonl:1: a time that cannot be read (in this file: 5)"));
+	CU_ASSERT_TRUE(logged("message id=\"4\" sender=null kind=\"text\" text=null reply=null thread=null flags=2"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(buffer_string(&seen.raw), "\"sent_at\":\"yesterday\""));
+	/* The next room starts anew. */
+	CU_ASSERT_EQUAL(ask(j, HF_QUERY_MESSAGES, "b", NULL, 0), HF_OK);
+	CU_ASSERT_EQUAL(seen.messages, 3);
+	CU_ASSERT_EQUAL(seen.warnings, 0);
+	CU_ASSERT_EQUAL(ask(j, HF_QUERY_MESSAGES, "c", NULL, 0), HF_OK);
+	CU_ASSERT_EQUAL(seen.warnings, 1);
+	CU_ASSERT_PTR_NOT_NULL(strstr(seen.warning, "messages/c.jsonl:2: a time that cannot be read (in this file: 1)"));
+	CU_ASSERT_EQUAL(ask(j, HF_QUERY_ROOMS, NULL, NULL, 0), HF_OK);
+	CU_ASSERT_EQUAL(seen.rooms, 3);
+	CU_ASSERT_EQUAL(seen.warnings, 1);
+	CU_ASSERT_PTR_NOT_NULL(strstr(seen.warning, "rooms.jsonl:2: a time that cannot be read (in this file: 1)"));
+	/* Asking for a room's members reads its line again, which is no message's. */
+	CU_ASSERT_EQUAL(ask(j, HF_QUERY_PARTICIPANTS, "b", NULL, 0), HF_OK);
+	CU_ASSERT_EQUAL(ask(j, HF_QUERY_MESSAGES, "b", NULL, 0), HF_OK);
+	CU_ASSERT_EQUAL(seen.warnings, 0);
+	source->close(j);
+	remove_all("");
+}
+
+static void
+test_estimates(void)
+{
+	char text[3001];
+	void *j;
+
+	make_folder();
+	memset(text, ' ', sizeof(text));
+	write_text("rooms.jsonl", "{\"id\":\"told\",\"message_count\":7}\n{\"id\":\"sized\"}\n{\"id\":\"gone\"}\n"
+	                          "{\"id\":\"empty\",\"message_count\":\"x\"}\n");
+	write_file("messages/told.jsonl", text, 3000, 0);
+	write_file("messages/sized.jsonl", text, 3000, 0);
+	write_file("messages/found.jsonl", text, 299, 0);
+	write_text("messages/empty.jsonl", "");
+	j = open_at(folder);
+	CU_ASSERT_EQUAL(ask(j, HF_QUERY_ROOMS, NULL, NULL, 0), HF_OK);
+	CU_ASSERT_TRUE(logged("room id=\"told\" name=null kind=null count=7 bytes=3000\n"));
+	CU_ASSERT_TRUE(logged("room id=\"sized\" name=null kind=null count=10 bytes=3000\n"));
+	CU_ASSERT_TRUE(logged("room id=\"found\" name=null kind=null count=1 bytes=299\n"));
+	CU_ASSERT_TRUE(logged("room id=\"empty\" name=null kind=null count=0 bytes=0\n"));
+	CU_ASSERT_TRUE(logged("room id=\"gone\" name=null kind=null count=0 bytes=0\n"));
 	source->close(j);
 	remove_all("");
 }
@@ -585,7 +708,8 @@ main(void)
 {
 	CU_TestInfo tests[] = {{"generated chats", test_generated}, {"fields", test_fields}, {"rooms", test_rooms},
 	    {"broken lines", test_broken_lines}, {"long lines", test_long_lines}, {"cursor", test_cursor},
-	    {"odd files", test_odd_files}, {"stop", test_stop}, CU_TEST_INFO_NULL};
+	    {"odd files", test_odd_files}, {"wrong folder", test_wrong_folder},
+	    {"unread times", test_unread_times}, {"estimates", test_estimates}, {"stop", test_stop}, CU_TEST_INFO_NULL};
 	const struct hf_plugin *(*entry)(void);
 	void *module = dlopen(TEST_PLUGIN, RTLD_NOW | RTLD_LOCAL);
 	int failed;

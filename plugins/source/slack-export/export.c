@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -64,6 +65,109 @@ add_state(struct days *days, const struct stat *st)
 		days->settled = false;
 }
 
+static bool
+has_top_file(int folder)
+{
+	struct stat st;
+	size_t i;
+
+	for (i = 0; i < ZIP_TOP_COUNT; i++)
+		if (fstatat(folder, zip_top_names[i], &st, AT_SYMLINK_NOFOLLOW) == 0)
+			return true;
+	return false;
+}
+
+/* What lies in a folder, to tell what is wrong with it. */
+struct finds {
+	char zip[256];    /* the first by name; "": none */
+	char export[256]; /* a folder that has what this one lacks */
+	bool folder;
+};
+
+static bool
+is_before(const char *name, const char *other)
+{
+	return strlen(name) < 256 && (other[0] == '\0' || strcmp(name, other) < 0);
+}
+
+static void
+note_folder(struct finds *finds, int parent, const char *name)
+{
+	int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	if (has_top_file(fd) && is_before(name, finds->export))
+		(void)snprintf(finds->export, sizeof(finds->export), "%s", name);
+	(void)close(fd);
+}
+
+static void
+note_entry(struct finds *finds, int parent, const char *name)
+{
+	size_t size = strlen(name);
+	struct stat st;
+
+	if (name[0] == '.' || fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+		return;
+	if (S_ISDIR(st.st_mode)) {
+		finds->folder = true;
+		note_folder(finds, parent, name);
+	} else if (size > 4 && strcasecmp(name + size - 4, ".zip") == 0 && is_before(name, finds->zip)) {
+		(void)snprintf(finds->zip, sizeof(finds->zip), "%s", name);
+	}
+}
+
+/* Looks through a folder; where it is an export, only until its first folder is found. */
+static int
+look_into(const struct export *export, bool is_export, struct finds *finds, struct hf_error *err)
+{
+	struct dirent *entry;
+	DIR *dir = NULL;
+	int fd, r = HF_OK;
+
+	memset(finds, 0, sizeof(*finds));
+	fd = openat(export->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0)
+		dir = fdopendir(fd);
+	if (dir == NULL) {
+		r = hf_error_set(err, HF_EIO, errno, "%s: %s", export->path, strerror(errno));
+		if (fd >= 0)
+			(void)close(fd);
+		return r;
+	}
+	for (errno = 0; !(is_export && finds->folder) && (entry = readdir(dir)) != NULL; errno = 0)
+		note_entry(finds, fd, entry->d_name);
+	if (errno != 0)
+		r = hf_error_set(err, HF_EIO, errno, "%s: %s", export->path, strerror(errno));
+	(void)closedir(dir);
+	return r;
+}
+
+/* A folder that holds something else must not pass for an export without messages. */
+static int
+check_folder(const struct export *export, struct hf_error *err)
+{
+	bool is_export = has_top_file(export->fd);
+	struct finds finds;
+	char hint[600] = "";
+	int r = look_into(export, is_export, &finds, err);
+
+	if (r != HF_OK || (is_export && finds.folder))
+		return r;
+	if (finds.zip[0] != '\0')
+		(void)snprintf(hint, sizeof(hint), "; there is %s in it: give its path", finds.zip);
+	else if (finds.export[0] != '\0')
+		(void)snprintf(hint, sizeof(hint), "; there is one in its folder %s: give that one's path",
+		    finds.export);
+	if (is_export)
+		return hf_error_set(err, HF_EINVAL, 0,
+		    "%s: not a whole Slack export: it has lists, but no folder with a channel's messages%s",
+		    export->path, hint);
+	return hf_error_set(err, HF_EINVAL, 0, "%s: not a Slack export: none of " ZIP_TOP_NAMES " in it%s",
+	    export->path, hint);
+}
+
 int
 export_open(const char *path, struct export **ret_export, struct hf_error *err)
 {
@@ -88,9 +192,11 @@ export_open(const char *path, struct export **ret_export, struct hf_error *err)
 	}
 	if (S_ISREG(st.st_mode)) {
 		r = zip_open(export->fd, path, &export->zip, err);
-		if (r != HF_OK)
-			goto fail;
+	} else {
+		r = check_folder(export, err);
 	}
+	if (r != HF_OK)
+		goto fail;
 	*ret_export = export;
 	return HF_OK;
 fail:

@@ -34,7 +34,7 @@ struct days {
 /* The most day files that a zip may hold, at 24 bytes each. */
 #define EXPORT_DAYS_MAX 500000u
 
-/* HF_ENOTFOUND: nothing there; HF_ECORRUPT: no zip; HF_ENOTSUP: a zip that only a newer reader knows. */
+/* HF_ENOTFOUND: nothing there; HF_ECORRUPT: no whole zip; HF_EINVAL: something else than an export. */
 int export_open(const char *path, struct export **ret_export, struct hf_error *err);
 void export_close(struct export *export);
 /* A file at the top, "users.json"; *ret_stream is NULL when there is none. */

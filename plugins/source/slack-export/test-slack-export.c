@@ -528,6 +528,11 @@ test_made_up_zip(void)
 	write_text("not.zip", "PK\003\004 but not more");
 	value.text = path_of("not.zip");
 	CU_ASSERT_EQUAL(source->open(&host, &value, 1, &slack, &err), HF_ECORRUPT);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.msg, "not.zip is not a zip, or an incomplete download: "));
+	CU_ASSERT_EQUAL(truncate(path_of("good.zip"), 900), 0);
+	value.text = path_of("good.zip");
+	CU_ASSERT_EQUAL(source->open(&host, &value, 1, &slack, &err), HF_ECORRUPT);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.msg, "good.zip is not a zip, or an incomplete download: "));
 	value.text = path_of("none.zip");
 	CU_ASSERT_EQUAL(source->open(&host, &value, 1, &slack, &err), HF_ENOTFOUND);
 	CU_ASSERT_PTR_NULL(slack);
@@ -542,6 +547,7 @@ test_broken_list(void)
 
 	make_folder();
 	write_text("channels.json", "[{\"id\":\"C1\",\"name\":\"a\"},{\"id\":\"C2\"");
+	write_text("a/2020-01-01.json", "[]");
 	slack = open_at(folder);
 	CU_ASSERT_EQUAL(ask(slack, HF_QUERY_ROOMS, NULL, NULL, 0), HF_ECORRUPT);
 	CU_ASSERT_EQUAL(seen.rooms, 0);
@@ -641,12 +647,84 @@ test_links(void)
 	remove_folder();
 }
 
+/* Opening a path must fail, with these words. */
+static void
+refused(const char *name, int code, const char *words)
+{
+	struct hf_value value = {HF_OPTION_PATH, 1, 0, path_of(name)};
+	struct hf_error err = HF_ERROR_INIT;
+	void *slack = NULL;
+
+	CU_ASSERT_EQUAL(source->open(&host, &value, 1, &slack, &err), code);
+	CU_ASSERT_PTR_NULL_FATAL(slack);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.msg, folder));
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.msg, words));
+	if (strstr(err.msg, words) == NULL)
+		(void)printf("not there: %s\nin: %s\n", words, err.msg);
+}
+
+/* What exists but is no export must not pass for one without messages. */
+static void
+test_wrong_folder(void)
+{
+	void *slack;
+
+	make_folder();
+	refused("", HF_EINVAL, "none of channels.json, groups.json, dms.json, mpims.json, users.json in it");
+	write_text("messages/2020-01-01.json", one_day);
+	refused("", HF_EINVAL, "none of channels.json");
+	refused("messages", HF_EINVAL, "none of channels.json");
+	write_text("Acme/channels.json", "[]");
+	refused("", HF_EINVAL, "there is one in its folder Acme: give that one's path");
+	refused("Acme", HF_EINVAL, "it has lists, but no folder");
+	write_text("slack-export.ZIP", "x");
+	write_text("an.zip", "x");
+	write_text(".an.zip", "x");
+	refused("", HF_EINVAL, "there is an.zip in it: give its path");
+	write_text("Acme/whole.zip", "x");
+	refused("Acme", HF_EINVAL, "there is whole.zip in it");
+	/* A folder that is a link leads elsewhere and is never read. */
+	CU_ASSERT_EQUAL(symlink("../messages", path_of("Acme/link")), 0);
+	refused("Acme", HF_EINVAL, "it has lists, but no folder");
+	CU_ASSERT_EQUAL(mkdir(path_of("Acme/general"), 0700), 0);
+	slack = open_at(path_of("Acme"));
+	CU_ASSERT_EQUAL(ask(slack, HF_QUERY_ROOMS, NULL, NULL, 0), HF_OK);
+	CU_ASSERT_EQUAL(seen.rooms, 0);
+	source->close(slack);
+	/* One list is enough, whichever it is. */
+	write_text("users.json", "[]");
+	source->close(open_at(folder));
+	remove_folder();
+}
+
+static void
+test_wrong_zip(void)
+{
+	static const char *const lists[][2] = {{"Acme/", ""}, {"Acme/users.json", "[]"}, {NULL, NULL}};
+	static const char *const other[][2] = {{"photo.jpg", "x"}, {"a/2020-01-02.json", "[]"}, {NULL, NULL}};
+	static const char *const quiet[][2] = {{"Acme/users.json", "[]"}, {"Acme/general/", ""}, {NULL, NULL}};
+
+	make_folder();
+	write_zip("lists.zip", lists);
+	refused("lists.zip", HF_EINVAL, "it has lists, but no folder");
+	write_zip("other.zip", other);
+	refused("other.zip", HF_EINVAL, "none of channels.json");
+	write_text("empty.zip", "");
+	refused("empty.zip", HF_ECORRUPT, "empty.zip is not a zip, or an incomplete download");
+	write_text("page.zip", "<html>please log in</html>");
+	refused("page.zip", HF_ECORRUPT, "page.zip is not a zip, or an incomplete download");
+	write_zip("quiet.zip", quiet);
+	source->close(open_at(path_of("quiet.zip")));
+	remove_folder();
+}
+
 int
 main(void)
 {
 	CU_TestInfo tests[] = {{"real folders", test_real_folders}, {"real zips", test_real_zips},
 	    {"made up", test_made_up}, {"made up zip", test_made_up_zip}, {"broken list", test_broken_list},
-	    {"cursor", test_cursor}, {"large day", test_large_day}, {"links", test_links}, CU_TEST_INFO_NULL};
+	    {"cursor", test_cursor}, {"large day", test_large_day}, {"links", test_links},
+	    {"wrong folder", test_wrong_folder}, {"wrong zip", test_wrong_zip}, CU_TEST_INFO_NULL};
 	const struct hf_plugin *(*entry)(void);
 	void *module = dlopen(TEST_PLUGIN, RTLD_NOW | RTLD_LOCAL);
 	int failed;

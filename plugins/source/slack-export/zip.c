@@ -18,9 +18,8 @@
 
 #define FOLDERS_MAX 200000u
 
-/* The files at the top of an export; their places are found by their names. */
-static const char *const top_names[] = {"channels.json", "groups.json", "dms.json", "mpims.json", "users.json"};
-#define TOP_COUNT (sizeof(top_names) / sizeof(top_names[0]))
+const char *const zip_top_names[ZIP_TOP_COUNT] = {"channels.json", "groups.json", "dms.json", "mpims.json",
+    "users.json"};
 
 struct folder {
 	char *name;
@@ -39,8 +38,9 @@ struct zip {
 	struct {
 		bool found;
 		uint64_t offset;
-	} top[TOP_COUNT];
+	} top[ZIP_TOP_COUNT];
 	char *top_folder; /* "", or "NAME/" where all lies in a folder */
+	size_t deepest;   /* length of the longest name of a folder that has an entry */
 };
 
 struct zip_stream {
@@ -198,9 +198,9 @@ add_top(struct zip *zip, const char *name, size_t folder_size, uint64_t offset, 
 	char *folder;
 	size_t i;
 
-	for (i = 0; i < TOP_COUNT && strcmp(base, top_names[i]) != 0; i++)
+	for (i = 0; i < ZIP_TOP_COUNT && strcmp(base, zip_top_names[i]) != 0; i++)
 		;
-	if (i == TOP_COUNT || (zip->top_folder != NULL && strlen(zip->top_folder) < folder_size))
+	if (i == ZIP_TOP_COUNT || (zip->top_folder != NULL && strlen(zip->top_folder) < folder_size))
 		return HF_OK;
 	if (zip->top_folder == NULL || strlen(zip->top_folder) > folder_size) {
 		folder = strndup(name, folder_size);
@@ -228,6 +228,8 @@ add_entry(struct zip *zip, const char *name, uint64_t offset, uint64_t size, str
 	/* The doubles that macOS adds. */
 	if (strncmp(base, "._", 2) == 0 || strncmp(name, "__MACOSX/", 9) == 0)
 		return HF_OK;
+	if (*base == '\0' && (size_t)(base - name) > zip->deepest)
+		zip->deepest = (size_t)(base - name);
 	day.date = zip_date(base, strlen(base));
 	if (day.date != 0 && base > name)
 		return add_day(zip, name, (size_t)(base - 1 - name), &day, err);
@@ -240,6 +242,29 @@ archive_failed(struct archive *archive, const char *path, struct hf_error *err)
 	const char *why = archive_error_string(archive);
 
 	return hf_error_set(err, HF_ECORRUPT, 0, "%s: %s", path, why != NULL ? why : "not a whole zip file");
+}
+
+/* What failed while the zip was opened. */
+static int
+open_failed(struct archive *archive, const char *path, struct hf_error *err)
+{
+	const char *why = archive_error_string(archive);
+
+	return hf_error_set(err, HF_ECORRUPT, 0, "%s is not a zip, or an incomplete download%s%s", path,
+	    why != NULL ? ": " : "", why != NULL ? why : "");
+}
+
+/* A zip of something else must not pass for an export without messages. */
+static int
+check_export(const struct zip *zip, struct hf_error *err)
+{
+	if (zip->top_folder == NULL)
+		return hf_error_set(err, HF_EINVAL, 0, "%s: not a Slack export: none of " ZIP_TOP_NAMES " in it",
+		    zip->path);
+	if (zip->day_count == 0 && zip->deepest <= strlen(zip->top_folder))
+		return hf_error_set(err, HF_EINVAL, 0,
+		    "%s: not a whole Slack export: it has lists, but no folder with a channel's messages", zip->path);
+	return HF_OK;
 }
 
 static int
@@ -260,7 +285,7 @@ add_entries(struct zip *zip, struct archive *archive, struct hf_error *err)
 			break;
 		/* A warning is about a name in another character set; names are taken from the header itself. */
 		if (got != ARCHIVE_OK && got != ARCHIVE_WARN) {
-			r = archive_failed(archive, zip->path, err);
+			r = open_failed(archive, zip->path, err);
 			break;
 		}
 		data = (uint64_t)archive_filter_bytes(archive, 0);
@@ -349,14 +374,12 @@ zip_open(int fd, const char *path, struct zip **ret_zip, struct hf_error *err)
 	zip->fd = fd;
 	if (archive_read_support_format_zip_seekable(archive) != ARCHIVE_OK ||
 	    archive_read_open_fd(archive, fd, BLOCK) != ARCHIVE_OK) {
-		r = archive_failed(archive, path, err);
+		r = open_failed(archive, path, err);
 		goto out;
 	}
 	r = add_entries(zip, archive, err);
-	if (r == HF_OK && zip->top_folder == NULL)
-		r = hf_error_set(err, HF_EINVAL, 0,
-		    "%s: not a Slack export: no channels.json, dms.json or users.json in it",
-		    path);
+	if (r == HF_OK)
+		r = check_export(zip, err);
 	if (r == HF_OK)
 		r = sort_all(zip, err);
 out:
@@ -389,8 +412,8 @@ zip_file(const struct zip *zip, const char *name, uint64_t *ret_offset)
 {
 	size_t i;
 
-	for (i = 0; i < TOP_COUNT; i++)
-		if (strcmp(name, top_names[i]) == 0 && zip->top[i].found) {
+	for (i = 0; i < ZIP_TOP_COUNT; i++)
+		if (strcmp(name, zip_top_names[i]) == 0 && zip->top[i].found) {
 			*ret_offset = zip->top[i].offset;
 			return true;
 		}

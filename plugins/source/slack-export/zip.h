@@ -11,6 +11,11 @@
 struct zip;
 struct zip_stream;
 
+/* The files at the top of an export, by which it is known. */
+#define ZIP_TOP_COUNT 5u
+#define ZIP_TOP_NAMES "channels.json, groups.json, dms.json, mpims.json, users.json"
+extern const char *const zip_top_names[ZIP_TOP_COUNT];
+
 /* fd stays the caller's. */
 int zip_open(int fd, const char *path, struct zip **ret_zip, struct hf_error *err);
 void zip_close(struct zip *zip);

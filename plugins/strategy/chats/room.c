@@ -148,7 +148,7 @@ back_up_messages(struct room *room, struct hf_error *err)
 	    {room->state.cursor.data, room->state.cursor.size}};
 	struct out cursor = room->state.cursor;
 	uint64_t appended;
-	int64_t newest_ns;
+	int64_t newest_ns, records = room->state.records;
 	int r;
 
 	/* The source reads the cursor while it pushes new ones: they go elsewhere. */
@@ -159,6 +159,9 @@ back_up_messages(struct room *room, struct hf_error *err)
 	out_release(&cursor);
 	if (r == HF_OK && room->open)
 		r = work->emitter->log_close(work->emitter->ctx, &appended, &newest_ns, err);
+	/* An older state that its source told again is appended only if no newer one follows. */
+	if (r == HF_OK && room->open)
+		room->state.records = records + (int64_t)appended;
 	return r == HF_OK ? work_tell(work, err) : r;
 }
 
