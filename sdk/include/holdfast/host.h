@@ -54,7 +54,7 @@ struct hf_json_value {
 	const char *data; /* into the text that was sliced */
 	uint64_t size;
 	uint32_t type;
-	uint32_t flags; /* what members() tells: HF_JSON_COMPACT of the whole object, HF_JSON_PLAIN of strings; else 0 */
+	uint32_t flags; /* of members(): HF_JSON_COMPACT of the whole object, HF_JSON_PLAIN of strings; else 0 */
 };
 
 #define HF_JSON_COMPACT 1u /* no white space stands between its tokens */
