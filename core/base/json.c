@@ -30,6 +30,7 @@ struct scan {
 	unsigned depth_max;
 	bool cut;   /* the text ended where more had to follow */
 	bool loose; /* white space was passed */
+	bool escaped; /* a backslash was passed */
 };
 
 static const char *
@@ -157,6 +158,7 @@ pass_escape(struct scan *s, const char *p)
 {
 	int i;
 
+	s->escaped = true;
 	if (s->end - p < 2)
 		return scan_cut(s, p);
 	switch (p[1]) {
@@ -533,12 +535,15 @@ list_members(struct scan *s, const char *p, struct hf_json_member *members, uint
 		if (p == NULL)
 			break;
 		start = p;
+		s->escaped = false;
 		p = pass_value(s, p, &type);
 		if (p == NULL)
 			break;
 		if (count < capacity) {
 			value_set(&members[count].name, HF_JSON_STRING, name - 1, name + size + 1);
 			value_set(&members[count].value, type, start, p);
+			if (type == HF_JSON_STRING && !s->escaped)
+				members[count].value.flags = HF_JSON_PLAIN;
 		}
 		count++;
 		p = pass_separator(s, p, '}', &more);

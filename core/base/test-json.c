@@ -103,6 +103,11 @@ test_members(void)
 	CU_ASSERT(is(&m[3].name, HF_JSON_STRING, "id") && is(&m[3].value, HF_JSON_NULL, "null"));
 	CU_ASSERT(is(&m[4].name, HF_JSON_STRING, "n\\u0061me") && is(&m[4].value, HF_JSON_OBJECT, "{}"));
 	CU_ASSERT_PTR_NULL(m[5].name.data);
+	CU_ASSERT(m[0].value.flags == 0 && m[1].value.flags == 0 && m[2].value.flags == 0);
+	CU_ASSERT_EQUAL(json_members("{\"a\":\"\\/\",\"b\":\"\xc3\xa4\",\"\\n\":\"x\",\"c\":[\"\\n\"],\"d\":\"\"}", 46, m, 6, &whole,
+	    NULL), 5);
+	CU_ASSERT(m[0].value.flags == 0 && m[1].value.flags == HF_JSON_PLAIN && m[2].value.flags == HF_JSON_PLAIN &&
+	    m[3].value.flags == 0 && m[4].value.flags == HF_JSON_PLAIN);
 	/* More than there is room for are counted and checked all the same. */
 	memset(m, 0, sizeof(m));
 	CU_ASSERT_EQUAL(json_members(text, sizeof(text) - 1, m, 2, &whole, NULL), 5);

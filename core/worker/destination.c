@@ -18,7 +18,11 @@
 #include "supervisor/state.h"
 
 #define CHECKPOINT_NS    (5 * INT64_C(1000000000))
-#define CHECKPOINT_BYTES (16u << 20)
+/*
+ * More than a pack of 16 MiB, so that the checkpoint comes when the pack is in the storage and its bytes
+ * need not be brought to the disk once more where they are spooled.
+ */
+#define CHECKPOINT_BYTES (18u << 20)
 #define PASSWORD_MAX     4096u
 #define MANIFEST_MAX     (16u << 20)
 
@@ -228,6 +232,7 @@ destination_stats(const struct destination *destination)
 int
 destination_checkpoint(struct destination *destination, struct hf_error *err)
 {
+	struct repository_writer_stats stats;
 	int r;
 
 	if (channel_gone(destination->channel))
@@ -236,15 +241,20 @@ destination_checkpoint(struct destination *destination, struct hf_error *err)
 	if (r != HF_OK)
 		return r;
 	destination->checkpoint_at = time_boot();
-	destination->checkpoint_sealed = destination_stats(destination).bytes_sealed;
+	stats = destination_stats(destination);
+	destination->checkpoint_sealed = stats.bytes_sealed;
+	destination->checkpoint_stored = stats.bytes_stored;
 	return channel_checkpoint(destination->channel, NULL, err);
 }
 
 int
 destination_tick(struct destination *destination, struct hf_error *err)
 {
+	struct repository_writer_stats stats = destination_stats(destination);
+
 	if (time_boot() - destination->checkpoint_at < CHECKPOINT_NS &&
-	    destination_stats(destination).bytes_sealed - destination->checkpoint_sealed < CHECKPOINT_BYTES)
+	    stats.bytes_sealed - destination->checkpoint_sealed < CHECKPOINT_BYTES &&
+	    stats.bytes_stored == destination->checkpoint_stored)
 		return HF_OK;
 	return destination_checkpoint(destination, err);
 }

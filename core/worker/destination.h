@@ -32,6 +32,7 @@ struct destination {
 	uint64_t transferred;         /* bytes put into the storage */
 	int64_t checkpoint_at;        /* of time_boot */
 	uint64_t checkpoint_sealed;   /* bytes sealed by then */
+	uint64_t checkpoint_stored;   /* bytes of packs and index stored by then */
 };
 
 struct destination_request {
@@ -51,7 +52,7 @@ struct destination_request {
 int destination_open(struct destination *destination, const struct destination_request *request, struct hf_error *err);
 /* Whether the plan's newest snapshot is this job's own: a worker was killed after its last step but one. */
 bool destination_is_done(const struct destination *destination);
-/* Makes a checkpoint when one is due: every 5 s, and after 16 MiB. */
+/* Makes a checkpoint when one is due: every 5 s, after each pack stored, and after 18 MiB. */
 int destination_tick(struct destination *destination, struct hf_error *err);
 /* Makes one now. */
 int destination_checkpoint(struct destination *destination, struct hf_error *err);

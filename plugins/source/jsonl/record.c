@@ -18,6 +18,9 @@ record_text(const struct hf_json_value *value)
 		text.data = value->data;
 		text.size = value->size;
 		text.encoding = value->type == HF_JSON_STRING ? HF_TEXT_JSON : HF_TEXT_UTF8;
+		/* A number's spelling is plain too. */
+		if ((value->flags & HF_JSON_PLAIN) || value->type == HF_JSON_NUMBER)
+			text.flags = HF_TEXT_PLAIN;
 	}
 	return text;
 }
@@ -436,7 +439,9 @@ message_members(const struct hf_host_json *json, const char *line, size_t size,
 		return (int)count;
 	if (count > RECORD_MEMBERS)
 		return json->object(line, size, message_names, M_COUNT, v, err);
-	memset(v, 0, M_COUNT * sizeof(*v));
+	/* Nothing else of them is read. */
+	for (i = 0; i < M_COUNT; i++)
+		v[i].type = HF_JSON_NONE;
 	for (i = 0; i < count; i++)
 		v[message_member(members[i].name.data, members[i].name.size)] = members[i].value;
 	return HF_OK;
@@ -454,8 +459,11 @@ record_message(struct record *record, const char *line, size_t size, struct hf_m
 		r = need_id(&v[M_ID], err);
 	if (r != HF_OK)
 		return r;
-	memset(m, 0, sizeof(*m));
+	/* Each field by itself: clearing all of them first takes longer than the rest. */
 	m->struct_size = sizeof(*m);
+	m->flags = 0;
+	m->reactions = NULL;
+	m->reaction_count = 0;
 	m->id = record_text(&v[M_ID]);
 	m->sender = record_text(either(&v[M_SENDER_ID], &v[M_SENDER]));
 	m->kind = record_text(either(&v[M_TYPE], &v[M_KIND]));

@@ -57,7 +57,7 @@ out_string(struct out *out, const char *string)
 }
 
 void
-out_text(struct out *out, const struct hf_text *text)
+out_other_text(struct out *out, const struct hf_text *text)
 {
 	/* Escapes are rare: the room that the writer may need at worst is taken only when it is. */
 	size_t more = (size_t)text->size + 2;
@@ -101,7 +101,7 @@ put_decoded(struct out *out, const struct hf_text *id)
 }
 
 void
-out_id(struct out *out, const struct hf_text *id)
+out_other_id(struct out *out, const struct hf_text *id)
 {
 	if (id->encoding == HF_TEXT_JSON && memchr(id->data, '\\', (size_t)id->size) != NULL)
 		put_decoded(out, id);

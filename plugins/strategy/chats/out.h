@@ -51,12 +51,50 @@ out_put(struct out *out, const char *data, size_t size)
 /* A string literal. */
 #define out_literal(out, literal) out_put((out), (literal), sizeof(literal) - 1)
 void out_string(struct out *out, const char *string);
+void out_other_text(struct out *out, const struct hf_text *text);
+void out_other_id(struct out *out, const struct hf_text *id);
+
+/* Text that can stand between quotes as it is. */
+static inline void
+out_plain(struct out *out, const struct hf_text *text)
+{
+	char *to;
+
+	if (text->size >= out->max) {
+		out->failed = out->failed == HF_OK ? HF_ERANGE : out->failed;
+		return;
+	}
+	if (!out_reserve(out, (size_t)text->size + 2))
+		return;
+	to = out->data + out->size;
+	*to++ = '"';
+	memcpy(to, text->data, (size_t)text->size);
+	to[text->size] = '"';
+	out->size += (size_t)text->size + 2;
+}
+
 /* A JSON string; text->data must not be NULL. */
-void out_text(struct out *out, const struct hf_text *text);
+static inline void
+out_text(struct out *out, const struct hf_text *text)
+{
+	if (text->flags & HF_TEXT_PLAIN)
+		out_plain(out, text);
+	else
+		out_other_text(out, text);
+}
+
 /* The text itself, decoded to UTF-8. */
 void out_utf8(struct out *out, const struct hf_text *text);
 /* The JSON string of an id: one spelling for each id, whatever the provider's is. */
-void out_id(struct out *out, const struct hf_text *id);
+static inline void
+out_id(struct out *out, const struct hf_text *id)
+{
+	if (id->flags & HF_TEXT_PLAIN)
+		out_plain(out, id);
+	else
+		out_other_id(out, id);
+}
+
 /* A time as a JSON string. */
 void out_time(struct out *out, int64_t ns);
 void out_number(struct out *out, int64_t number);

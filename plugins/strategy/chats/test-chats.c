@@ -716,7 +716,9 @@ test_new(void)
 	m->reaction_count = 2;
 	m->attachments = attachments;
 	m->attachment_count = 3;
-	/* Copied as it is, for the source says that it can be. */
+	/* Copied as they are, for the source says that they can be. */
+	m->text.flags = m->thread.flags = HF_TEXT_PLAIN;
+	m->reply_to = (struct hf_text){"1", 1, HF_TEXT_JSON, HF_TEXT_PLAIN};
 	m->raw = (struct hf_blob)RAW("{\"ts\": \"2\"}");
 	m->flags |= HF_MESSAGE_RAW_COMPACT;
 	m = say("3", "x", 1);

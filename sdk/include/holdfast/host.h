@@ -54,10 +54,11 @@ struct hf_json_value {
 	const char *data; /* into the text that was sliced */
 	uint64_t size;
 	uint32_t type;
-	uint32_t flags; /* HF_JSON_COMPACT, of the whole object that members() tells; else 0 */
+	uint32_t flags; /* of members(): HF_JSON_COMPACT of the whole object, HF_JSON_PLAIN of strings; else 0 */
 };
 
 #define HF_JSON_COMPACT 1u /* no white space stands between its tokens */
+#define HF_JSON_PLAIN   2u /* no escape is in it: HF_TEXT_PLAIN for a struct hf_text */
 
 struct hf_json_member {
 	struct hf_json_value name; /* HF_JSON_STRING */

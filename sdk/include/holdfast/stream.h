@@ -21,12 +21,18 @@ struct hf_blob {
 #define HF_TEXT_UTF8 0u /* valid UTF-8; U+0000 is a character like others */
 #define HF_TEXT_JSON 1u /* the inside of a JSON string as the provider spelled it, escapes included */
 
+/*
+ * Of text that is valid UTF-8 without quote, backslash or control character, so that it is the same in both
+ * encodings and can stand between quotes as it is.  Whoever sets it has looked, or has it from the host.
+ */
+#define HF_TEXT_PLAIN 1u
+
 /* Text; data NULL means that there is none, which differs from "". */
 struct hf_text {
 	const char *data;
 	uint64_t size;
 	uint32_t encoding;
-	uint32_t reserved;
+	uint32_t flags; /* HF_TEXT_PLAIN or 0 */
 };
 
 /* Where bytes come from.  rewind starts again from the first byte, so that the reader of it can retry. */
