@@ -16,6 +16,7 @@ static const struct command *const commands[] = {
     &command_status,
     &command_watch,
     &command_snapshots,
+    &command_rooms,
     &command_ls,
     &command_dump,
     &command_restore,

@@ -16,6 +16,7 @@ extern const struct command command_status;
 extern const struct command command_watch;
 extern const struct command command_snapshots;
 extern const struct command command_ls;
+extern const struct command command_rooms;
 extern const struct command command_dump;
 extern const struct command command_restore;
 extern const struct command command_check;

@@ -190,7 +190,7 @@ check_repository(struct check *check, const struct config_repository *repository
 	check_component(check, HF_KIND_STORAGE, repository->storage, where, &repository->mark,
 	    &repository->storage_mark, &repository->options);
 	if (secret_check(&repository->password, &err) != HF_OK)
-		remark(check, "warning", repository->mark, "%s: %s", where, err.msg);
+		remark(check, "warning", repository->password_mark, "%s: %s", where, err.msg);
 }
 
 static void

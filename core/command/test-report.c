@@ -51,19 +51,35 @@ test_result(void)
 	expect(report_result,
 	    "{\"result\":{\"types\":{\"chats\":{\"total\":1200,\"successful\":1198,\"added\":5,\"failed\":2,"
 	    "\"bytes_read\":2048,\"bytes_stored\":100,\"accounts\":{\"a\":{\"state\":\"complete\"},\"b\":{\"state\":\"failed\","
-	    "\"as_of\":\"2026-11-22T06:58:36Z\"},\"c\":{\"state\":\"carried_over\"},\"d\":7}},\"device_info\":{\"total\":1}},\"snapshot\":\"0123456789abcdef\","
+	    "\"as_of\":\"2026-11-22T06:58:36Z\"},\"c\":{\"state\":\"carried_over\"},\"d\":7}},\"device_info\":{\"total\":1},"
+	    "\"media\":{\"accounts\":{\"c\":{\"state\":\"carried_over\"},\"e\":{\"state\":\"carried_over\"}}}},"
+	    "\"snapshot\":\"0123456789abcdef\","
 	    "\"repository\":\"home\",\"bytes_stored\":4096,\"error_count\":7,"
 	    "\"errors\":[{\"type\":\"chats\",\"item\":\"general\",\"message\":\"gone\"},\"all else\"]}}",
-	    "TYPE               TOTAL       SAVED         NEW    FAILED        READ      STORED\n"
+	    "TYPE               ITEMS       SAVED         NEW    FAILED        READ      STORED\n"
 	    "chats               1200        1198           5         2     2.0 KiB       100 B\n"
 	    "device_info            1           -           -         -           -           -\n"
+	    "media                  -           -           -         -           -           -\n"
 	    "chats of account b: could not be read; kept as of 2026-11-22 06:58:36\n"
-	    "chats of account c: not part of this run\n"
+	    "kept from earlier runs: chats of c, media of c, media of e\n"
 	    "failed: chats: general: gone\n"
 	    "failed: all else\n"
 	    "failed: 5 more; \"holdfast dump 01234567 /holdfast.json\" has a longer list\n"
 	    "snapshot 01234567 saved in repository home, 4.0 KiB added\n");
 	expect(report_result, "{\"result\":{\"snapshot\":\"0123456789abcdef\"}}", "snapshot 01234567 saved\n");
+}
+
+/* The head of a job's result; it says no error, which the event before did. */
+static void
+test_end(void)
+{
+	expect(report_end, "{\"id\":\"b\",\"plan\":\"everything\",\"status\":\"failed\",\"error\":\"no\"}",
+	    "b, plan everything: failed\n");
+	expect(report_end,
+	    "{\"id\":\"b\",\"plan\":\"p\",\"status\":\"partial\",\"result\":{\"snapshot\":\"0123456789abcdef\","
+	    "\"errors\":[\"x\"]}}",
+	    "b, plan p: partial\nfailed: x\nsnapshot 01234567 saved\n");
+	expect(report_end, "[]", "?, plan ?: ?\n");
 }
 
 /* A result of another version, or a forged one, is not a reason to fall over. */
@@ -77,11 +93,11 @@ test_strange_result(void)
 	for (i = 0; i < sizeof(nothing) / sizeof(nothing[0]); i++)
 		expect(report_result, nothing[i], "");
 	expect(report_result, "{\"result\":{\"types\":{\"chats\":7},\"errors\":[null,{\"item\":[]}]}}",
-	    "TYPE               TOTAL       SAVED         NEW    FAILED        READ      STORED\n"
+	    "TYPE               ITEMS       SAVED         NEW    FAILED        READ      STORED\n"
 	    "chats                  -           -           -         -           -           -\n"
 	    "failed: \nfailed: \n");
 	expect(report_result, "{\"result\":{\"types\":{\"chats\":{\"total\":-5,\"failed\":\"x\",\"bytes_read\":1.5}}}}",
-	    "TYPE               TOTAL       SAVED         NEW    FAILED        READ      STORED\n"
+	    "TYPE               ITEMS       SAVED         NEW    FAILED        READ      STORED\n"
 	    "chats                  -           -           -         -           -           -\n");
 }
 
@@ -134,7 +150,7 @@ test_table(void)
 	    "{\"id\":\"" TWO "\",\"plan\":\"b\",\"status\":\"failed\",\"finished_at\":\"2026-11-23T07:00:00Z\","
 	    "\"error\":\"wrong password\"},{}]",
 	    "JOB                            PLAN        STATUS     PROGRESS  ATTEMPTS  DETAIL\n"
-	    ONE "  everything  completed      100%       0/8  2026-11-23 06:58:36\n"
+	    ONE "  everything  completed      100%         -  2026-11-23 06:58:36\n"
 	    TWO "  b           waiting           -       2/8  next attempt at 2026-11-23 07:00:00; last error: no network\n"
 	    TWO "  b           running       12.5%         2  since 2026-11-23 06:00:00\n"
 	    TWO "  b           failed            -         -  2026-11-23 07:00:00: wrong password\n"
@@ -144,7 +160,7 @@ test_table(void)
 static void
 test_job(void)
 {
-	expect(report_job, "{}", "types:        all of the plan\nattempts:     -\n");
+	expect(report_job, "{}", "types:        all of the plan\n");
 	expect(report_job,
 	    "{\"id\":\"" ONE "\",\"plan\":\"everything\",\"types\":[\"chats\",\"media\"],\"full\":true,\"status\":\"running\","
 	    "\"created_at\":\"2026-11-23T06:58:36Z\",\"attempts\":1,\"max_attempts\":8,\"crashes\":2,"
@@ -206,7 +222,7 @@ test_find(void)
 int
 main(void)
 {
-	CU_TestInfo tests[] = {{"result", test_result}, {"strange result", test_strange_result},
+	CU_TestInfo tests[] = {{"result", test_result}, {"strange result", test_strange_result}, {"end", test_end},
 	    {"exit status", test_status}, {"table", test_table}, {"job", test_job}, {"find", test_find},
 	    CU_TEST_INFO_NULL};
 

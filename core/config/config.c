@@ -198,6 +198,9 @@ config_read_repositories(
 		count = 0;
 		schema_read(reader, node, where, repository_fields, repository, &rest, &count);
 		config_check_password(reader, node, where);
+		if (repository->password.file != NULL || repository->password.command != NULL)
+			repository->password_mark = node_get(node, repository->password.file != NULL ?
+			    "password_file" : "password_command")->mark;
 		if (repository->storage != NULL)
 			repository->storage_mark = node_get(node, "storage")->mark;
 		repository->options = config_keep(&config->arena, rest, count);

@@ -39,6 +39,7 @@ struct config_repository {
 	struct config_options options;
 	struct mark mark;
 	struct mark storage_mark;
+	struct mark password_mark; /* of the file's or command's value */
 };
 
 struct config_account {

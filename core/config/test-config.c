@@ -109,6 +109,7 @@ test_example(void)
 	CU_ASSERT_EQUAL_FATAL(plan->account_count, 2);
 	CU_ASSERT_PTR_EQUAL(plan->accounts[1], &config->accounts[1]);
 	CU_ASSERT_EQUAL(plan->types, 15);
+	CU_ASSERT_TRUE(plan->types_named);
 	CU_ASSERT_STRING_EQUAL(plan->schedule, "0 3 * * *");
 	CU_ASSERT_TRUE(plan->options.wifi_only);
 	CU_ASSERT_EQUAL(plan->options.max_media_size, 100000000);
@@ -134,6 +135,7 @@ test_defaults(void)
 	CU_ASSERT_EQUAL_FATAL(plan->account_count, 1);
 	CU_ASSERT_PTR_EQUAL(plan->accounts[0], config->accounts);
 	CU_ASSERT_EQUAL(plan->types, 15);
+	CU_ASSERT_FALSE(plan->types_named);
 	CU_ASSERT_PTR_NULL(plan->schedule);
 	CU_ASSERT_TRUE(plan->options.wifi_only);
 	CU_ASSERT_EQUAL(plan->options.min_battery_percent, 20);
@@ -146,6 +148,42 @@ test_defaults(void)
 	CU_ASSERT_EQUAL(plan->retry.initial_ns, INT64_C(30000000000));
 	CU_ASSERT_EQUAL(plan->retry.maximum_ns, INT64_C(18000000000000));
 	config_free(config);
+}
+
+/* Where things stand, for those who check them against what is installed. */
+static void
+test_marks(void)
+{
+	const struct config_plan *plan = NULL;
+	struct config *config = NULL;
+
+	CU_ASSERT_EQUAL_FATAL(parse(MINIMAL "plans:\n  p:\n    types: [device_info,\n      chats]\n"
+	                                    "    schedule: '@daily'\n", &config, NULL, NULL), HF_OK);
+	CU_ASSERT_EQUAL_FATAL(config_plan(config, "p", &plan, NULL), HF_OK);
+	CU_ASSERT_EQUAL(plan->types, CONFIG_CHATS | CONFIG_DEVICE_INFO);
+	CU_ASSERT_TRUE(plan->types_named);
+	CU_ASSERT_EQUAL(plan->type_marks[0].line, 8);
+	CU_ASSERT_EQUAL(plan->type_marks[0].column, 7);
+	CU_ASSERT_EQUAL(plan->type_marks[1].line, 0);
+	CU_ASSERT_EQUAL(plan->type_marks[3].line, 7);
+	CU_ASSERT_EQUAL(plan->type_marks[3].column, 13);
+	CU_ASSERT_EQUAL(plan->schedule_mark.line, 9);
+	CU_ASSERT_EQUAL(config->repositories[0].password_mark.line, 2);
+	config_free(config);
+}
+
+/* One slip, one message: what hangs on a mistyped section is not missing as well. */
+static void
+test_mistyped_section(void)
+{
+	EXPECT("repositories: {r: {storage: s, password_file: x}}\nacounts: {a: {source: s}}\n"
+	       "plans: {p: {accounts: [a]}, q: }\n",
+	    "f:2:1: the file: unknown key acounts, did you mean accounts?");
+	EXPECT("repostories: {r: {storage: s, password_file: x}}\naccounts: {a: {source: s}}\n"
+	       "plans: {p: {repository: r}}\n",
+	    "f:1:1: the file: unknown key repostories, did you mean repositories?");
+	EXPECT("repositories: {r: {storage: s, password_file: x}}\nplan: {p: {types: [device_info]}}\n",
+	    "f:2:1: the file: unknown key plan, did you mean plans?");
 }
 
 static void
@@ -434,15 +472,18 @@ test_example_file(void)
 
 	CU_ASSERT_EQUAL_FATAL(config_load(EXAMPLE_FILE, &config, NULL, &err), HF_OK);
 	CU_ASSERT_EQUAL(config_plan(config, "everything", &plan, &err), HF_OK);
-	if (plan != NULL)
-		CU_ASSERT_EQUAL(plan->types, CONFIG_CHATS);
+	if (plan != NULL) {
+		CU_ASSERT_FALSE(plan->types_named);
+		CU_ASSERT_PTR_NULL(plan->schedule);
+	}
 	config_free(config);
 }
 
 int
 main(void)
 {
-	CU_TestInfo tests[] = {{"example", test_example}, {"defaults", test_defaults},
+	CU_TestInfo tests[] = {{"example", test_example}, {"defaults", test_defaults}, {"marks", test_marks},
+	    {"mistyped section", test_mistyped_section},
 	    {"syntax", test_syntax}, {"keys", test_keys}, {"passwords", test_passwords},
 	    {"values", test_values}, {"all problems", test_all_problems},
 	    {"plan names", test_plan_names}, {"prefixes", test_prefixes}, {"limits", test_limits},

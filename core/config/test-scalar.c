@@ -128,6 +128,10 @@ test_paths(void)
 	(void)setenv("HOME", "/home/ada", 1);
 	expect_path("/a/b", "/a/b");
 	expect_path("a/b", "/cfg/a/b");
+	expect_path("$HOME/a", NULL);
+	expect_path("${HOME}/a", NULL);
+	expect_path("./$HOME", "/cfg/./$HOME");
+	expect_path("$5", "/cfg/$5");
 	expect_path("../a", "/cfg/../a");
 	expect_path("~", "/home/ada");
 	expect_path("~/", "/home/ada");

@@ -172,11 +172,29 @@ test_limit(void)
 	buffer_wipe(&out);
 }
 
+/* Looking tells what reading would, and reads nothing. */
+static void
+test_check(void)
+{
+	struct config_secret secret = {path, NULL}, missing = {"/nonexistent/password", NULL};
+	struct config_secret command = {NULL, "exit 1"};
+	struct hf_error err = HF_ERROR_INIT;
+
+	write_file("", 0, 0600);
+	CU_ASSERT_EQUAL(secret_check(&secret, &err), HF_OK);
+	CU_ASSERT_EQUAL(secret_check(&command, &err), HF_OK);
+	CU_ASSERT_EQUAL(chmod(path, 0644), 0);
+	CU_ASSERT_EQUAL(secret_check(&secret, &err), HF_EPERM);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.msg, "chmod 600"));
+	CU_ASSERT_EQUAL(secret_check(&missing, &err), HF_ENOTFOUND);
+	CU_ASSERT_EQUAL(secret_check(&missing, NULL), HF_ENOTFOUND);
+}
+
 int
 main(void)
 {
 	CU_TestInfo tests[] = {{"file", test_file}, {"mode", test_mode},
-	    {"not a file", test_not_a_file}, {"command", test_command}, {"limit", test_limit},
+	    {"not a file", test_not_a_file}, {"command", test_command}, {"limit", test_limit}, {"check", test_check},
 	    CU_TEST_INFO_NULL};
 	int rc;
 

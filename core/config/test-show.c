@@ -57,6 +57,9 @@ test_yaml(void)
 	CU_ASSERT_FALSE(second->accounts[0].options.items[1].quoted);
 	CU_ASSERT_EQUAL_FATAL(second->plan_count, 2);
 	CU_ASSERT_EQUAL(second->plans[0].types, CONFIG_MEDIA);
+	CU_ASSERT_TRUE(second->plans[0].types_named);
+	CU_ASSERT_EQUAL(second->plans[1].types, 15);
+	CU_ASSERT_FALSE(second->plans[1].types_named);
 	CU_ASSERT_STRING_EQUAL(second->plans[0].accounts[0]->name, "ada");
 	CU_ASSERT_FALSE(second->plans[1].options.wifi_only);
 	CU_ASSERT_EQUAL(second->plans[1].options.max_media_size, 3 << 19);

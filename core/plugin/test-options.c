@@ -57,6 +57,22 @@ message(const char *name, const char *text)
 	return err.msg;
 }
 
+/* What the options are of stands behind the place. */
+static void
+test_where(void)
+{
+	struct config_option item = {"lable", "x", false, 10, 20, 10, 5};
+	const struct config_options given = {&item, 1};
+	const struct options_place nowhere = {NULL, "/base", {7, 3}};
+	struct options *options = NULL;
+
+	CU_ASSERT_EQUAL(options_parse_in("account work", table, &place, &given, &options, &err), HF_EINVAL);
+	CU_ASSERT_STRING_EQUAL(err.msg, "c.yaml:10:5: account work: unknown option lable, did you mean label?");
+	CU_ASSERT_EQUAL(options_parse_in("account work", table, &nowhere, NULL, &options, &err), HF_EINVAL);
+	CU_ASSERT_STRING_EQUAL(err.msg, "account work: folder is missing (help)");
+	CU_ASSERT_PTR_NULL(options);
+}
+
 static void
 test_table(void)
 {
@@ -313,7 +329,7 @@ test_host(void)
 int
 main(void)
 {
-	CU_TestInfo tests[] = {{"table", test_table}, {"wrong", test_wrong},
+	CU_TestInfo tests[] = {{"table", test_table}, {"where", test_where}, {"wrong", test_wrong},
 	    {"quoted", test_quoted}, {"tables", test_tables}, {"secrets", test_secrets},
 	    {"host", test_host}, CU_TEST_INFO_NULL};
 

@@ -35,14 +35,14 @@ _holdfast_files() {
 
 _holdfast() {
 	local cur=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command='' config='' operands=0 i
-	local commands="init backup status watch snapshots ls dump restore check plugins config"
+	local commands="init backup status watch snapshots rooms ls dump restore check plugins config"
 	local options="--config --verbose --help" repository="--repository --json"
 
 	COMPREPLY=()
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
 		-c | --config) config=${COMP_WORDS[++i]} ;;
-		-r | --repository | -t | --types | --target | -i | --include | --tag | -p | --plan) i=$((i + 1)) ;;
+		-r | --repository | -t | --types | --target | -i | --include | --tag | -p | --plan | -a | --account) i=$((i + 1)) ;;
 		-*) ;;
 		*) if [[ -z $command ]]; then command=${COMP_WORDS[i]}; else operands=$((operands + 1)); fi ;;
 		esac
@@ -51,6 +51,7 @@ _holdfast() {
 	case $previous in
 	-c | --config) _holdfast_files -f && return ;;
 	-r | --repository) _holdfast_words "$(_holdfast_names repositories)" && return ;;
+	-a | --account) _holdfast_words "$(_holdfast_names accounts)" && return ;;
 	-p | --plan) _holdfast_words "$(_holdfast_names plans)" && return ;;
 	--target) _holdfast_files -d && return ;;
 	--types) _holdfast_list chats media contacts device_info && return ;;
@@ -73,6 +74,7 @@ _holdfast() {
 		backup) options+=" --types --full --json" ;;
 		status | watch | plugins) options+=" --json" ;;
 		snapshots) options+=" $repository --tag" ;;
+		rooms) options+=" $repository --account" ;;
 		ls) options+=" $repository --long" ;;
 		dump) options+=" --repository" ;;
 		restore) options+=" $repository --target --include" ;;
@@ -87,7 +89,7 @@ _holdfast() {
 	init:0) _holdfast_words "$(_holdfast_names repositories)" ;;
 	backup:0) _holdfast_words "$(_holdfast_names plans)" ;;
 	status:0 | watch:0) _holdfast_words "$(_holdfast_jobs)" ;;
-	ls:0 | dump:0 | restore:0) _holdfast_words latest ;;
+	rooms:0 | ls:0 | dump:0 | restore:0) _holdfast_words latest ;;
 	plugins:0) _holdfast_words "$(_holdfast_plugins)" ;;
 	config:0) _holdfast_words check show ;;
 	help:0) _holdfast_words "$commands" ;;

@@ -13,9 +13,9 @@ function __holdfast_plugins
     holdfast plugins 2>/dev/null | sed -n 's/^\([a-z][a-z0-9-]*\) .*/\1/p'
 end
 
-set -l commands init backup status watch snapshots ls dump restore check plugins config
+set -l commands init backup status watch snapshots rooms ls dump restore check plugins config
 set -l in __fish_seen_subcommand_from
-set -l repositories init snapshots ls dump restore check
+set -l repositories init snapshots rooms ls dump restore check
 
 complete -c holdfast -f
 complete -c holdfast -n __fish_use_subcommand -a init -d 'Make a repository'
@@ -23,6 +23,7 @@ complete -c holdfast -n __fish_use_subcommand -a backup -d 'Back up a plan'
 complete -c holdfast -n __fish_use_subcommand -a status -d 'Show the jobs'
 complete -c holdfast -n __fish_use_subcommand -a watch -d 'Show progress and events as they come'
 complete -c holdfast -n __fish_use_subcommand -a snapshots -d 'List the snapshots'
+complete -c holdfast -n __fish_use_subcommand -a rooms -d 'List the rooms in a snapshot'
 complete -c holdfast -n __fish_use_subcommand -a ls -d 'List what is in a snapshot'
 complete -c holdfast -n __fish_use_subcommand -a dump -d 'Write a file of a snapshot to standard output'
 complete -c holdfast -n __fish_use_subcommand -a restore -d 'Restore a snapshot'
@@ -44,7 +45,8 @@ complete -c holdfast -n "$in backup" -s t -l types -x -a '(__fish_append , chats
 complete -c holdfast -n "$in backup" -l full -d 'Read everything again'
 complete -c holdfast -n "$in status watch" -a '(__holdfast_jobs)'
 complete -c holdfast -n "$in snapshots" -l tag -x -d 'Only snapshots with this tag'
-complete -c holdfast -n "$in ls dump restore" -a latest -d 'The newest snapshot'
+complete -c holdfast -n "$in rooms" -s a -l account -x -a '(__holdfast_names accounts)' -d 'Only this account'
+complete -c holdfast -n "$in rooms ls dump restore" -a latest -d 'The newest snapshot'
 complete -c holdfast -n "$in ls" -s l -l long -d 'Mode, size and time too'
 complete -c holdfast -n "$in restore" -s t -l target -x -a '(__fish_complete_directories)' -d 'Where to'
 complete -c holdfast -n "$in restore" -s i -l include -x -d 'Only this path of the snapshot'
