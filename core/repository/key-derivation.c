@@ -25,7 +25,12 @@
 #define WORK_MAX   ((uint64_t)1 << 30)
 #define INT_LIMIT  ((uint64_t)INT32_MAX)
 
-#define CHOOSE_NS    INT64_C(350000000)
+/*
+ * A quarter of a second for each opening; on a slow machine as much more as it takes for the least that OWASP's
+ * Password Storage Cheat Sheet names for N = 2^15, r = 8.
+ */
+#define CHOOSE_NS    INT64_C(250000000)
+#define CHOOSE_P_MIN 3
 #define CHOOSE_P_MAX 16
 
 struct answer {
@@ -82,10 +87,10 @@ choose_p(struct derivation *d, const char *password, size_t size, uint8_t scratc
 
 	d->p = 1;
 	if (!derive(d, password, size, scratch))
-		return 1;
+		return CHOOSE_P_MIN;
 	taken = cpu_time() - start;
 	p = taken > 0 ? (CHOOSE_NS + taken / 2) / taken : 1;
-	return p < 1 ? 1 : p > CHOOSE_P_MAX ? CHOOSE_P_MAX : (uint64_t)p;
+	return p < CHOOSE_P_MIN ? CHOOSE_P_MIN : p > CHOOSE_P_MAX ? CHOOSE_P_MAX : (uint64_t)p;
 }
 
 static bool

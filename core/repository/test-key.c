@@ -66,7 +66,7 @@ test_memory(void)
 	CU_ASSERT_EQUAL(getrusage(RUSAGE_SELF, &before), 0);
 	CU_ASSERT_EQUAL(derivation_run(&d, "pw", 2, "key", out, NULL), HF_OK);
 	CU_ASSERT_EQUAL(derivation_choose(&d, "pw", 2, out, NULL), HF_OK);
-	CU_ASSERT(d.p >= 1 && d.p <= 16);
+	CU_ASSERT(d.p >= 3 && d.p <= 16);
 	CU_ASSERT_EQUAL(getrusage(RUSAGE_SELF, &after), 0);
 	CU_ASSERT(after.ru_maxrss - before.ru_maxrss < 8192);
 }
