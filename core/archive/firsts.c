@@ -43,19 +43,21 @@ firsts_free(struct firsts *firsts)
 	free(firsts);
 }
 
-/* Multiplies eight bytes at a time into 64 bits; never 0. */
-static uint64_t
-fingerprint(const struct firsts *firsts, const char *id, size_t size)
+/* Multiplies eight bytes at a time into 64 bits. */
+uint64_t
+firsts_print(const struct firsts *firsts, const char *id, size_t size)
 {
 	uint64_t sum = firsts->seed ^ size, part;
 
-	for (; size > 0; id += sizeof(part)) {
-		part = 0;
-		memcpy(&part, id, size < sizeof(part) ? size : sizeof(part));
+	for (; size >= sizeof(part); id += sizeof(part), size -= sizeof(part)) {
+		memcpy(&part, id, sizeof(part));
 		sum = (sum ^ part) * 0x9e3779b97f4a7c15ull;
 		sum ^= sum >> 29;
-		size -= size < sizeof(part) ? size : sizeof(part);
 	}
+	part = 0;
+	memcpy(&part, id, size);
+	sum = (sum ^ part) * 0x9e3779b97f4a7c15ull;
+	sum ^= sum >> 29;
 	sum *= 0xbf58476d1ce4e5b9ull;
 	sum ^= sum >> 32;
 	return sum == 0 ? 1 : sum;
@@ -90,17 +92,14 @@ grow(struct firsts *firsts)
 }
 
 bool
-firsts_has(const struct firsts *firsts, const char *id, size_t size)
+firsts_has(const struct firsts *firsts, uint64_t print)
 {
-	uint64_t print = fingerprint(firsts, id, size);
-
 	return firsts->slots[find(firsts->slots, firsts->slot_count, print)] != 0;
 }
 
 void
-firsts_add(struct firsts *firsts, const char *id, size_t size)
+firsts_add(struct firsts *firsts, uint64_t print)
 {
-	uint64_t print = fingerprint(firsts, id, size);
 	size_t slot = find(firsts->slots, firsts->slot_count, print);
 
 	if (firsts->slots[slot] != 0)

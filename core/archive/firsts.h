@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /*
  * The ids that a new log has, to tell when one comes again.  It holds a fingerprint of each, so that it
@@ -17,7 +18,9 @@ struct firsts;
 /* NULL without memory. */
 struct firsts *firsts_new(void);
 void firsts_free(struct firsts *firsts);
-bool firsts_has(const struct firsts *firsts, const char *id, size_t size);
-void firsts_add(struct firsts *firsts, const char *id, size_t size);
+/* What stands for an id in the calls below; never 0. */
+uint64_t firsts_print(const struct firsts *firsts, const char *id, size_t size);
+bool firsts_has(const struct firsts *firsts, uint64_t print);
+void firsts_add(struct firsts *firsts, uint64_t print);
 
 #endif

@@ -64,6 +64,7 @@ struct log {
 	int broken;          /* HF_OK, or why nothing more can be done with it */
 	struct hash *hash;   /* for lines */
 	struct firsts *firsts; /* the ids of a new log */
+	uint64_t asked_print;  /* of the record asked for, in a new log */
 	size_t asked_pending;  /* 1 + the pending line that is the newest of the record asked for; 0: none */
 	struct seen *seen;   /* NULL: there was no log before, so every line is new */
 	bool seen_made;      /* it was filled from the log */
@@ -497,7 +498,8 @@ known_in_new(struct log *log, const struct hf_line *line, struct hf_error *err)
 
 	if (log->firsts == NULL && (log->firsts = firsts_new()) == NULL)
 		return no_memory(err);
-	if (!firsts_has(log->firsts, line->data + line->id_offset, (size_t)line->id_size))
+	log->asked_print = firsts_print(log->firsts, line->data + line->id_offset, (size_t)line->id_size);
+	if (!firsts_has(log->firsts, log->asked_print))
 		return HF_KNOWN_NEW;
 	for (i = log->pending_count; i > 0; i--) {
 		data = pending_line(log, i - 1, &size);
@@ -818,7 +820,7 @@ log_append(struct log *log, const struct hf_line *line, struct hf_error *err)
 		return hf_error_set(err, HF_EINVAL, 0, "a record's line holds a newline");
 	log->asked_pending = 0;
 	if (log->firsts != NULL)
-		firsts_add(log->firsts, line->data + line->id_offset, (size_t)line->id_size);
+		firsts_add(log->firsts, log->asked_print);
 	if (log->asked_doubt && log->doubt_count < DOUBTS_MAX &&
 	    log->doubt_bytes + line->size <= DOUBTS_MAX_BYTES)
 		return spoil(log, add_doubt(log, line, err));
