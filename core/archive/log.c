@@ -496,6 +496,9 @@ known_in_new(struct log *log, const struct hf_line *line, struct hf_error *err)
 	const char *data;
 	size_t i, size;
 
+	if (line->size > LOG_LINE_BYTES || line->rest_offset > line->size || line->id_offset > line->size ||
+	    line->id_size > line->size - line->id_offset)
+		return check_line(line, err);
 	if (log->firsts == NULL && (log->firsts = firsts_new()) == NULL)
 		return no_memory(err);
 	log->asked_print = firsts_print(log->firsts, line->data + line->id_offset, (size_t)line->id_size);
