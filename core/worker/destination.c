@@ -4,7 +4,6 @@
 #include "worker/destination.h"
 
 #include <json-c/json.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +13,7 @@
 #include "base/log.h"
 #include "base/path.h"
 #include "base/time.h"
+#include "repository/origin.h"
 #include "supervisor/channel.h"
 #include "supervisor/state.h"
 
@@ -264,13 +264,8 @@ destination_tick(struct destination *destination, struct hf_error *err)
 static void
 set_origin(struct snapshot *snapshot)
 {
-	const struct passwd *user = getpwuid(geteuid());
-
-	if (gethostname(snapshot->hostname, sizeof(snapshot->hostname)) != 0)
-		snapshot->hostname[0] = '\0';
-	snapshot->hostname[sizeof(snapshot->hostname) - 1] = '\0';
-	if (user != NULL)
-		(void)snprintf(snapshot->username, sizeof(snapshot->username), "%s", user->pw_name);
+	(void)origin_hostname(snapshot->hostname);
+	(void)origin_username(snapshot->username);
 	(void)snprintf(snapshot->program_version, sizeof(snapshot->program_version), "holdfast %s", PACKAGE_VERSION);
 }
 

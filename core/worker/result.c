@@ -298,12 +298,6 @@ result_partial(const struct result *result)
 	return result->partial || result->error_count > 0;
 }
 
-uint64_t
-result_errors(const struct result *result)
-{
-	return result->error_count;
-}
-
 int
 result_to_json(const struct result *result, size_t errors_max, struct json_object *object, struct hf_error *err)
 {

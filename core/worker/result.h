@@ -49,7 +49,6 @@ uint64_t result_previous_units(const struct result *result, const char *type, co
 bool result_readable(const struct result *result);
 /* Whether anything failed. */
 bool result_partial(const struct result *result);
-uint64_t result_errors(const struct result *result);
 
 /* Whether the previous run had something of a type. */
 bool result_had_type(const struct result *result, const char *type);

@@ -8,7 +8,6 @@
 /* One query: the strategy's sink, and the first thing it said no with. */
 struct query {
 	const struct hf_record_sink *sink;
-	const char *account;
 	int refused;
 };
 
@@ -83,7 +82,7 @@ static int
 view_enumerate(void *ctx, const struct hf_query *query, const struct hf_record_sink *sink, struct hf_error *err)
 {
 	const struct view *view = ctx;
-	struct query state = {sink, view->table.account, HF_OK};
+	struct query state = {sink, HF_OK};
 	const struct hf_record_sink proxy = {(uint32_t)sizeof(proxy), 0, &state, pass_account, pass_room,
 	    pass_participant, pass_message, pass_checkpoint, pass_failed};
 	int r = view->source->component->ops.source.enumerate(view->source->handle, query, &proxy, err);
