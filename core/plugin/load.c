@@ -37,7 +37,8 @@ static const struct plugin_callback strategy_callbacks[] = {
 static const struct plugin_callback source_callbacks[] = {CALLBACK(struct hf_source_ops, configure),
     CALLBACK(struct hf_source_ops, open), CALLBACK(struct hf_source_ops, close),
     CALLBACK(struct hf_source_ops, caps), CALLBACK(struct hf_source_ops, enumerate),
-    OPTIONAL(struct hf_source_ops, fetch_media), {NULL, 0, 0}};
+    OPTIONAL(struct hf_source_ops, fetch_media), OPTIONAL(struct hf_source_ops, put_contact),
+    {NULL, 0, 0}};
 static const struct plugin_callback storage_callbacks[] = {
     CALLBACK(struct hf_storage_ops, configure), CALLBACK(struct hf_storage_ops, open),
     CALLBACK(struct hf_storage_ops, close), CALLBACK(struct hf_storage_ops, create),
@@ -52,7 +53,7 @@ static const struct {
 } kinds[] = {
     [HF_KIND_STRATEGY] = {strategy_callbacks, END_OF(struct hf_strategy_ops, restore),
         sizeof(struct hf_strategy_ops)},
-    [HF_KIND_SOURCE] = {source_callbacks, END_OF(struct hf_source_ops, fetch_media),
+    [HF_KIND_SOURCE] = {source_callbacks, END_OF(struct hf_source_ops, put_contact),
         sizeof(struct hf_source_ops)},
     [HF_KIND_STORAGE] = {storage_callbacks, END_OF(struct hf_storage_ops, remove),
         sizeof(struct hf_storage_ops)},

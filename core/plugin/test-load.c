@@ -56,8 +56,8 @@ fake_enumerate(void *handle, const struct hf_query *query, const struct hf_recor
 	return HF_OK;
 }
 
-static const struct hf_source_ops good_ops = {
-    sizeof(good_ops), 0, fake_configure, fake_open, fake_close, fake_caps, fake_enumerate, NULL};
+static const struct hf_source_ops good_ops = {.struct_size = sizeof(good_ops), .configure = fake_configure, .open = fake_open,
+    .close = fake_close, .caps = fake_caps, .enumerate = fake_enumerate};
 static const struct hf_option good_options[] = {
     {sizeof(struct hf_option), HF_OPTION_SIZE, 0, 1, "page_size", "how much at once", "1 MB", 1,
 	2000000},

@@ -95,7 +95,9 @@ open_source(struct work *work, struct hf_error *err)
 static int
 make_plan(struct work *work, struct hf_error *err)
 {
-	const struct hf_planner planner = {(uint32_t)sizeof(planner), 0, work, plan_unit, plan_file, plan_failed};
+	const struct hf_planner planner = {.struct_size = (uint32_t)sizeof(planner), .ctx = work,
+	    .unit = plan_unit, .file = plan_file,
+	    .failed = plan_failed};
 	const struct instance *strategy = work->request->strategy;
 	int r = units_open(work->run->destination.directory, &work->units, &work->fatal);
 

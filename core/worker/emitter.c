@@ -192,9 +192,11 @@ emitter_open(struct emitter *emitter, struct run *run, const char *type, const c
 	emitter->scratch.max = PREVIOUS_MAX;
 	emitter->failure = (struct hf_error)HF_ERROR_INIT;
 	emitter->counts.units = 1;
-	emitter->table = (struct hf_emitter){(uint32_t)sizeof(emitter->table), 0, emitter, emit_previous, emit_file,
-	    emit_log_open, emit_log_known, emit_log_before, emit_log_append, emit_log_close, emit_checkpoint, emit_done,
-	    emit_failed};
+	emitter->table = (struct hf_emitter){.struct_size = (uint32_t)sizeof(emitter->table), .ctx = emitter,
+	    .previous = emit_previous,
+	    .file = emit_file, .log_open = emit_log_open, .log_known = emit_log_known,
+	    .log_before = emit_log_before, .log_append = emit_log_append, .log_close = emit_log_close,
+	    .checkpoint = emit_checkpoint, .done = emit_done, .failed = emit_failed};
 	emitter->errors = json_object_new_array();
 	return emitter->errors == NULL ? hf_error_set(err, HF_ENOMEM, 0, "out of memory") : HF_OK;
 }

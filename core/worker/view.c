@@ -45,6 +45,15 @@ PASS(account)
 PASS(room)
 PASS(participant)
 PASS(message)
+PASS(contact)
+
+static int
+pass_reset(void *ctx, struct hf_error *err)
+{
+	struct query *query = ctx;
+
+	return query->sink->reset == NULL ? HF_OK : keep(query, query->sink->reset(query->sink->ctx, err));
+}
 
 static int
 pass_checkpoint(void *ctx, const struct hf_blob *cursor, struct hf_error *err)
@@ -83,8 +92,11 @@ view_enumerate(void *ctx, const struct hf_query *query, const struct hf_record_s
 {
 	const struct view *view = ctx;
 	struct query state = {sink, HF_OK};
-	const struct hf_record_sink proxy = {(uint32_t)sizeof(proxy), 0, &state, pass_account, pass_room,
-	    pass_participant, pass_message, pass_checkpoint, pass_failed};
+	const struct hf_record_sink proxy = {.struct_size = (uint32_t)sizeof(proxy),
+	    .ctx = &state, .account = pass_account,
+	    .room = pass_room, .participant = pass_participant, .message = pass_message,
+	    .checkpoint = pass_checkpoint, .failed = pass_failed, .contact = pass_contact,
+	    .reset = pass_reset};
 	int r = view->source->component->ops.source.enumerate(view->source->handle, query, &proxy, err);
 
 	if (r > 0)
@@ -98,8 +110,7 @@ view_enumerate(void *ctx, const struct hf_query *query, const struct hf_record_s
 }
 
 static int
-view_fetch_media(void *ctx, const struct hf_attachment *attachment, uint64_t offset, const struct hf_sink *sink,
-    struct hf_error *err)
+view_fetch_media(void *ctx, const struct hf_media_exchange *exchange, struct hf_error *err)
 {
 	const struct view *view = ctx;
 	const struct hf_source_ops *ops = &view->source->component->ops.source;
@@ -107,7 +118,7 @@ view_fetch_media(void *ctx, const struct hf_attachment *attachment, uint64_t off
 	if (ops->fetch_media == NULL)
 		return hf_error_set(err, HF_ENOTSUP, 0, "%s: source %s fetches no media", view->table.account,
 		    view->table.source);
-	return ops->fetch_media(view->source->handle, attachment, offset, sink, err);
+	return ops->fetch_media(view->source->handle, exchange, err);
 }
 
 void

@@ -20,7 +20,7 @@ grow() {
 grow host.h 'void *(*get_extension)(void *ctx, const char *id);' 'int32_t (*later)(void *ctx);'
 grow options.h 'int64_t max;' 'int64_t later;'
 grow storage.h 'int (*remove)(void *handle,' 'int (*later)(void *handle);'
-grow source.h 'const struct hf_sink *sink, struct hf_error *err);' 'int (*later)(void *handle);'
+grow source.h 'struct hf_error *err); /* put */' 'int (*later)(void *handle);'
 grow strategy.h 'int (*restore)(void *handle,' 'int (*later)(void *handle);'
 from=$to
 grow plugin.h 'void *(*get_extension)(const char *id);' 'const char *later;'

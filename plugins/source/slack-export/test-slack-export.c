@@ -187,8 +187,9 @@ on_failed(void *ctx, const char *where, const struct hf_error *why, struct hf_er
 	return HF_OK;
 }
 
-static const struct hf_record_sink sink = {sizeof(struct hf_record_sink), 0, NULL, on_account, on_room,
-    on_participant, on_message, on_checkpoint, on_failed};
+static const struct hf_record_sink sink = {.struct_size = sizeof(struct hf_record_sink), .account = on_account, .room = on_room,
+    .participant = on_participant, .message = on_message, .checkpoint = on_checkpoint,
+    .failed = on_failed};
 
 static void
 forget(void)

@@ -65,8 +65,8 @@ int
 people_execute(struct work *work, struct hf_error *err)
 {
 	struct people people = {work, OUT_INIT(&work->chats->tools, RECORD_MAX), false};
-	struct hf_record_sink sink = {sizeof(sink), 0, &people, NULL, NULL, people_participant, NULL, NULL,
-	    people_failed};
+	struct hf_record_sink sink = {.struct_size = sizeof(sink), .ctx = &people, .participant = people_participant,
+	    .failed = people_failed};
 	struct hf_query query = {sizeof(query), HF_QUERY_PARTICIPANTS, 0, 0, {NULL, 0, HF_TEXT_UTF8, 0}, {NULL, 0}};
 	uint64_t appended;
 	int64_t newest_ns;
@@ -232,8 +232,8 @@ int
 participants_write(struct work *work, const struct hf_text *room, int64_t mtime_ns, struct hf_error *err)
 {
 	struct members members = {work, OUT_INIT(&work->chats->tools, PARTICIPANTS_MAX), NULL, 0, 0};
-	struct hf_record_sink sink = {sizeof(sink), 0, &members, NULL, NULL, members_participant, NULL, NULL,
-	    members_failed};
+	struct hf_record_sink sink = {.struct_size = sizeof(sink), .ctx = &members, .participant = members_participant,
+	    .failed = members_failed};
 	struct hf_query query = {sizeof(query), HF_QUERY_PARTICIPANTS, 0, 0, *room, {NULL, 0}};
 	struct hf_error why = HF_ERROR_INIT;
 	uint64_t failed = work->failed;

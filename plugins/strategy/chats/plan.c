@@ -59,7 +59,8 @@ plan_failed(void *ctx, const char *where, const struct hf_error *why, struct hf_
 static int
 describe_account(struct plan *plan, struct hf_error *err)
 {
-	struct hf_record_sink sink = {sizeof(sink), 0, plan, plan_identity, NULL, NULL, NULL, NULL, plan_failed};
+	struct hf_record_sink sink = {.struct_size = sizeof(sink), .ctx = plan,
+	    .account = plan_identity, .failed = plan_failed};
 	struct hf_query query = {sizeof(query), HF_QUERY_ACCOUNT, 0, 0, {NULL, 0, HF_TEXT_UTF8, 0}, {NULL, 0}};
 	struct hf_text account = {plan->view->account, strlen(plan->view->account), HF_TEXT_UTF8, 0};
 	struct hf_text source = {plan->view->source, strlen(plan->view->source), HF_TEXT_UTF8, 0};
@@ -196,7 +197,8 @@ plan_room(void *ctx, const struct hf_room *room, struct hf_error *err)
 static int
 push_rooms(struct plan *plan, struct hf_error *err)
 {
-	struct hf_record_sink sink = {sizeof(sink), 0, plan, NULL, plan_room, NULL, NULL, NULL, plan_failed};
+	struct hf_record_sink sink = {.struct_size = sizeof(sink), .ctx = plan,
+	    .room = plan_room, .failed = plan_failed};
 	struct hf_query query = {sizeof(query), HF_QUERY_ROOMS, 0, 0, {NULL, 0, HF_TEXT_UTF8, 0}, {NULL, 0}};
 
 	return plan->view->enumerate(plan->view->ctx, &query, &sink, err);

@@ -132,6 +132,8 @@ put_attachment(struct out *out, const struct hf_attachment *a)
 	member_text(out, ",\"name\":", &a->name);
 	member_text(out, ",\"mime\":", &a->mime);
 	member_text(out, ",\"url\":", &a->url);
+	member_text(out, ",\"path\":", &a->path);
+	member_text(out, ",\"missing\":", &a->missing);
 	member_number(out, ",\"size\":", a->size);
 	member_number(out, ",\"width\":", a->width);
 	member_number(out, ",\"height\":", a->height);

@@ -142,8 +142,8 @@ static int
 back_up_messages(struct room *room, struct hf_error *err)
 {
 	struct work *work = room->work;
-	struct hf_record_sink sink = {sizeof(sink), 0, room, NULL, NULL, NULL, room_message, room_checkpoint,
-	    room_failed};
+	struct hf_record_sink sink = {.struct_size = sizeof(sink), .ctx = room, .message = room_message,
+	    .checkpoint = room_checkpoint, .failed = room_failed};
 	struct hf_query query = {sizeof(query), HF_QUERY_MESSAGES, PAGE, 0, room->id,
 	    {room->state.cursor.data, room->state.cursor.size}};
 	struct out cursor = room->state.cursor;

@@ -277,7 +277,8 @@ plan_failed(void *ctx, const char *item, const struct hf_error *why, struct hf_e
 	return HF_OK;
 }
 
-static const struct hf_planner planner = {sizeof(struct hf_planner), 0, NULL, plan_unit, plan_file, plan_failed};
+static const struct hf_planner planner = {.struct_size = sizeof(struct hf_planner), .unit = plan_unit, .file = plan_file,
+    .failed = plan_failed};
 
 static int
 run_plan(void)
@@ -532,9 +533,10 @@ emit_failed(void *ctx, const char *item, const struct hf_error *why, struct hf_e
 	return HF_OK;
 }
 
-static const struct hf_emitter emitter = {sizeof(struct hf_emitter), 0, NULL, emit_previous, emit_file,
-	emit_log_open, emit_log_known, emit_log_before, emit_log_append, emit_log_close, emit_checkpoint, emit_done,
-	emit_failed};
+static const struct hf_emitter emitter = {.struct_size = sizeof(struct hf_emitter), .previous = emit_previous, .file = emit_file,
+	.log_open = emit_log_open, .log_known = emit_log_known, .log_before = emit_log_before,
+	.log_append = emit_log_append, .log_close = emit_log_close, .checkpoint = emit_checkpoint,
+	.done = emit_done, .failed = emit_failed};
 
 /* Runs the unit at index of the plan, from a checkpoint's cursor (or NULL). */
 static int
@@ -698,10 +700,10 @@ test_new(void)
 		{TEXT("\xf0\x9f\x91\x8d"), 3, senders, 2},
 		{TEXT("x"), 1, NULL, 0}};
 	static const struct hf_attachment attachments[] = {
-		{TEXT("F1"), TEXT("image"), TEXT("a b.png"), TEXT("image/png"), TEXT("https://x/F1"), 12345, 640, 480,
-		    -1, DAY_NS},
-		{NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, -1, -1, -1, -1, HF_NO_TIME},
-		{NOTHING, NOTHING, TEXT("v"), NOTHING, NOTHING, 0, -1, -1, 1500, HF_NO_TIME}};
+		{TEXT("F1"), TEXT("image"), TEXT("a b.png"), TEXT("image/png"), TEXT("https://x/F1"), TEXT("f/a b.png"),
+		    TEXT("left out"), 12345, 640, 480, -1, DAY_NS},
+		{NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, -1, -1, -1, -1, HF_NO_TIME},
+		{NOTHING, NOTHING, TEXT("v"), NOTHING, NOTHING, NOTHING, NOTHING, 0, -1, -1, 1500, HF_NO_TIME}};
 	struct hf_message *m;
 
 	one_room();
@@ -732,7 +734,7 @@ test_new(void)
 	    "\"edited_at\":\"1970-01-04T00:00:00Z\",\"kind\":\"text\",\"text\":\"\",\"reply_to\":\"1\","
 	    "\"thread\":\"1\",\"reactions\":[{\"key\":\"\xf0\x9f\x91\x8d\",\"senders\":[\"u2\",\"u3\"],\"count\":3},"
 	    "{\"key\":\"x\",\"count\":1}],\"attachments\":[{\"id\":\"F1\",\"kind\":\"image\",\"name\":\"a b.png\","
-	    "\"mime\":\"image/png\",\"url\":\"https://x/F1\",\"size\":12345,\"width\":640,\"height\":480,"
+	    "\"mime\":\"image/png\",\"url\":\"https://x/F1\",\"path\":\"f/a b.png\",\"missing\":\"left out\",\"size\":12345,\"width\":640,\"height\":480,"
 	    "\"expires_at\":\"1970-01-02T00:00:00Z\"},{},{\"name\":\"v\",\"size\":0,\"duration_ms\":1500}],"
 	    "\"raw\":{\"ts\": \"2\"}}\n"
 	    "{\"op\":\"message\",\"id\":\"3\"}\n"));
@@ -813,7 +815,7 @@ static void
 test_changes(void)
 {
 	static const struct hf_reaction one[] = {{TEXT("x"), 1, NULL, 0}}, two[] = {{TEXT("x"), 2, NULL, 0}};
-	static const struct hf_attachment file = {TEXT("F1"), NOTHING, NOTHING, NOTHING, NOTHING, -1, -1, -1, -1,
+	static const struct hf_attachment file = {TEXT("F1"), NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, -1, -1, -1, -1,
 		HF_NO_TIME};
 	struct hf_message *m;
 

@@ -48,8 +48,8 @@ extern "C" {
 struct hf_error {
 	uint32_t struct_size;
 	int32_t code;
-	int32_t os_errno; /* 0 if the system had no part in it */
-	uint32_t flags;   /* 0 */
+	int32_t os_errno;     /* 0 if the system had no part in it */
+	uint32_t http_status; /* of the answer that was the reason; 0: none */
 	int64_t retry_after_ms;
 	char msg[480]; /* one line, UTF-8, NUL-terminated */
 };
@@ -71,7 +71,7 @@ hf_error_init(struct hf_error *err)
 	err->struct_size = (uint32_t)sizeof(*err);
 	err->code = 0;
 	err->os_errno = 0;
-	err->flags = 0;
+	err->http_status = 0;
 	err->retry_after_ms = 0;
 	err->msg[0] = '\0';
 }
@@ -83,6 +83,7 @@ hf_error_vset(struct hf_error *err, int code, int os_errno, const char *fmt, va_
 	if (err != NULL) {
 		err->code = code;
 		err->os_errno = os_errno;
+		err->http_status = 0;
 		err->retry_after_ms = 0;
 		(void)vsnprintf(err->msg, sizeof(err->msg), fmt, ap);
 	}

@@ -21,9 +21,53 @@ struct hf_source_view {
 	int (*caps)(void *ctx, struct hf_source_caps *ret_caps, struct hf_error *err);
 	int (*enumerate)(void *ctx, const struct hf_query *query, const struct hf_record_sink *sink,
 	    struct hf_error *err);
-	int (*fetch_media)(void *ctx, const struct hf_attachment *attachment, uint64_t offset,
-	    const struct hf_sink *sink, struct hf_error *err);
+	int (*fetch_media)(void *ctx, const struct hf_media_exchange *exchange, struct hf_error *err);
 };
+
+/*
+ * Flags of a strategy's struct hf_component.  HF_STRATEGY_HOST: it backs up this machine, not accounts; plan and
+ * execute are called once with a view whose account is the machine's name and that offers no records.
+ */
+#define HF_STRATEGY_HOST     1u
+/* It works with sources that have these records; none of these flags: HF_STRATEGY_CHATS. */
+#define HF_STRATEGY_CHATS    2u
+#define HF_STRATEGY_CONTACTS 4u
+
+/* A name in a folder of the snapshot that is being made. */
+struct hf_entry {
+	uint32_t struct_size;
+	uint32_t is_folder;
+	const char *name; /* NUL-terminated */
+	uint64_t size;    /* of a file */
+	uint8_t version[32]; /* of a folder: the same means that nothing in it is different */
+};
+
+/* Nonzero: stop and return it. */
+typedef int (*hf_entry_fn)(void *ctx, const struct hf_entry *entry, struct hf_error *err);
+
+/*
+ * What the snapshot under way holds so far, of all types: the previous one with what this job has finished.
+ * Paths are absolute, "/chats/family/rooms/x/messages".  HF_ENOTFOUND: no such thing.
+ */
+struct hf_snapshot_view {
+	uint32_t struct_size;
+	uint32_t flags;
+	void *ctx;
+	int (*list)(void *ctx, const char *path, hf_entry_fn fn, void *fn_ctx, struct hf_error *err);
+	/* For small files: at most 16 MiB. */
+	int (*file)(void *ctx, const char *path, const struct hf_sink *sink, struct hf_error *err);
+	/*
+	 * Pushes the lines of a log, each whole and with its newline in one write, from line number first (0 is
+	 * the oldest) on.  Lines keep their numbers for good.  HF_ERANGE: the log has fewer than first.
+	 */
+	int (*log)(void *ctx, const char *path, uint64_t first, const struct hf_sink *sink, struct hf_error *err);
+};
+
+/*
+ * A unit that is worth going on with after a crash: its checkpoints' cursors are kept, and files and lines from
+ * before them are not asked for again.
+ */
+#define HF_UNIT_RESUMABLE 1u
 
 /* One piece of work: it is run, checkpointed, retried and carried over as a whole. */
 struct hf_unit {
@@ -49,6 +93,7 @@ struct hf_planner {
 	    struct hf_error *err);
 	/* One item that cannot become a unit; planning goes on, the job ends "partial". */
 	int (*failed)(void *ctx, const char *item, const struct hf_error *why, struct hf_error *err);
+	const struct hf_snapshot_view *snapshot;
 };
 
 /* What the host knows of a record with this id in this log. */
@@ -100,6 +145,10 @@ struct hf_emitter {
 	int (*done)(void *ctx, uint64_t items, uint64_t bytes, struct hf_error *err);
 	/* One item that could not be backed up; the unit goes on, the job ends "partial". */
 	int (*failed)(void *ctx, const char *item, const struct hf_error *why, struct hf_error *err);
+	/* Writes a file of any size; what the reader gives has to be length bytes. */
+	int (*file_from)(void *ctx, const char *path, const struct hf_reader *data, int64_t mtime_ns,
+	    struct hf_error *err);
+	const struct hf_snapshot_view *snapshot;
 };
 
 #define HF_RUN_FULL 1u /* read everything again, whatever the cursors say */
