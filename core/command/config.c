@@ -10,7 +10,7 @@
 
 #include "config/show.h"
 #include "plugin/options.h"
-#include "plugin/registry.h"
+#include "plugin/strategy.h"
 
 /* ---- check ---- */
 
@@ -133,35 +133,75 @@ check_component(struct check *check, uint32_t kind, const char *component_name, 
 	options_free(options);
 }
 
-/* The strategy that carries a type has the type's name, in the way of plugins. */
-static void
-strategy_name(const char *type, char *out, size_t size)
+/* Whether the account has what a strategy works with.  A source that cannot be found is told of at its own place. */
+static bool
+fits(const struct check *check, const struct plugin_component *strategy, const struct config_account *account)
 {
-	char *p;
+	const struct plugin_component *source;
 
-	(void)snprintf(out, size, "%s", type);
-	for (p = out; (p = strchr(p, '_')) != NULL;)
-		*p = '-';
+	return registry_find(check->registry, HF_KIND_SOURCE, account->source, &source, NULL) != HF_OK ||
+	       strategy_takes(strategy, source);
 }
 
-/* A type that is named is wanted: without its strategy it would be left out of the backup, and nobody told. */
+/* Marks the accounts that a type's strategy backs up; false: there are none, nor is it about the machine. */
+static bool
+mark_covered(const struct check *check, const struct config_plan *plan, const struct plugin_component *strategy,
+    bool *covered)
+{
+	bool any = strategy_is_of_host(strategy);
+	size_t i;
+
+	for (i = 0; i < plan->account_count; i++) {
+		if (!fits(check, strategy, plan->accounts[i]))
+			continue;
+		covered[i] = any = true;
+	}
+	return any;
+}
+
+/*
+ * A type that is named is wanted: without its strategy, or without an account that has any of it, it would be
+ * left out of the backup, and nobody told.
+ */
+static void
+check_type(struct check *check, const struct config_plan *plan, unsigned type, bool *covered)
+{
+	const struct plugin_component *strategy;
+	struct hf_error err = HF_ERROR_INIT;
+
+	if (strategy_find(check->registry, config_type_name(type), &strategy, &err) != HF_OK) {
+		if (plan->types_named)
+			problem(check, plan->type_marks[type], "plan %s: %s cannot be backed up: %s", plan->name,
+			    config_type_name(type), err.msg);
+	} else if (!mark_covered(check, plan, strategy, covered) && plan->types_named) {
+		problem(check, plan->type_marks[type], "plan %s: %s cannot be backed up: none of the plan's accounts has any",
+		    plan->name, config_type_name(type));
+	}
+}
+
 static void
 check_plan(struct check *check, const struct config_plan *plan)
 {
-	const struct plugin_component *component;
-	char name[32];
-	unsigned i;
+	bool *covered = calloc(plan->account_count + 1, sizeof(*covered));
+	unsigned type;
+	size_t i;
 
-	for (i = 0; plan->types_named && i < CONFIG_TYPES; i++) {
-		struct hf_error err = HF_ERROR_INIT;
-
-		if ((plan->types & 1u << i) == 0)
-			continue;
-		strategy_name(config_type_name(i), name, sizeof(name));
-		if (registry_find(check->registry, HF_KIND_STRATEGY, name, &component, &err) != HF_OK)
-			problem(check, plan->type_marks[i], "plan %s: %s cannot be backed up: %s", plan->name,
-			    config_type_name(i), err.msg);
+	if (covered == NULL) {
+		problem(check, plan->mark, "plan %s: out of memory", plan->name);
+		return;
 	}
+	for (type = 0; type < CONFIG_TYPES; type++) {
+		if ((plan->types & 1u << type) != 0)
+			check_type(check, plan, type, covered);
+	}
+	/* With types that are named, an account may be in the plan for a type that is not. */
+	for (i = 0; !plan->types_named && i < plan->account_count; i++) {
+		if (!covered[i])
+			remark(check, "warning", plan->accounts[i]->source_mark,
+			    "account %s: no strategy that is installed backs up what the source %s has",
+			    plan->accounts[i]->name, plan->accounts[i]->source);
+	}
+	free(covered);
 	if (plan->schedule != NULL)
 		remark(check, "note", plan->schedule_mark,
 		    "plan %s: nothing starts a schedule yet; run \"holdfast backup %s\" from cron or a systemd timer",
