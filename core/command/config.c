@@ -4,6 +4,7 @@
 #include "command/session.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -74,6 +75,42 @@ option_mark(const struct config_options *given, const char *name, const char *en
 	return otherwise;
 }
 
+/* One path that is not there. */
+static void
+look_for_path(const struct check *check, const struct plugin_component *component, const char *where,
+    struct mark mark, const char *name, const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) == 0)
+		return;
+	if (component->kind == HF_KIND_STORAGE && errno == ENOENT)
+		remark(check, "note", mark,
+		    "%s: %s: %s does not exist; \"holdfast init\" makes it, unless it is on a disk that is "
+		    "not mounted", where, name, path);
+	else
+		remark(check, "warning", mark, "%s: %s: %s: %s", where, name, path, strerror(errno));
+}
+
+/* A path, or the lines of a list of them. */
+static void
+look_for_paths(const struct check *check, const struct plugin_component *component, const char *where,
+    struct mark mark, const struct hf_option *option, const char *text)
+{
+	char path[PATH_MAX];
+	size_t size;
+
+	if ((option->flags & HF_OPTION_LIST) == 0) {
+		look_for_path(check, component, where, mark, option->name, text);
+		return;
+	}
+	for (; *text != '\0'; text += size + 1) {
+		size = strcspn(text, "\n");
+		(void)snprintf(path, sizeof(path), "%.*s", (int)size, text);
+		look_for_path(check, component, where, mark, option->name, path);
+	}
+}
+
 /* Paths that are not there, and password files that will not be read. */
 static void
 look_outside(const struct check *check, const struct plugin_component *component, const char *where,
@@ -81,7 +118,6 @@ look_outside(const struct check *check, const struct plugin_component *component
 {
 	const struct hf_option *option;
 	const struct hf_value *value;
-	struct stat st;
 	uint32_t i;
 
 	for (i = 0; i < options->count; i++) {
@@ -93,17 +129,10 @@ look_outside(const struct check *check, const struct plugin_component *component
 			if (value->set && secret_check(&options->secrets[i], &err) != HF_OK)
 				remark(check, "warning", option_mark(given, option->name, "_file", *mark), "%s: %s",
 				    where, err.msg);
-			continue;
+		} else if (option->type == HF_OPTION_PATH && value->set) {
+			look_for_paths(check, component, where, option_mark(given, option->name, "", *mark), option,
+			    value->text);
 		}
-		if (option->type != HF_OPTION_PATH || !value->set || stat(value->text, &st) == 0)
-			continue;
-		if (component->kind == HF_KIND_STORAGE && errno == ENOENT)
-			remark(check, "note", option_mark(given, option->name, "", *mark),
-			    "%s: %s: %s does not exist; \"holdfast init\" makes it, unless it is on a disk that is "
-			    "not mounted", where, option->name, value->text);
-		else
-			remark(check, "warning", option_mark(given, option->name, "", *mark), "%s: %s: %s: %s", where,
-			    option->name, value->text, strerror(errno));
 	}
 }
 

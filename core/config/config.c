@@ -94,29 +94,6 @@ static const struct schema_field plan_fields[] = {
     {.name = NULL},
 };
 
-static struct config_options
-config_keep(struct arena *arena, const struct schema_rest *rest, size_t count)
-{
-	struct config_options options = {NULL, 0};
-	struct config_option *items = arena_alloc(arena, (count + 1) * sizeof(*items));
-	size_t i;
-
-	if (items == NULL)
-		return options;
-	for (i = 0; i < count; i++) {
-		items[i].name = rest[i].name;
-		items[i].text = rest[i].text;
-		items[i].quoted = rest[i].quoted;
-		items[i].line = rest[i].mark.line;
-		items[i].column = rest[i].mark.column;
-		items[i].name_line = rest[i].name_mark.line;
-		items[i].name_column = rest[i].name_mark.column;
-	}
-	options.items = items;
-	options.count = count;
-	return options;
-}
-
 /* "plan everything", and a problem where the name is none. */
 static const char *
 config_where(const struct schema_reader *reader, const struct node *node, const char *what)
@@ -177,8 +154,6 @@ config_read_repositories(
 {
 	const struct node *node, *section = config_section(reader, root, "repositories");
 	struct config_repository *repository;
-	const struct schema_rest *rest;
-	size_t count;
 
 	if (section == NULL)
 		return;
@@ -194,16 +169,13 @@ config_read_repositories(
 		repository->mark = node->key_mark;
 		if (where == NULL || !schema_is_map(reader, node, where))
 			continue;
-		rest = NULL;
-		count = 0;
-		schema_read(reader, node, where, repository_fields, repository, &rest, &count);
+		schema_read(reader, node, where, repository_fields, repository, &repository->options);
 		config_check_password(reader, node, where);
 		if (repository->password.file != NULL || repository->password.command != NULL)
 			repository->password_mark = node_get(node, repository->password.file != NULL ?
 			    "password_file" : "password_command")->mark;
 		if (repository->storage != NULL)
 			repository->storage_mark = node_get(node, "storage")->mark;
-		repository->options = config_keep(&config->arena, rest, count);
 	}
 }
 
@@ -213,8 +185,6 @@ config_read_accounts(
 {
 	const struct node *node, *section = config_section(reader, root, "accounts");
 	struct config_account *account;
-	const struct schema_rest *rest;
-	size_t count;
 
 	if (section == NULL)
 		return;
@@ -230,12 +200,9 @@ config_read_accounts(
 		account->mark = node->key_mark;
 		if (where == NULL || !schema_is_map(reader, node, where))
 			continue;
-		rest = NULL;
-		count = 0;
-		schema_read(reader, node, where, account_fields, account, &rest, &count);
+		schema_read(reader, node, where, account_fields, account, &account->options);
 		if (account->source != NULL)
 			account->source_mark = node_get(node, "source")->mark;
-		account->options = config_keep(&config->arena, rest, count);
 	}
 }
 
@@ -406,7 +373,7 @@ config_read_plans(const struct schema_reader *reader, const struct node *root, s
 
 		if (where == NULL || !schema_is_map(reader, node, where))
 			continue;
-		schema_read(reader, node, where, plan_fields, &text, NULL, NULL);
+		schema_read(reader, node, where, plan_fields, &text, NULL);
 		config_mark_types(node, &text.plan);
 		if (text.plan.schedule != NULL)
 			text.plan.schedule_mark = node_get(node, "schedule")->mark;
@@ -443,7 +410,7 @@ config_read(const struct schema_reader *reader, const struct node *root, struct 
 {
 	if (!schema_is_map(reader, root, "the file"))
 		return;
-	schema_read(reader, root, "the file", top_fields, config, NULL, NULL);
+	schema_read(reader, root, "the file", top_fields, config, NULL);
 	config_check_section(reader, root, "repositories", "repository");
 	config_check_section(reader, root, "plans", "plan");
 	config_read_repositories(reader, root, config);

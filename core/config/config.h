@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "config/option.h"
 #include "config/problem.h"
 #include "config/secret.h"
 
@@ -17,20 +18,6 @@
 #define CONFIG_TYPES       4u /* how many */
 
 enum config_backoff { CONFIG_EXPONENTIAL, CONFIG_LINEAR };
-
-/* A key that a plugin's option table has to know. */
-struct config_option {
-	const char *name;
-	const char *text;
-	bool quoted;               /* in quotes: "true" is no boolean */
-	unsigned line, column;     /* of the value */
-	unsigned name_line, name_column;
-};
-
-struct config_options {
-	const struct config_option *items;
-	size_t count;
-};
 
 struct config_repository {
 	const char *name;

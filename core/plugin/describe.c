@@ -174,6 +174,7 @@ option_json(const struct hf_option *option, struct buffer *out)
 	buffer_appendf(out, ",\"required\":%s,\"secret\":%s,\"since\":%u",
 	    option->flags & HF_OPTION_REQUIRED ? "true" : "false",
 	    option->flags & HF_OPTION_SECRET ? "true" : "false", option->since);
+	buffer_appendf(out, ",\"list\":%s", option->flags & HF_OPTION_LIST ? "true" : "false");
 	if (option->default_value != NULL)
 		put_member(out, ",", "default", option->default_value);
 	if (has_range(option))
@@ -234,7 +235,8 @@ option_text(const struct hf_option *option, struct buffer *out)
 {
 	char min[OPTIONS_FORMAT_SIZE], max[OPTIONS_FORMAT_SIZE];
 
-	buffer_appendf(out, "  %s: %s", option->name, options_type_name(option->type));
+	buffer_appendf(out, "  %s: %s%s", option->name, option->flags & HF_OPTION_LIST ? "list of " : "",
+	    options_type_name(option->type));
 	if (option->flags & HF_OPTION_REQUIRED)
 		buffer_append_string(out, ", required");
 	if (option->flags & HF_OPTION_SECRET)
