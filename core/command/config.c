@@ -11,6 +11,7 @@
 
 #include "config/show.h"
 #include "plugin/options.h"
+#include "plugin/preset.h"
 #include "plugin/strategy.h"
 
 /* ---- check ---- */
@@ -265,11 +266,19 @@ check_repository(struct check *check, const struct config_repository *repository
 static void
 check_account(struct check *check, const struct config_account *account)
 {
+	struct hf_error err = HF_ERROR_INIT;
+	struct preset preset;
 	char where[80];
 
 	(void)snprintf(where, sizeof(where), "account %s", account->name);
-	check_component(check, HF_KIND_SOURCE, account->source, where, &account->mark, &account->source_mark,
-	    &account->options);
+	if (preset_apply(check->config, account, &preset, &err) != HF_OK) {
+		common_message("%s", err.msg);
+		check->problems++;
+	} else {
+		check_component(check, HF_KIND_SOURCE, account->source, where, &account->mark, &account->source_mark,
+		    &preset.options);
+	}
+	preset_release(&preset);
 }
 
 /* Everything, or what one plan uses. */

@@ -47,6 +47,7 @@ static const struct schema_field repository_fields[] = {
 static const struct schema_field account_fields[] = {
     {.name = "source", .type = SCHEMA_NAME, .flags = SCHEMA_REQUIRED,
         .offset = AT(config_account, source)},
+    {.name = "preset", .type = SCHEMA_NAME, .offset = AT(config_account, preset)},
     {.name = NULL},
 };
 
@@ -203,6 +204,8 @@ config_read_accounts(
 		schema_read(reader, node, where, account_fields, account, &account->options);
 		if (account->source != NULL)
 			account->source_mark = node_get(node, "source")->mark;
+		if (account->preset != NULL)
+			account->preset_mark = node_get(node, "preset")->mark;
 	}
 }
 
@@ -454,6 +457,36 @@ config_parse(const void *data, size_t size, const char *file, const char *folder
 	}
 failed:
 	config_free(config);
+	return rc;
+}
+
+int
+config_parse_options(const void *data, size_t size, const char *file, struct arena *arena,
+    struct config_options *ret, struct hf_error *err)
+{
+	static const struct schema_field none[] = {{.name = NULL}};
+	struct problem_list list = {.arena = arena, .file = arena_copy(arena, file, strlen(file))};
+	const struct schema_reader reader = {&list, "/"};
+	struct config_options options = {NULL, 0};
+	struct config_option *items;
+	struct node *root = NULL;
+	size_t i;
+	int rc;
+
+	if (list.file == NULL)
+		return hf_error_set(err, HF_ENOMEM, 0, "%s: out of memory", file);
+	if (node_parse(data, size, &list, &root) == HF_OK && schema_is_map(&reader, root, "the file"))
+		schema_read(&reader, root, "the file", none, NULL, &options);
+	rc = problem_status(&list, err);
+	items = rc == HF_OK ? arena_alloc(arena, (options.count + 1) * sizeof(*items)) : NULL;
+	if (rc == HF_OK && items == NULL)
+		return hf_error_set(err, HF_ENOMEM, 0, "%s: out of memory", file);
+	for (i = 0; rc == HF_OK && i < options.count; i++) {
+		items[i] = options.items[i];
+		items[i].file = list.file;
+	}
+	if (rc == HF_OK)
+		*ret = (struct config_options){items, options.count};
 	return rc;
 }
 

@@ -235,6 +235,7 @@ show_account(struct show *show, const struct config_account *account)
 {
 	show_map(show, account->name);
 	show_text(show, "source", account->source, false);
+	show_text(show, "preset", account->preset, false);
 	show_options(show, &account->options);
 	show_map_end(show);
 }

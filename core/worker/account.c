@@ -99,9 +99,8 @@ static int
 open_source(struct work *work, struct hf_error *err)
 {
 	const struct config_account *account = work->request->account;
-	const struct instance_request what = {HF_KIND_SOURCE, account->source, account->name,
-	    {work->run->config->file, work->run->config->folder, account->mark}, &account->options};
-	int r = instance_open(work->run->registry, &what, &work->run->services, &work->source, err);
+	int r = instance_open_account(work->run->registry, work->run->config, account, &work->run->services,
+	    &work->source, err);
 
 	if (r == HF_OK)
 		r = run_note_plugin(work->run, &work->source, err);
