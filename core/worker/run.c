@@ -131,11 +131,14 @@ static int
 open_strategy(struct run *run, const char *type, const struct plugin_component *component, struct instance *ret,
     struct hf_error *err)
 {
-	const struct config_options none = {NULL, 0};
+	struct strategy_options options = {NULL, {NULL, 0}};
 	const struct instance_request what = {HF_KIND_STRATEGY, component->name, type, {run->config->file,
-	    run->config->folder, run->plan->mark}, &none};
-	int r = instance_open(run->registry, &what, &run->services, ret, err);
+	    run->config->folder, run->plan->mark}, &options.given};
+	int r = strategy_options(component, run->plan, &options, err);
 
+	if (r == HF_OK)
+		r = instance_open(run->registry, &what, &run->services, ret, err);
+	free(options.items);
 	return r == HF_OK ? run_note_plugin(run, ret, err) : r;
 }
 
@@ -427,6 +430,8 @@ open_run(struct run *run, const char *state_directory, struct hf_error *err)
 		run->types = run->plan->types;
 	if (r == HF_OK)
 		r = registry_open(&run->registry, err);
+	if (r == HF_OK)
+		r = strategy_check_plan(run->registry, run->config, run->plan, err);
 	/* Only a missing repository may look like one. */
 	if (r == HF_ENOTFOUND || r == HF_EAUTH || r == HF_EBUSY)
 		return hf_error_set(err, HF_EINVAL, 0, "%s", err->msg);
