@@ -430,6 +430,10 @@ open_run(struct run *run, const char *state_directory, struct hf_error *err)
 		run->types = run->plan->types;
 	if (r == HF_OK)
 		r = registry_open(&run->registry, err);
+	if (r == HF_OK) {
+		about_init(&run->about, registry_scan(run->registry));
+		r = host_set_extension(HF_HOST_ABOUT, &run->about.table, err);
+	}
 	if (r == HF_OK)
 		r = strategy_check_plan(run->registry, run->config, run->plan, err);
 	/* Only a missing repository may look like one. */
@@ -510,6 +514,7 @@ run_job(struct channel *channel, const struct job *job, const char *state_direct
 	destination_close(&run.destination);
 	result_free(run.result);
 	json_object_put(run.plugins);
+	(void)host_set_extension(HF_HOST_ABOUT, NULL, NULL);
 	registry_free(run.registry);
 	config_free(run.config);
 	if (r != HF_OK) {
