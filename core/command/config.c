@@ -235,8 +235,9 @@ check_type(struct check *check, const struct config_plan *plan, unsigned type, b
 	}
 	check_strategy(check, plan, strategy);
 	if (!mark_covered(check, plan, strategy, covered) && plan->types_named) {
-		problem(check, plan->type_marks[type], "plan %s: %s cannot be backed up: none of the plan's accounts has any",
-		    plan->name, config_type_name(type));
+		problem(check, plan->type_marks[type],
+		    "plan %s: %s cannot be backed up: none of the plan's accounts has any", plan->name,
+		    config_type_name(type));
 	}
 }
 

@@ -455,7 +455,8 @@ open_run(struct run *run, const char *state_directory, struct hf_error *err)
 
 /*
  * A run that could read nothing at all is no backup: the newest snapshot stays the last good one.  That
- * the machine could tell about itself does not make up for accounts.  Trying again helps when the first account's trouble may pass; its other codes would be taken for the repository's.
+ * the machine could tell about itself does not make up for accounts.  Trying again helps when the first
+ * account's trouble may pass; its other codes would be taken for the repository's.
  */
 static int
 check_readable(const struct run *run, struct hf_error *err)

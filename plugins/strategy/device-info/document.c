@@ -172,8 +172,8 @@ document_make(struct document *document, const char *host, const struct facts *f
 		r = put_holdfast(document, about, err);
 	put(document, "\n}\n");
 	if (r == HF_OK && document->failed != HF_OK)
-		r = hf_error_set(err, document->failed, 0, document->failed == HF_ENOMEM ? "device.json: out of memory" :
-		    "device.json would be longer than 1 MiB");
+		r = hf_error_set(err, document->failed, 0, "device.json: %s",
+		    document->failed == HF_ENOMEM ? "out of memory" : "longer than 1 MiB");
 	return r;
 }
 
