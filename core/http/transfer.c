@@ -11,6 +11,7 @@
 
 #include "base/hash.h"
 #include "base/time.h"
+#include "http/library.h"
 #include "http/policy.h"
 
 #define MS             INT64_C(1000000)
@@ -84,7 +85,7 @@ fail(struct transfer *transfer, int code, bool again, const char *fmt, ...)
 static bool
 append_line(struct curl_slist **list, const char *line)
 {
-	struct curl_slist *longer = curl_slist_append(*list, line);
+	struct curl_slist *longer = curl.slist_append(*list, line);
 
 	if (longer == NULL)
 		return false;
@@ -100,7 +101,7 @@ free_lines(struct curl_slist **list)
 
 	for (line = *list; line != NULL; line = line->next)
 		explicit_bzero(line->data, strlen(line->data));
-	curl_slist_free_all(*list);
+	curl.slist_free_all(*list);
 	*list = NULL;
 }
 
@@ -203,7 +204,7 @@ transfer_accept(struct transfer *transfer, const struct hf_http_request *request
 		transfer_clear(transfer);
 		return r;
 	}
-	if (transfer->easy == NULL && (transfer->easy = curl_easy_init()) == NULL) {
+	if (transfer->easy == NULL && (transfer->easy = curl.easy_init()) == NULL) {
 		transfer_clear(transfer);
 		return hf_error_set(err, HF_ENOMEM, 0, "out of memory");
 	}
@@ -228,7 +229,7 @@ transfer_clear(struct transfer *transfer)
 	free_lines(&transfer->wanted.open);
 	free_lines(&transfer->wanted.secret);
 	if (easy != NULL)
-		curl_easy_reset(easy);
+		curl.easy_reset(easy);
 	free_lines(&transfer->lines);
 	memset(transfer, 0, sizeof(*transfer));
 	transfer->exchange = exchange;
@@ -242,7 +243,7 @@ void
 transfer_release(struct transfer *transfer)
 {
 	headers_release(&transfer->headers);
-	curl_easy_cleanup(transfer->easy);
+	curl.easy_cleanup(transfer->easy);
 	transfer->easy = NULL;
 }
 
@@ -274,7 +275,7 @@ server_now(struct transfer *transfer)
 	if (date.data != NULL && date.size < sizeof(text)) {
 		memcpy(text, date.data, date.size);
 		text[date.size] = '\0';
-		now = curl_getdate(text, NULL);
+		now = curl.getdate(text, NULL);
 		if (now != (time_t)-1)
 			return (int64_t)now;
 	}
@@ -527,7 +528,7 @@ on_request(void *ctx, char *remote, char *local, int remote_port, int local_port
 
 /* ---- setting up ---- */
 
-#define SET(option, value) (ok = curl_easy_setopt(easy, option, value) == CURLE_OK && ok)
+#define SET(option, value) (ok = curl.easy_setopt(easy, option, value) == CURLE_OK && ok)
 
 /* Whole seconds, for what libcurl counts in them. */
 static long
@@ -667,7 +668,7 @@ set_easy(struct transfer *transfer)
 	CURL *easy = transfer->easy;
 	bool ok = true;
 
-	curl_easy_reset(easy);
+	curl.easy_reset(easy);
 	SET(CURLOPT_CURLU, current(transfer)->handle);
 	SET(CURLOPT_PRIVATE, transfer);
 	SET(CURLOPT_NOSIGNAL, 1L);
@@ -841,7 +842,7 @@ explain(struct transfer *transfer, CURLcode result)
 		(void)fail(transfer, HF_EPERM, false, "its connection leads to an address that is not public");
 		return;
 	}
-	(void)fail(transfer, code, again, "%s", transfer->text[0] != '\0' ? transfer->text : curl_easy_strerror(result));
+	(void)fail(transfer, code, again, "%s", transfer->text[0] != '\0' ? transfer->text : curl.easy_strerror(result));
 }
 
 /*
@@ -853,7 +854,7 @@ has_an_end(struct transfer *transfer)
 {
 	long version = 0;
 
-	(void)curl_easy_getinfo(transfer->easy, CURLINFO_HTTP_VERSION, &version);
+	(void)curl.easy_getinfo(transfer->easy, CURLINFO_HTTP_VERSION, &version);
 	return current(transfer)->is_https || version >= CURL_HTTP_VERSION_2_0 || transfer->position == 0 ||
 	    strcmp(method_of(transfer), "HEAD") == 0 ||
 	    headers_find(&transfer->headers, "content-length").data != NULL ||
