@@ -8,10 +8,12 @@
 #include <string.h>
 
 #include "base/buffer.h"
+#include "base/hash.h"
 #include "base/path.h"
 #include "http/library.h"
 
 #define IDLE_MAX        4u
+#define REFUSED_MAX     256u /* more than libcurl keeps connections */
 #define AUTHORITIES_MAX (UINT64_C(4) << 20)
 #define SECOND          INT64_C(1000000000)
 
@@ -23,6 +25,8 @@ struct http {
 	struct http_account *accounts;
 	CURLM *idle[IDLE_MAX];
 	unsigned idle_count;
+	uint64_t refused[REFUSED_MAX];
+	unsigned refused_count;
 };
 
 int
@@ -101,6 +105,45 @@ client_give(struct http *http, CURLM *multi)
 	(void)pthread_mutex_unlock(&http->mutex);
 	if (multi != NULL)
 		(void)curl.multi_cleanup(multi);
+}
+
+/* ---- hosts whose certificate was refused ---- */
+
+static uint64_t
+refused_key(const struct url *url)
+{
+	char text[URL_MAX + 8];
+	uint8_t sum[HASH_SIZE];
+	uint64_t key = 0;
+
+	(void)snprintf(text, sizeof(text), "%s:%u", url->host, url->port);
+	if (hash_bytes(text, strlen(text), sum, NULL) == HF_OK)
+		memcpy(&key, sum, sizeof(key));
+	return key;
+}
+
+void
+client_refuse(struct http *http, const struct url *url)
+{
+	uint64_t key = refused_key(url);
+
+	(void)pthread_mutex_lock(&http->mutex);
+	http->refused[http->refused_count++ % REFUSED_MAX] = key;
+	(void)pthread_mutex_unlock(&http->mutex);
+}
+
+bool
+client_refuses(struct http *http, const struct url *url)
+{
+	uint64_t key = refused_key(url);
+	bool refused = false;
+	unsigned i;
+
+	(void)pthread_mutex_lock(&http->mutex);
+	for (i = 0; i < REFUSED_MAX && i < http->refused_count; i++)
+		refused |= http->refused[i] == key;
+	(void)pthread_mutex_unlock(&http->mutex);
+	return refused;
 }
 
 /* ---- accounts ---- */

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#define VERSION_LEAST 0x075700 /* 7.87: CURLOPT_QUICK_EXIT */
+#define VERSION_LEAST 0x075800 /* 7.88: CURLU_PUNYCODE */
 
 /* The ABI has kept its number since 2006; a system that counts its own finds its newest without one. */
 static const char *const names[] = {"libcurl.so.4", "libcurl.so", NULL};
@@ -59,7 +59,7 @@ load(struct library *library, struct hf_error *err)
 		return r;
 	info = library->version_info(CURLVERSION_NOW);
 	if (info->version_num < VERSION_LEAST)
-		return hf_error_set(err, HF_ENOTSUP, 0, "libcurl %s is too old; 7.87 is needed", info->version);
+		return hf_error_set(err, HF_ENOTSUP, 0, "libcurl %s is too old; 7.88 is needed", info->version);
 	return library->global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK ? HF_OK :
 	    hf_error_set(err, HF_ENOMEM, 0, "libcurl cannot be set up");
 }

@@ -90,7 +90,7 @@ check_host(struct url *url, struct hf_error *err)
 		curl.free(zone);
 		return hf_error_set(err, HF_EINVAL, 0, "the URL names a network interface");
 	}
-	r = take_part(url->handle, CURLUPART_HOST, 0, &url->host, err);
+	r = take_part(url->handle, CURLUPART_HOST, CURLU_PUNYCODE, &url->host, err);
 	if (r == HF_OK && url->host[0] == '\0')
 		r = hf_error_set(err, HF_EINVAL, 0, "the URL has no host");
 	return r;
