@@ -580,7 +580,8 @@ set_limits(struct transfer *transfer)
 	SET(CURLOPT_LOW_SPEED_LIMIT, SPEED_LEAST);
 	SET(CURLOPT_LOW_SPEED_TIME, seconds_of(settings->timeout_ns));
 	SET(CURLOPT_TIMEOUT, seconds_of(wall));
-	SET(CURLOPT_BUFFERSIZE, READ_SIZE);
+	/* Refused when the last transfer has left its buffer behind, which is of some size, too. */
+	(void)curl.easy_setopt(easy, CURLOPT_BUFFERSIZE, READ_SIZE);
 	return ok;
 }
 
