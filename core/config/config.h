@@ -38,6 +38,7 @@ struct config_http {
 	int64_t connect_timeout_ns;
 	int64_t timeout_ns; /* without a byte */
 	bool allow_http; /* for URLs that come from messages */
+	const char *media_origin; /* "https://files.example:8443": media there may have any address; NULL: none */
 };
 
 struct config_account {

@@ -23,6 +23,7 @@ struct host_services {
 	/* Bytes that came over the network for an instance. */
 	void (*received)(void *ctx, const char *instance, uint64_t bytes);
 	struct http *http; /* the process's client */
+	const char *scratch; /* folder of the job for what outlives a crash; may be set later; NULL: there is none */
 };
 
 struct host;
@@ -52,6 +53,8 @@ const char *host_instance(const struct host *host);
 const struct config_http *host_http(const struct host *host);
 /* NULL: there is none. */
 struct http *host_client(const struct host *host);
+/* host_services.scratch */
+const char *host_scratch(const struct host *host);
 void host_received(const struct host *host, uint64_t bytes);
 
 #endif

@@ -10,12 +10,14 @@
 
 #include "base/json.h"
 #include "base/log.h"
+#include "base/path.h"
 #include "base/time.h"
 #include "http/http.h"
 #include "plugin/strategy.h"
 #include "repository/origin.h"
 #include "supervisor/channel.h"
 #include "worker/account.h"
+#include "worker/scratch.h"
 
 #define TOLD_MAX      1000u /* failed items that are told one by one; the rest is only counted */
 #define RESULT_ERRORS 60u   /* errors in the result, which has to fit into one frame */
@@ -434,6 +436,8 @@ open_run(struct run *run, const char *state_directory, struct hf_error *err)
 	if (r == HF_OK)
 		r = host_set_extension(HF_HOST_HTTP, &http_host_extension, err);
 	if (r == HF_OK)
+		r = host_set_extension(HF_HOST_SCRATCH, &scratch_host_extension, err);
+	if (r == HF_OK)
 		r = registry_open(&run->registry, err);
 	if (r == HF_OK) {
 		about_init(&run->about, registry_scan(run->registry));
@@ -451,6 +455,9 @@ open_run(struct run *run, const char *state_directory, struct hf_error *err)
 	request.plan = run->plan;
 	request.registry = run->registry;
 	r = destination_open(&run->destination, &request, err);
+	if (r == HF_OK && (run->scratch = path_join(run->destination.directory, "scratch")) == NULL)
+		r = hf_error_set(err, HF_ENOMEM, 0, "out of memory");
+	run->services.scratch = run->scratch;
 	if (r == HF_OK)
 		r = run_note_plugin(run, &run->destination.storage, err);
 	if (r == HF_OK && (run->result = result_new(run->destination.manifest)) == NULL)
@@ -523,6 +530,8 @@ run_job(struct channel *channel, const struct job *job, const char *state_direct
 	(void)host_set_extension(HF_HOST_ABOUT, NULL, NULL);
 	registry_free(run.registry);
 	(void)host_set_extension(HF_HOST_HTTP, NULL, NULL);
+	(void)host_set_extension(HF_HOST_SCRATCH, NULL, NULL);
+	free(run.scratch);
 	http_close(run.services.http);
 	config_free(run.config);
 	if (r != HF_OK) {
