@@ -37,6 +37,8 @@ struct hf_scratch {
 	struct buffer note;
 	bool has_note;
 	struct hash *hash;
+	struct hash *content; /* of all bytes, pending ones too */
+	bool content_stale;   /* it has to be counted again */
 	uint64_t written; /* bytes in frames */
 	uint32_t frames;
 	off_t end;        /* of the last frame */
@@ -220,9 +222,12 @@ take_up(struct hf_scratch *scratch, struct hf_error *err)
 		r = read_frame(scratch, scratch->end, scratch->frames + 1, &good, err);
 		if (r != HF_OK || !good)
 			break;
+		r = hash_update(scratch->content, scratch->frame.data, scratch->frame.size, err);
 		scratch->frames++;
 		scratch->written += scratch->frame.size;
 		scratch->end += (off_t)(FRAME_HEAD + scratch->frame.size);
+		if (r != HF_OK)
+			return r;
 	}
 	if (scratch->frames == 0)
 		buffer_clear(&scratch->note);
@@ -251,6 +256,7 @@ release(struct hf_scratch *scratch)
 	if (scratch->fd >= 0)
 		(void)close(scratch->fd);
 	hash_free(scratch->hash);
+	hash_free(scratch->content);
 	buffer_release(&scratch->note);
 	buffer_release(&scratch->pending);
 	buffer_release(&scratch->frame);
@@ -296,6 +302,8 @@ scratch_open(void *host_ctx, const char *name, struct hf_scratch **ret, uint64_t
 	r = path_of(host_ctx, name, &scratch->path, err);
 	if (r == HF_OK)
 		r = hash_new(&scratch->hash, err);
+	if (r == HF_OK)
+		r = hash_new(&scratch->content, err);
 	if (r == HF_OK) {
 		scratch->fd = open(scratch->path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
 		if (scratch->fd < 0 && errno != ENOENT)
@@ -365,6 +373,8 @@ scratch_append(struct hf_scratch *scratch, const void *data, uint64_t size, stru
 			part = (size_t)size;
 		buffer_append(&scratch->pending, p, part);
 		r = buffer_status(&scratch->pending, scratch->path, err);
+		if (r == HF_OK)
+			r = hash_update(scratch->content, p, part, err);
 		p += part;
 		size -= part;
 		/* What fits into memory waits: most is taken away again before it comes to more. */
@@ -419,8 +429,12 @@ scratch_truncate(struct hf_scratch *scratch, uint64_t size, struct hf_error *err
 		scratch->frames = 0;
 		scratch->has_note = false;
 		scratch->broken = HF_OK;
+		scratch->content_stale = false;
 		buffer_clear(&scratch->note);
 		buffer_clear(&scratch->pending);
+		r = hash_reset(scratch->content, err);
+		if (r != HF_OK)
+			return scratch->broken = r;
 		if (scratch->fd >= 0 && ftruncate(scratch->fd, 0) != 0)
 			return scratch->broken = failed(scratch, err);
 		return HF_OK;
@@ -431,6 +445,7 @@ scratch_truncate(struct hf_scratch *scratch, uint64_t size, struct hf_error *err
 		    (unsigned long long)size);
 	if (r != HF_OK)
 		return r;
+	scratch->content_stale = true;
 	if (size >= scratch->written) {
 		scratch->pending.size = (size_t)(size - scratch->written);
 		return HF_OK;
@@ -526,5 +541,27 @@ scratch_reader(struct hf_scratch *scratch, struct hf_reader *ret, struct hf_erro
 	return HF_OK;
 }
 
+static int
+scratch_sha256(struct hf_scratch *scratch, uint8_t *out, struct hf_error *err)
+{
+	struct hf_reader reader;
+	uint8_t piece[4096];
+	int64_t n = 0;
+	int r = usable(scratch, err);
+
+	if (r == HF_OK && scratch->content_stale) {
+		r = hash_reset(scratch->content, err);
+		if (r == HF_OK)
+			r = scratch_reader(scratch, &reader, err);
+		while (r == HF_OK && (n = reader.read(reader.ctx, piece, sizeof(piece), err)) > 0)
+			r = hash_update(scratch->content, piece, (size_t)n, err);
+		if (n < 0)
+			r = (int)n;
+		scratch->content_stale = r != HF_OK;
+	}
+	return r == HF_OK ? hash_sum(scratch->content, out, err) : r;
+}
+
 const struct hf_host_scratch scratch_host_extension = {(uint32_t)sizeof(scratch_host_extension), 0, scratch_open,
-    scratch_close, scratch_remove, scratch_append, scratch_truncate, scratch_set_note, scratch_note, scratch_reader};
+    scratch_close, scratch_remove, scratch_append, scratch_truncate, scratch_set_note, scratch_note, scratch_reader,
+    scratch_sha256};

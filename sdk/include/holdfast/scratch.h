@@ -42,6 +42,8 @@ struct hf_host_scratch {
 	int (*note)(struct hf_scratch *scratch, const struct hf_sink *sink, struct hf_error *err);
 	/* Of all bytes from the first on, valid until anything else is done with it. */
 	int (*reader)(struct hf_scratch *scratch, struct hf_reader *ret, struct hf_error *err);
+	/* SHA-256 of all bytes, 32 bytes; it was counted on the way. */
+	int (*sha256)(struct hf_scratch *scratch, uint8_t *out, struct hf_error *err);
 };
 
 #ifdef __cplusplus
