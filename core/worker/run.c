@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/time.h"
+#include "image/image.h"
 #include "supervisor/channel.h"
 #include "worker/account.h"
 
@@ -404,7 +405,11 @@ run_job(struct channel *channel, const struct job *job, const char *state_direct
 	run.unreadable = (struct hf_error)HF_ERROR_INIT;
 	run.services = (struct host_services){&run, NULL, service_stop_requested, NULL, NULL};
 	progress_copy_text(run.progress.job, sizeof(run.progress.job), job->id);
-	r = open_run(&run, state_directory, &why);
+	r = image_open(state_directory, NULL, &run.image, &why);
+	if (r == HF_OK)
+		r = image_offer(run.image, &why);
+	if (r == HF_OK)
+		r = open_run(&run, state_directory, &why);
 	if (r == HF_OK && destination_is_done(&run.destination)) {
 		r = result_of_manifest(&run, ret_result, ret_partial, &why);
 	} else if (r == HF_OK) {
@@ -417,6 +422,8 @@ run_job(struct channel *channel, const struct job *job, const char *state_direct
 	result_free(run.result);
 	json_object_put(run.plugins);
 	registry_free(run.registry);
+	(void)image_offer(NULL, NULL);
+	image_close(run.image);
 	config_free(run.config);
 	if (r != HF_OK) {
 		if (err != NULL)

@@ -17,6 +17,7 @@ struct run {
 	bool full;
 	struct registry *registry;
 	struct host_services services;
+	struct image *image;
 	struct destination destination;
 	struct result *result;
 	struct progress progress;
