@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -59,7 +60,8 @@ open_file(struct image *image, int *ret, int *ret_reading, struct hf_error *err)
 	if (fd >= 0 && ret_reading != NULL)
 		reading = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0 || (ret_reading != NULL && reading < 0) || fcntl(fd, F_SETFD, FD_CLOEXEC) != 0)
-		r = hf_error_set(err, HF_EIO, errno, "%s: no room for a picture: %s", image->directory, strerror(errno));
+		r = hf_error_set(err, HF_EIO, errno, "%s: no room for a picture: %s", image->directory,
+		    strerror(errno));
 	if (fd >= 0)
 		(void)unlink(path);
 	free(path);
@@ -129,6 +131,28 @@ stop_helper(struct image *image)
 	image->pid = 0;
 }
 
+/* After its end of the channel was closed: whether it ended by itself, so it could not work at all. */
+static bool
+ended_by_itself(struct image *image)
+{
+	const struct timespec nap = {0, 10 * 1000000};
+	int status = 0, tries;
+	pid_t got = 0;
+
+	for (tries = 0; tries < 100 && got == 0; tries++) {
+		if (tries > 0)
+			(void)nanosleep(&nap, NULL);
+		got = waitpid(image->pid, &status, WNOHANG);
+	}
+	if (got != image->pid) {
+		stop_helper(image);
+		return false;
+	}
+	(void)close(image->channel);
+	image->pid = 0;
+	return WIFEXITED(status);
+}
+
 /* Moves a descriptor out of the way of those that dup2 is to make. */
 static int
 move_up(int fd)
@@ -158,8 +182,8 @@ run_child(const struct image *image, int channel)
 	in = move_up(image->in_reading);
 	out = move_up(image->out);
 	/* dup2 clears close-on-exec. */
-	if (null < 0 || channel < 0 || in < 0 || out < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(null, 2) < 0 ||
-	    dup2(channel, HELPER_CHANNEL_FD) < 0 || dup2(in, HELPER_IN_FD) < 0 || dup2(out, HELPER_OUT_FD) < 0)
+	if (null < 0 || channel < 0 || in < 0 || out < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 ||
+	    dup2(null, 2) < 0 || dup2(channel, HELPER_CHANNEL_FD) < 0 || dup2(in, HELPER_IN_FD) < 0 || dup2(out, HELPER_OUT_FD) < 0)
 		_exit(127);
 	os_close_from(HELPER_OUT_FD + 1);
 	(void)execve(image->program, arguments, no_environment);
@@ -243,6 +267,16 @@ is_possible(const struct picture_job *job, const struct picture_reply *reply)
 	return true;
 }
 
+static void
+helper_failed(struct image *image, struct picture_reply *reply)
+{
+	reply->reason = IMAGE_NO_HELPER;
+	image->failures++;
+	if (image->failures == FAILURES_MAX)
+		log_message(HF_LOG_WARNING,
+		    "pictures are kept as they are: the process that makes them smaller cannot be started or confined");
+}
+
 /* The helper's word about the picture in the file; HF_ESTOPPING is all that can fail. */
 static int
 ask_helper(struct image *image, const struct picture_job *job, image_stop_fn stop, void *stop_ctx,
@@ -261,19 +295,22 @@ ask_helper(struct image *image, const struct picture_job *job, image_stop_fn sto
 	if (r == HF_OK && is_possible(job, ret)) {
 		if (ret->peak_kib > image->peak_kib)
 			image->peak_kib = ret->peak_kib;
-		image->failures = ret->reason == IMAGE_NO_HELPER ? image->failures + 1 : 0;
+		if (ret->reason == IMAGE_NO_HELPER)
+			helper_failed(image, ret);
+		else
+			image->failures = 0;
 		/* A picture that was stronger than its process must not find the next one at the same addresses. */
 		if (ret->reason == IMAGE_HELPER_DIED)
 			stop_helper(image);
 		return HF_OK;
 	}
-	stop_helper(image);
-	if (r == HF_ESTOPPING)
-		return hf_error_set(err, HF_ESTOPPING, 0, "asked to stop");
-	image->failures++;
 	memset(ret, 0, sizeof(*ret));
 	ret->reason = r == HF_EAGAIN ? IMAGE_TIME_LIMIT : IMAGE_HELPER_DIED;
-	return HF_OK;
+	if (r == HF_ENOTFOUND && ended_by_itself(image))
+		helper_failed(image, ret);
+	else
+		stop_helper(image);
+	return r == HF_ESTOPPING ? hf_error_set(err, HF_ESTOPPING, 0, "asked to stop") : HF_OK;
 }
 
 /* ---- one picture ---- */
@@ -344,8 +381,8 @@ give_out(struct image *image, uint64_t size, const struct hf_sink *out, struct h
 			n = pread(image->out, image->copy, want, (off_t)done);
 		while (n < 0 && errno == EINTR);
 		if (n <= 0)
-			return hf_error_set(err, HF_EIO, n < 0 ? errno : 0, "%s: a picture's copy: %s", image->directory,
-			    n < 0 ? strerror(errno) : "it is too short");
+			return hf_error_set(err, HF_EIO, n < 0 ? errno : 0, "%s: a picture's copy: %s",
+			    image->directory, n < 0 ? strerror(errno) : "it is too short");
 		r = out->write(out->ctx, image->copy, (uint64_t)n, err);
 	}
 	return r;
@@ -405,7 +442,8 @@ static int
 check_request(const struct hf_image_request *request, struct hf_error *err)
 {
 	if (request->quality < 1 || request->quality > 100)
-		return hf_error_set(err, HF_EINVAL, 0, "a picture's quality is 1 to 100, not %" PRIu32, request->quality);
+		return hf_error_set(err, HF_EINVAL, 0, "a picture's quality is 1 to 100, not %" PRIu32,
+		    request->quality);
 	if ((request->flags & ~HF_IMAGE_STRIP_LOCATION) != 0)
 		return hf_error_set(err, HF_EINVAL, 0, "a picture's flags are not known: %" PRIu32, request->flags);
 	return HF_OK;
@@ -435,9 +473,11 @@ image_recompress(struct image *image, const struct hf_image_request *request, co
 		reply.flags = job.flags != 0 ? PICTURE_LOCATION_LEFT : 0;
 	}
 	give_back(image, job.size);
+	/* Such a file was not read to its end. */
+	if (reason == IMAGE_NOT_A_JPEG || reason == IMAGE_TOO_LARGE)
+		job.size = in->length;
 	if (r == HF_OK)
-		fill_result(ret, reason, reason == IMAGE_NOT_A_JPEG || reason == IMAGE_TOO_LARGE ? in->length : job.size,
-		    &reply);
+		fill_result(ret, reason, job.size, &reply);
 	return r;
 }
 

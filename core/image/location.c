@@ -79,7 +79,8 @@ read_entry(const struct tiff *tiff, size_t directory, size_t i)
 {
 	size_t at = directory + 2 + i * ENTRY_SIZE;
 
-	return (struct entry){read16(tiff, at), read16(tiff, at + 2), read32(tiff, at + 4), read32(tiff, at + 8), at + 8};
+	return (struct entry){read16(tiff, at), read16(tiff, at + 2), read32(tiff, at + 4), read32(tiff, at + 8),
+	    at + 8};
 }
 
 /* Bytes of an entry's values; 0: of no type that TIFF or EXIF has. */

@@ -93,6 +93,23 @@ start_decoder(struct picture *picture)
 	(void)jpeg_start_decompress(decoder);
 }
 
+/* A progressive file may end before all bits of all coefficients came, without a word from the library. */
+static void
+check_progress(struct picture *picture)
+{
+	const struct jpeg_decompress_struct *decoder = &picture->decoder;
+	int i, k;
+
+	if (!decoder->progressive_mode || decoder->coef_bits == NULL)
+		return;
+	for (i = 0; i < decoder->num_components; i++) {
+		for (k = 0; k < DCTSIZE2; k++) {
+			if (decoder->coef_bits[i][k] != 0)
+				codec_fail(&picture->codec, IMAGE_TRUNCATED);
+		}
+	}
+}
+
 static void
 set_up_encoder(struct picture *picture)
 {
@@ -127,13 +144,14 @@ set_up_encoder(struct picture *picture)
 static bool
 is_in_vain(const struct jpeg_decompress_struct *decoder, const struct jpeg_compress_struct *encoder)
 {
-	const JQUANT_TBL *old = decoder->quant_tbl_ptrs[decoder->comp_info->quant_tbl_no];
-	const JQUANT_TBL *new = encoder->quant_tbl_ptrs[encoder->comp_info->quant_tbl_no];
+	const JQUANT_TBL *old, *new = encoder->quant_tbl_ptrs[encoder->comp_info->quant_tbl_no];
+	int number = decoder->comp_info->quant_tbl_no, k;
 	double growth = 1;
-	int k;
 
-	if (old == NULL) /* it may come later */
+	/* The library has not looked at the number yet, and the table may come later. */
+	if (number < 0 || number >= NUM_QUANT_TBLS || decoder->quant_tbl_ptrs[number] == NULL)
 		return false;
+	old = decoder->quant_tbl_ptrs[number];
 	for (k = 0; k < DCTSIZE2; k++) {
 		if (new->quantval[k] > old->quantval[k] && old->quantval[k] > 0)
 			growth *= (double)new->quantval[k] / old->quantval[k];
@@ -212,6 +230,7 @@ open_encoder(struct picture *picture)
 		codec_fail(&picture->codec, IMAGE_NOT_SMALLER);
 	/* The library's copies of the old tables are there once it has read the first scan. */
 	start_decoder(picture);
+	check_progress(picture);
 	keep_coarse_steps(picture);
 	jpeg_start_compress(encoder, TRUE);
 	write_segments(picture);
@@ -424,7 +443,9 @@ copy_all(struct picture *picture)
 		failed = put(picture, done, at, n);
 		done += n;
 	}
-	return failed != 0 ? failed : picture->in.failed != 0 ? picture->in.failed : done < picture->job->size ? EIO : 0;
+	if (failed == 0)
+		failed = picture->in.failed;
+	return failed == 0 && done < picture->job->size ? EIO : failed;
 }
 
 /* Writes the segments whose location is gone; *ret_found collects what location_strip said. */

@@ -18,7 +18,7 @@ struct window {
 };
 
 void window_init(struct window *window, int fd, uint64_t size);
-/* How many bytes can be seen from offset on, at least one unless it is the end, and where; valid until the next call. */
+/* How many bytes can be seen from offset on, at least one unless it is the end; *ret is valid until the next call. */
 size_t window_see(struct window *window, uint64_t offset, const uint8_t **ret);
 /* The byte at offset, or -1 at the end. */
 int window_byte(struct window *window, uint64_t offset);

@@ -47,7 +47,7 @@ struct hf_image_result {
 	 * twelve_bit, arithmetic, lossless, hierarchical, sampling, too_many_pixels, too_many_scans,
 	 * progressive_memory, metadata (more than is carried over, or not in its form).
 	 * Not used, as something went wrong with this picture alone: differs (the new file did not pass its check),
-	 * time_limit, memory, helper_died.
+	 * time_limit, memory, helper_died.  For all: no_helper (it cannot be started or confined).
 	 */
 	char reason[32];
 };
