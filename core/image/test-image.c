@@ -120,7 +120,7 @@ expect_used(const struct source *source)
 	CU_ASSERT_EQUAL(got.used, 1);
 	CU_ASSERT_EQUAL(got.old_size, source->size);
 	CU_ASSERT_EQUAL_FATAL(got.new_size, target.size);
-	CU_ASSERT(target.size > 4 && target.size * 10 <= source->size * 9);
+	CU_ASSERT_FATAL(target.size > 4 && target.size * 10 <= source->size * 9);
 	CU_ASSERT_EQUAL(memcmp(target.data, "\xff\xd8\xff", 3), 0);
 	CU_ASSERT_EQUAL(memcmp(target.data + target.size - 2, "\xff\xd9", 2), 0);
 }
