@@ -13,6 +13,7 @@
 #include "base/path.h"
 #include "base/time.h"
 #include "http/http.h"
+#include "image/image.h"
 #include "plugin/strategy.h"
 #include "repository/origin.h"
 #include "supervisor/channel.h"
@@ -515,7 +516,11 @@ run_job(struct channel *channel, const struct job *job, const char *state_direct
 	run.unreadable = (struct hf_error)HF_ERROR_INIT;
 	run.services = (struct host_services){.ctx = &run, .stop_requested = service_stop_requested};
 	progress_copy_text(run.progress.job, sizeof(run.progress.job), job->id);
-	r = open_run(&run, state_directory, &why);
+	r = image_open(state_directory, NULL, &run.image, &why);
+	if (r == HF_OK)
+		r = image_offer(run.image, &why);
+	if (r == HF_OK)
+		r = open_run(&run, state_directory, &why);
 	if (r == HF_OK && destination_is_done(&run.destination)) {
 		r = result_of_manifest(&run, ret_result, ret_partial, &why);
 	} else if (r == HF_OK) {
@@ -533,6 +538,8 @@ run_job(struct channel *channel, const struct job *job, const char *state_direct
 	(void)host_set_extension(HF_HOST_SCRATCH, NULL, NULL);
 	free(run.scratch);
 	http_close(run.services.http);
+	(void)image_offer(NULL, NULL);
+	image_close(run.image);
 	config_free(run.config);
 	if (r != HF_OK) {
 		if (err != NULL)

@@ -25,6 +25,7 @@ struct run {
 	struct about about; /* offered to plugins */
 	struct host_services services;
 	char *scratch; /* folder for what outlives a crash */
+	struct image *image;
 	struct destination destination;
 	struct result *result;
 	struct progress progress;
