@@ -532,7 +532,8 @@ fetch_write(void *ctx, uint64_t token, const void *data, uint64_t size, struct h
 	if (r != HF_OK)
 		return refuse(slot, BROKEN, r, slot->why.msg, err);
 	slot->have += size;
-	return HF_OK;
+	/* Others that are whole by now do not wait for a long one. */
+	return work_checkpoint(fetch->work, err);
 }
 
 /* All its bytes are there. */
