@@ -1393,7 +1393,8 @@ int
 main(void)
 {
 	CU_TestInfo tests[] = {
-		{"plan", test_plan},{"plan of a slow source", test_plan_rate_limited}, 
+		{"plan", test_plan},
+		{"plan of a slow source", test_plan_rate_limited},
 		{"plan: bad rooms", test_plan_bad_rooms},
 		{"plan: bad raw values", test_plan_bad_raw},
 		{"plan: many rooms", test_plan_many_rooms},

@@ -186,7 +186,8 @@ is_wanted(const struct work *work, const struct ref *ref, const struct entry *en
 			return entry->size >= 0 ? (uint64_t)entry->size <= max : (uint64_t)entry->limit < max;
 		return moved;
 	default:
-		return moved || work->full || entry->next_try_ns == HF_NO_TIME || entry->next_try_ns <= work->now_ns;
+		return moved || (work->full && entry->tried_ns < work->now_ns) || entry->next_try_ns == HF_NO_TIME ||
+		    entry->next_try_ns <= work->now_ns;
 	}
 }
 

@@ -81,7 +81,7 @@ struct entry {
 	int64_t limit;  /* that it was larger than, as far as was known */
 	int64_t size;   /* of it; -1: not known */
 	int64_t attempts;
-	int64_t next_try_ns;
+	int64_t next_try_ns, tried_ns;
 	struct ref ref; /* lies in text */
 	struct text text;
 };
