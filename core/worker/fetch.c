@@ -11,6 +11,7 @@
 #include <holdfast/http.h>
 
 #include "base/json.h"
+#include "worker/relay.h"
 
 #define PARALLEL_MAX 64u
 #define SIZE_MAX_ANY ((uint64_t)1 << 50)
@@ -356,10 +357,17 @@ by_host(struct fetch *fetch, struct hf_error *err)
 
 /* ---- */
 
-int
-fetch_media(const struct instance *source, const char *account, const struct hf_media_exchange *media,
-    struct hf_error *err)
+struct who {
+	const struct instance *source;
+	const char *account;
+};
+
+static int
+fetch_from(void *ctx, const struct hf_media_exchange *media, struct hf_error *err)
 {
+	const struct who *who = ctx;
+	const struct instance *source = who->source;
+	const char *account = who->account;
 	const struct hf_host *table = host_table(source->host);
 	struct fetch *fetch = calloc(1, sizeof(*fetch));
 	size_t i;
@@ -386,4 +394,13 @@ fetch_media(const struct instance *source, const char *account, const struct hf_
 		free(fetch->items[i].url);
 	free(fetch);
 	return r;
+}
+
+int
+fetch_media(const struct instance *source, const char *account, const struct hf_media_exchange *media,
+    struct hf_error *err)
+{
+	struct who who = {source, account};
+
+	return relay_run(media, fetch_from, &who, err);
 }

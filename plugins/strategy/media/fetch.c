@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #define PARALLEL   10u
+#define SLOTS      40u  /* those that came and are not stored yet, and those that are asked for ahead */
 #define LATER_MAX  64u  /* references that wait for the same file */
 #define RECENT_MAX 512u /* stored files whose ids are remembered */
 #define PATH_MAX_SIZE (2 * HF_COMPONENT_SIZE + 2)
@@ -37,7 +38,7 @@ struct recent {
 
 struct fetch {
 	struct work *work;
-	struct slot slots[PARALLEL];
+	struct slot slots[SLOTS];
 	struct text later[LATER_MAX]; /* lines that wait for one that is on its way; size 0: free */
 	struct recent *recent;
 	size_t recent_count, recent_next;
@@ -94,7 +95,7 @@ free_slot(struct fetch *fetch)
 {
 	size_t i;
 
-	for (i = 0; i < PARALLEL; i++)
+	for (i = 0; i < SLOTS; i++)
 		if (!fetch->slots[i].used)
 			return &fetch->slots[i];
 	return NULL;
@@ -103,7 +104,7 @@ free_slot(struct fetch *fetch)
 static struct slot *
 slot_of(struct fetch *fetch, uint64_t token)
 {
-	return token < PARALLEL && fetch->slots[token].used ? &fetch->slots[token] : NULL;
+	return token < SLOTS && fetch->slots[token].used ? &fetch->slots[token] : NULL;
 }
 
 /* Whether the same file, or another for the same path, is on its way. */
@@ -113,7 +114,7 @@ on_its_way(const struct fetch *fetch, const struct slot *next)
 	const struct slot *slot;
 	size_t i;
 
-	for (i = 0; i < PARALLEL; i++) {
+	for (i = 0; i < SLOTS; i++) {
 		slot = &fetch->slots[i];
 		if (slot == next || !slot->used)
 			continue;
@@ -347,7 +348,7 @@ all_wait(const struct fetch *fetch)
 
 	if (!fetch->listed)
 		return false;
-	for (i = 0; i < PARALLEL; i++)
+	for (i = 0; i < SLOTS; i++)
 		if (fetch->slots[i].used)
 			return true;
 	return false;
@@ -624,7 +625,7 @@ give_up(struct fetch *fetch, struct hf_error *err)
 	size_t i;
 	int r = HF_OK;
 
-	for (i = 0; r == HF_OK && i < PARALLEL; i++) {
+	for (i = 0; r == HF_OK && i < SLOTS; i++) {
 		slot = &fetch->slots[i];
 		if (!slot->used)
 			continue;
@@ -648,7 +649,7 @@ run(struct fetch *fetch, struct hf_error *err)
 	bool left = false;
 	int r = view->fetch_media(view->ctx, &exchange, &why);
 
-	for (i = 0; i < PARALLEL; i++)
+	for (i = 0; i < SLOTS; i++)
 		left |= fetch->slots[i].used;
 	if (r == HF_OK && !left)
 		return HF_OK;
@@ -673,14 +674,14 @@ fetch_all(struct work *work, struct hf_error *err)
 		return hf_error_set(err, HF_ENOMEM, 0, "%s: out of memory", work->path);
 	}
 	fetch->work = work;
-	for (i = 0; i < PARALLEL; i++) {
+	for (i = 0; i < SLOTS; i++) {
 		slot_init(&fetch->slots[i]);
 		slot_clear(&fetch->slots[i]);
 	}
 	for (i = 0; i < LATER_MAX; i++)
 		fetch->later[i] = (struct text)TEXT_INIT(2 * REF_LINE_MAX);
 	r = run(fetch, err);
-	for (i = 0; i < PARALLEL; i++) {
+	for (i = 0; i < SLOTS; i++) {
 		if (fetch->slots[i].used)
 			work->media->scratch->close(fetch->slots[i].scratch);
 		slot_release(&fetch->slots[i]);
