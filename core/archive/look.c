@@ -278,7 +278,8 @@ push_files(struct reading *reading, uint64_t first, const struct hf_sink *sink, 
 		r = read_file(reading, i, &why);
 		if (r == HF_ECORRUPT && first == 0) {
 			/* Who begins at the start gets what there is. */
-			log_message(HF_LOG_WARNING, "%s: file %06zu.jsonl is left out: %s", reading->path, i + 1, why.msg);
+			log_message(HF_LOG_WARNING, "%s: file %06zu.jsonl is left out: %s", reading->path, i + 1,
+			    why.msg);
 			r = HF_OK;
 			continue;
 		}
@@ -301,8 +302,8 @@ int
 archive_log(struct archive *archive, const char *path, uint64_t first, const struct hf_sink *sink,
     struct hf_error *err)
 {
-	struct reading reading = {archive_layer(archive), path, BUFFER_INIT(TREE_MAX), BUFFER_INIT(TREE_MAX), NULL, false,
-	    BUFFER_INIT(LOG_READ_MAX)};
+	struct reading reading = {archive_layer(archive), path, BUFFER_INIT(TREE_MAX), BUFFER_INIT(TREE_MAX), NULL,
+	    false, BUFFER_INIT(LOG_READ_MAX)};
 	char *name = NULL;
 	int r = check_absolute(path, err);
 

@@ -57,8 +57,8 @@ failed(const struct hf_scratch *scratch, struct hf_error *err)
 {
 	int saved = errno;
 
-	return hf_error_set(err, saved == ENOSPC || saved == EDQUOT ? HF_ENOSPC : HF_EIO, saved, "%s: %s", scratch->path,
-	    strerror(saved));
+	return hf_error_set(err, saved == ENOSPC || saved == EDQUOT ? HF_ENOSPC : HF_EIO, saved, "%s: %s",
+	    scratch->path, strerror(saved));
 }
 
 static void

@@ -233,7 +233,7 @@ test_kinds(void)
 		ask(NULL, "file");
 	CU_ASSERT_EQUAL(run(true, true), HF_OK);
 	CU_ASSERT(all_are(0, 50, 'S', HF_OK));
-	CU_ASSERT(asked.most >= 10 && asked.most <= 30);
+	CU_ASSERT(asked.most >= 10); /* some are asked for ahead */
 	CU_ASSERT_EQUAL(web.seen, 0);
 	/* URLs: the source is asked for a few, and all go by HTTP in one exchange. */
 	clear();

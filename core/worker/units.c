@@ -164,7 +164,8 @@ units_next(struct units *units, struct hf_unit *ret, struct hf_error *err)
 		return failed("read", err);
 	at[header.id_size + header.path_size] = '\0';
 	units->taken++;
-	*ret = (struct hf_unit){(uint32_t)sizeof(*ret), (uint32_t)header.flags, {at, header.id_size, HF_TEXT_UTF8, 0}, at + header.id_size,
+	*ret = (struct hf_unit){(uint32_t)sizeof(*ret), (uint32_t)header.flags,
+	    {at, header.id_size, HF_TEXT_UTF8, 0}, at + header.id_size,
 	    {at + header.id_size + header.path_size + 1, header.data_size}, header.items, header.bytes};
 	return HF_OK;
 }

@@ -91,7 +91,7 @@ expect_text "$T/restored/media/family/index/000001.jsonl" '"reason":"gone","http
 # An endless body stops at the limit, but for what is on its way.
 sent=$(awk '$1 == "/endless/x.bin" { print $4 }' "$T/requests")
 [ -n "$sent" ] && [ "$sent" -le $((8000000 + 8 * 1048576)) ] || fail "an endless body went on: ${sent:-?} bytes"
-[ -z "$(grep -rl 'not yours' "$T/restored")" ] || fail "a file outside of the export was backed up"
+! grep -rq 'not yours' "$T/restored" || fail "a file outside of the export was backed up"
 
 # Nothing new: nothing is asked for, and only /holdfast.json differs.
 before=$(wc -l <"$T/requests")

@@ -118,7 +118,8 @@ on_its_way(const struct fetch *fetch, const struct slot *next)
 		slot = &fetch->slots[i];
 		if (slot == next || !slot->used)
 			continue;
-		if (slot->path.size == next->path.size && memcmp(slot->path.data, next->path.data, slot->path.size) == 0)
+		if (slot->path.size == next->path.size &&
+		    memcmp(slot->path.data, next->path.data, slot->path.size) == 0)
 			return true;
 		if (slot->ref.has_same && next->ref.has_same &&
 		    memcmp(slot->ref.same, next->ref.same, sizeof(slot->ref.same)) == 0)
@@ -472,7 +473,8 @@ is_web_page(const struct slot *slot, const struct hf_media_info *info)
 
 	return text_is(&info->mime, "text/html") &&
 	    (text_is(&a->kind, "image") || text_is(&a->kind, "video") || text_is(&a->kind, "audio") ||
-	        text_is(&a->kind, "sticker") || (a->mime.data != NULL && a->mime.size > 0 && !text_is(&a->mime, "text/")));
+	        text_is(&a->kind, "sticker") ||
+	        (a->mime.data != NULL && a->mime.size > 0 && !text_is(&a->mime, "text/")));
 }
 
 /* Where it goes on, or begins anew. */
@@ -570,8 +572,8 @@ conclude(struct fetch *fetch, struct slot *slot, int code, const struct hf_error
 	switch (slot->verdict) {
 	case TOO_LARGE:
 		/* What the source announces and does not send is no size. */
-		return skip(fetch, slot, "too_large", slot->announced > (int64_t)slot->have ? slot->announced : -1, NULL,
-		    err);
+		return skip(fetch, slot, "too_large",
+		    slot->announced > (int64_t)slot->have ? slot->announced : -1, NULL, err);
 	case WEB_PAGE:
 		(void)hf_error_set(&why, HF_EPERM, 0, "a web page came in its place, which may be one to sign in");
 		return fail(fetch, slot, "no_permission", &why, err);

@@ -350,8 +350,8 @@ source_message(void *ctx, const struct hf_message *message, struct hf_error *err
 		ref_put_attachment(&gather->attachment, tools, &message->attachments[i]);
 		r = text_status(&gather->attachment, "an attachment", err);
 		if (r == HF_OK)
-			r = add_ref(gather, &message->id, message->sent_ns, gather->attachment.data, gather->attachment.size,
-			    i, err);
+			r = add_ref(gather, &message->id, message->sent_ns, gather->attachment.data,
+			    gather->attachment.size, i, err);
 		else if (r == HF_ERANGE)
 			r = source_failed(gather, gather->folder, err, err);
 	}

@@ -43,7 +43,8 @@ void ref_put_attachment(struct text *out, const struct tools *tools, const struc
  * all of it, for names that another attachment has taken.
  */
 #define REF_VARIANTS 3u
-int ref_path(const struct ref *ref, const struct tools *tools, unsigned variant, struct text *out, struct hf_error *err);
+int ref_path(const struct ref *ref, const struct tools *tools, unsigned variant, struct text *out,
+    struct hf_error *err);
 /* For the source; points into ref. */
 void ref_attachment(const struct ref *ref, struct hf_attachment *ret);
 /* The folder of a room: its name in chats, but for those that are taken. */

@@ -64,7 +64,8 @@ put(struct work *work, const char *path, int64_t mtime_ns, struct hf_scratch *sc
 	int r = work->media->scratch->reader(scratch, &reader, err);
 
 	if (r == HF_OK)
-		r = work->emitter->file_from(work->emitter->ctx, path, &reader, mtime_ns == HF_NO_TIME ? 0 : mtime_ns, err);
+		r = work->emitter->file_from(work->emitter->ctx, path, &reader,
+		    mtime_ns == HF_NO_TIME ? 0 : mtime_ns, err);
 	if (r == HF_OK)
 		ret->stored_size = (int64_t)reader.length;
 	return r;

@@ -195,8 +195,8 @@ write_document(struct work *work, const struct document *before, const char *dig
 	r = text_status(&now, "media.json", err);
 	blob = (struct hf_blob){now.data, now.size};
 	if (r == HF_OK && (now.size != before->text.size || memcmp(now.data, before->text.data, now.size) != 0))
-		r = work->emitter->file(work->emitter->ctx, "media.json", &blob, newest_ns == HF_NO_TIME ? 0 : newest_ns,
-		    err);
+		r = work->emitter->file(work->emitter->ctx, "media.json", &blob,
+		    newest_ns == HF_NO_TIME ? 0 : newest_ns, err);
 	text_release(&now);
 	return r;
 }
