@@ -195,13 +195,13 @@ run_accounts(struct run *run, struct account_request *request, struct hf_error *
 }
 
 static int
-run_host(struct run *run, struct account_request *request, struct hf_error *err)
+run_host(struct run *run, const struct account_request *like, struct hf_error *err)
 {
+	struct account_request request = *like;
 	char name[ORIGIN_NAME_SIZE];
 
-	request->account = NULL;
-	request->name = origin_hostname(name)[0] != '\0' ? name : "localhost";
-	return account_run(run, request, err);
+	request.name = origin_hostname(name)[0] != '\0' ? name : "localhost";
+	return account_run(run, &request, err);
 }
 
 /* All that a type has to do in this run. */
