@@ -13,6 +13,7 @@
 #include "base/time.h"
 #include "plugin/strategy.h"
 #include "repository/origin.h"
+#include "http/http.h"
 #include "supervisor/channel.h"
 #include "worker/account.h"
 
@@ -148,7 +149,7 @@ open_strategy(struct run *run, const char *type, const struct plugin_component *
 {
 	struct strategy_options options = {NULL, {NULL, 0}};
 	const struct instance_request what = {HF_KIND_STRATEGY, component->name, type, {run->config->file,
-	    run->config->folder, run->plan->mark}, &options.given};
+	    run->config->folder, run->plan->mark}, &options.given, NULL};
 	int r = strategy_options(component, run->plan, &options, err);
 
 	if (r == HF_OK)
@@ -489,6 +490,10 @@ open_run(struct run *run, const char *state_directory, struct hf_error *err)
 	else if (r == HF_OK)
 		run->types = run->plan->types;
 	if (r == HF_OK)
+		r = http_open(NULL, &run->services.http, err);
+	if (r == HF_OK)
+		r = host_set_extension(HF_HOST_HTTP, &http_host_extension, err);
+	if (r == HF_OK)
 		r = registry_open(&run->registry, err);
 	if (r == HF_OK) {
 		about_init(&run->about, registry_scan(run->registry));
@@ -561,7 +566,7 @@ run_job(struct channel *channel, const struct job *job, const char *state_direct
 	run.job = job;
 	run.started_at = time_now();
 	run.unreadable = (struct hf_error)HF_ERROR_INIT;
-	run.services = (struct host_services){&run, NULL, service_stop_requested, NULL, NULL};
+	run.services = (struct host_services){.ctx = &run, .stop_requested = service_stop_requested};
 	progress_copy_text(run.progress.job, sizeof(run.progress.job), job->id);
 	r = open_run(&run, state_directory, &why);
 	if (r == HF_OK && destination_is_done(&run.destination)) {
@@ -578,6 +583,8 @@ run_job(struct channel *channel, const struct job *job, const char *state_direct
 	json_object_put(run.plugins);
 	(void)host_set_extension(HF_HOST_ABOUT, NULL, NULL);
 	registry_free(run.registry);
+	(void)host_set_extension(HF_HOST_HTTP, NULL, NULL);
+	http_close(run.services.http);
 	config_free(run.config);
 	if (r != HF_OK) {
 		if (err != NULL)
