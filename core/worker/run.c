@@ -209,7 +209,7 @@ back_up_type(struct run *run, const char *type, const char *folder, const struct
 		r = run_accounts(run, &request, err);
 	instance_close(&strategy);
 	if (r == HF_OK)
-		r = destination_checkpoint(&run->destination, err);
+		r = destination_tick(&run->destination, err);
 	if (r == HF_OK)
 		r = result_stored(run->result, type, destination_stats(&run->destination).bytes_sealed - before, err);
 	if (r == HF_OK)
