@@ -91,7 +91,7 @@ plan_failed(void *ctx, const char *item, const struct hf_error *why, struct hf_e
 
 	work->counts.items++;
 	work->counts.failed++;
-	run_progress(work->run, work->request->type, 1, 1);
+	run_progress(work->run, work->request->type, 1, 0, 1);
 	return run_item_failed(work->run, work->request->type, work->request->name, item, why->msg, err);
 }
 
@@ -176,9 +176,9 @@ take_over(struct work *work, const struct hf_unit *unit, const char *text, struc
 	}
 	json_object_put(note);
 	result_counts_add(&work->counts, &counts);
-	pace_begin(&work->run->pace, unit->items);
-	run_progress(work->run, work->request->type, counts.items, counts.failed);
-	pace_end(&work->run->pace);
+	pace_unit_begin(&work->run->pace, &(const struct pace_work){unit->items, unit->bytes});
+	run_count(work->run, work->request->type, counts.items, counts.bytes_read, counts.failed);
+	pace_unit_end(&work->run->pace);
 	return r;
 }
 
@@ -213,7 +213,7 @@ unit_failed(struct work *work, const struct hf_unit *unit, struct emitter *emitt
 	emitter->counts.added = 0;
 	emitter->counts.items++;
 	emitter->counts.failed++;
-	run_progress(work->run, work->request->type, 1, 1);
+	run_progress(work->run, work->request->type, 1, 0, 1);
 	return run_item_failed(work->run, work->request->type, work->request->name, item,
 	    why->msg[0] != '\0' ? why->msg : "it failed without a reason", err);
 }
@@ -263,9 +263,9 @@ run_unit(struct work *work, const struct hf_unit *unit, struct hf_error *err)
 	r = emitter_open(&emitter, work->run, work->request->type, work->request->name, err);
 	if (r != HF_OK)
 		return r;
-	pace_begin(&work->run->pace, unit->items);
+	pace_unit_begin(&work->run->pace, &(const struct pace_work){unit->items, unit->bytes});
 	r = execute(work, unit, &emitter, err);
-	pace_end(&work->run->pace);
+	pace_unit_end(&work->run->pace);
 	result_counts_add(&work->counts, &emitter.counts);
 	emitter_close(&emitter);
 	return r == HF_OK ? destination_tick(&work->run->destination, err) : r;
@@ -310,7 +310,7 @@ account_failed(struct work *work, const struct hf_error *why, struct hf_error *e
 	tally_of(work)->failed++;
 	work->counts.items++;
 	work->counts.failed++;
-	run_progress(work->run, request->type, 1, 1);
+	run_progress(work->run, request->type, 1, 0, 1);
 	r = run_item_failed(work->run, request->type, request->name, "",
 	    why->msg[0] != '\0' ? why->msg : "it failed without a reason", err);
 	return r == HF_OK ? result_account(work->run->result, request->type, request->name,
@@ -347,13 +347,11 @@ run_plan(struct work *work, struct hf_error *err)
 {
 	const struct account_request *request = work->request;
 	struct hf_error why = HF_ERROR_INIT;
-	uint64_t items, unknown;
 	int r;
 
 	if (has_vanished(work, &why))
 		return account_failed(work, &why, err);
-	items = units_items(work->units, &unknown);
-	pace_plan(&work->run->pace, items, unknown);
+	pace_plan(&work->run->pace, units_estimates(work->units));
 	tally_of(work)->read++;
 	r = run_units(work, err);
 	return r != HF_OK ? r : result_account(work->run->result, request->type, request->name,
@@ -385,6 +383,7 @@ account_run(struct run *run, const struct account_request *request, struct hf_er
 	r = set_prefix(&work, err);
 	if (r != HF_OK)
 		return r;
+	pace_part_begin(&run->pace);
 	r = make_plan(&work, &why);
 	why.code = r;
 	if (work.fatal.code != HF_OK && work.fatal.code != HF_EINVAL) {
@@ -396,6 +395,7 @@ account_run(struct run *run, const struct account_request *request, struct hf_er
 	} else {
 		r = run_plan(&work, err);
 	}
+	pace_part_end(&run->pace);
 	units_close(work.units);
 	instance_close(&work.source);
 	return r;

@@ -144,11 +144,21 @@ emit_done(void *ctx, uint64_t items, uint64_t bytes, struct hf_error *err)
 
 	emitter->counts.items += items;
 	emitter->counts.bytes_read += bytes;
-	run_progress(emitter->run, emitter->type, items, 0);
+	run_progress(emitter->run, emitter->type, items, bytes, 0);
 	r = run_go_on(emitter->run, &why);
 	if (r == HF_OK)
 		r = destination_tick(&emitter->run->destination, &why);
 	return r == HF_OK ? HF_OK : fails(emitter, r, true, &why, err);
+}
+
+static int
+emit_added(void *ctx, uint64_t records, struct hf_error *err)
+{
+	struct emitter *emitter = ctx;
+
+	(void)err;
+	emitter->counts.added += records;
+	return HF_OK;
 }
 
 /* Keeps an error for the unit's note, so that it is not lost when a later worker takes the note over. */
@@ -176,7 +186,7 @@ emit_failed(void *ctx, const char *item, const struct hf_error *why, struct hf_e
 
 	emitter->counts.items++;
 	emitter->counts.failed++;
-	run_progress(emitter->run, emitter->type, 1, 1);
+	run_progress(emitter->run, emitter->type, 1, 0, 1);
 	note_error(emitter, item == NULL ? "" : item, message);
 	return run_item_failed(emitter->run, emitter->type, emitter->account, item == NULL ? "" : item, message, err);
 }
@@ -196,7 +206,8 @@ emitter_open(struct emitter *emitter, struct run *run, const char *type, const c
 	    .previous = emit_previous,
 	    .file = emit_file, .log_open = emit_log_open, .log_known = emit_log_known,
 	    .log_before = emit_log_before, .log_append = emit_log_append, .log_close = emit_log_close,
-	    .checkpoint = emit_checkpoint, .done = emit_done, .failed = emit_failed};
+	    .checkpoint = emit_checkpoint, .done = emit_done, .failed = emit_failed,
+	    .added = emit_added};
 	emitter->errors = json_object_new_array();
 	return emitter->errors == NULL ? hf_error_set(err, HF_ENOMEM, 0, "out of memory") : HF_OK;
 }

@@ -18,6 +18,7 @@
 #include "worker/account.h"
 
 #define TOLD_MAX      1000u /* failed items that are told one by one; the rest is only counted */
+#define PERCENT_MAX   99.9
 #define RESULT_ERRORS 60u   /* errors in the result, which has to fit into one frame */
 #define SCHEMA        "holdfast.snapshot/1"
 
@@ -59,22 +60,36 @@ run_go_on(struct run *run, struct hf_error *err)
 }
 
 void
-run_progress(struct run *run, const char *type, uint64_t items, uint64_t failed)
+run_count(struct run *run, const char *type, uint64_t items, uint64_t bytes, uint64_t failed)
 {
 	struct progress *progress = &run->progress;
+	struct pace_work total;
 	uint64_t sealed;
 
 	progress->processed_items += items;
+	progress->bytes_read += bytes;
 	progress->failed_items += failed;
 	/* What is sealed waits in the spool for the rest of its pack. */
 	sealed = destination_stats(&run->destination).bytes_sealed;
 	progress->bytes_transferred =
 	    sealed > run->destination.transferred ? sealed : run->destination.transferred;
-	pace_items(&run->pace, items);
-	progress->total_items = pace_total(&run->pace);
+	pace_done(&run->pace, items, bytes);
+	total = pace_total(&run->pace);
+	progress->total_items = total.items;
+	progress->total_bytes = total.bytes;
+	progress->percent = 100 * pace_share(&run->pace);
+	/* Until all has ended. */
+	if (progress->percent > PERCENT_MAX)
+		progress->percent = PERCENT_MAX;
 	if (strcmp(progress->current_type, type) != 0)
 		progress_copy_text(progress->current_type, sizeof(progress->current_type), type);
-	(void)channel_progress(run->channel, progress, NULL);
+}
+
+void
+run_progress(struct run *run, const char *type, uint64_t items, uint64_t bytes, uint64_t failed)
+{
+	run_count(run, type, items, bytes, failed);
+	(void)channel_progress(run->channel, &run->progress, NULL);
 }
 
 int
@@ -181,13 +196,13 @@ run_accounts(struct run *run, struct account_request *request, struct hf_error *
 }
 
 static int
-run_host(struct run *run, struct account_request *request, struct hf_error *err)
+run_host(struct run *run, const struct account_request *like, struct hf_error *err)
 {
+	struct account_request request = *like;
 	char name[ORIGIN_NAME_SIZE];
 
-	request->account = NULL;
-	request->name = origin_hostname(name)[0] != '\0' ? name : "localhost";
-	return account_run(run, request, err);
+	request.name = origin_hostname(name)[0] != '\0' ? name : "localhost";
+	return account_run(run, &request, err);
 }
 
 /* All that a type has to do in this run. */
@@ -283,6 +298,45 @@ warn_of_uncovered(struct run *run)
 	}
 }
 
+static void
+progress_ends(struct run *run)
+{
+	struct progress *progress = &run->progress;
+
+	progress->total_items = progress->processed_items;
+	progress->total_bytes = progress->bytes_read;
+	progress->percent = 100;
+	(void)channel_progress(run->channel, progress, NULL);
+}
+
+/* Announces what there will be to do, with what the last run found there. */
+static void
+expect_type(struct run *run, unsigned bit)
+{
+	/* One small file. */
+	static const struct pace_work of_host = {1, 1024};
+	const struct plugin_component *strategy;
+	struct result_counts last;
+	struct pace_work work;
+	size_t i;
+
+	if (strategy_find(run->registry, name_of(bit), &strategy, NULL) != HF_OK)
+		return;
+	if (strategy_is_of_host(strategy))
+		(void)pace_expect(&run->pace, &of_host, 1);
+	for (i = 0; i < run->plan->account_count; i++) {
+		if (!takes(run, strategy, run->plan->accounts[i]))
+			continue;
+		/* A full run reads more than the last one did. */
+		if (!run->full && result_previous(run->result, name_of(bit), run->plan->accounts[i]->name, &last)) {
+			work = (struct pace_work){last.items, last.bytes_read};
+			(void)pace_expect(&run->pace, &work, last.units);
+		} else {
+			(void)pace_expect(&run->pace, NULL, 0);
+		}
+	}
+}
+
 static int
 run_types(struct run *run, struct hf_error *err)
 {
@@ -290,6 +344,10 @@ run_types(struct run *run, struct hf_error *err)
 	size_t i;
 	int r = HF_OK;
 
+	for (i = 0; i < TYPE_COUNT; i++) {
+		if ((run->types & types[i].bit) != 0)
+			expect_type(run, types[i].bit);
+	}
 	for (i = 0; r == HF_OK && i < TYPE_COUNT; i++) {
 		if ((run->types & types[i].bit) != 0)
 			r = run_type(run, types[i].bit, types[i].folder, &carried, err);
@@ -299,6 +357,8 @@ run_types(struct run *run, struct hf_error *err)
 		    "plan %s: no strategy is installed that backs up anything of its accounts", run->plan->name);
 	if (r == HF_OK && !types_are_named(run))
 		warn_of_uncovered(run);
+	if (r == HF_OK)
+		progress_ends(run);
 	return r;
 }
 
@@ -518,6 +578,7 @@ run_job(struct channel *channel, const struct job *job, const char *state_direct
 	if (r == HF_OK && destination_forget(&run.destination, &why) != HF_OK)
 		log_message(HF_LOG_WARNING, "%s", why.msg);
 	destination_close(&run.destination);
+	pace_release(&run.pace);
 	result_free(run.result);
 	json_object_put(run.plugins);
 	(void)host_set_extension(HF_HOST_ABOUT, NULL, NULL);

@@ -46,8 +46,10 @@ int run_job(struct channel *channel, const struct job *job, const char *state_di
 
 /* HF_ESTOPPING once the job is to pause. */
 int run_go_on(struct run *run, struct hf_error *err);
-/* Counts items of a type, and tells the supervisor now and then. */
-void run_progress(struct run *run, const char *type, uint64_t items, uint64_t failed);
+/* Counts items of a type and bytes that were read for them. */
+void run_count(struct run *run, const char *type, uint64_t items, uint64_t bytes, uint64_t failed);
+/* The same, and tells the supervisor now and then: of work of this run, from which the speed is told. */
+void run_progress(struct run *run, const char *type, uint64_t items, uint64_t bytes, uint64_t failed);
 /* Records a failed item and tells of it. */
 int run_item_failed(struct run *run, const char *type, const char *account, const char *item, const char *message,
     struct hf_error *err);

@@ -268,6 +268,8 @@ main(void)
 	symbol = plugin == NULL ? NULL : dlsym(plugin, "holdfast_plugin_v1");
 	if (symbol == NULL) {
 		(void)fprintf(stderr, "%s\n", dlerror());
+		if (plugin != NULL)
+			(void)dlclose(plugin);
 		return 99;
 	}
 	/* ISO C has no other way from an object to a function. */

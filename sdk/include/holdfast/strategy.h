@@ -149,6 +149,8 @@ struct hf_emitter {
 	int (*file_from)(void *ctx, const char *path, const struct hf_reader *data, int64_t mtime_ns,
 	    struct hf_error *err);
 	const struct hf_snapshot_view *snapshot;
+	/* Counts records of files that are new or different; those of logs the host counts itself. */
+	int (*added)(void *ctx, uint64_t records, struct hf_error *err);
 };
 
 #define HF_RUN_FULL 1u /* read everything again, whatever the cursors say */
