@@ -183,7 +183,8 @@ run_child(const struct image *image, int channel)
 	out = move_up(image->out);
 	/* dup2 clears close-on-exec. */
 	if (null < 0 || channel < 0 || in < 0 || out < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 ||
-	    dup2(null, 2) < 0 || dup2(channel, HELPER_CHANNEL_FD) < 0 || dup2(in, HELPER_IN_FD) < 0 || dup2(out, HELPER_OUT_FD) < 0)
+	    dup2(null, 2) < 0 || dup2(channel, HELPER_CHANNEL_FD) < 0 || dup2(in, HELPER_IN_FD) < 0 ||
+	    dup2(out, HELPER_OUT_FD) < 0)
 		_exit(127);
 	os_close_from(HELPER_OUT_FD + 1);
 	(void)execve(image->program, arguments, no_environment);
