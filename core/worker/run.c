@@ -14,6 +14,7 @@
 #include "plugin/strategy.h"
 #include "repository/origin.h"
 #include "http/http.h"
+#include "image/image.h"
 #include "supervisor/channel.h"
 #include "worker/account.h"
 
@@ -494,6 +495,10 @@ open_run(struct run *run, const char *state_directory, struct hf_error *err)
 	if (r == HF_OK)
 		r = host_set_extension(HF_HOST_HTTP, &http_host_extension, err);
 	if (r == HF_OK)
+		r = image_open(state_directory, NULL, &run->services.image, err);
+	if (r == HF_OK)
+		r = host_set_extension(HF_HOST_IMAGE, &image_host_extension, err);
+	if (r == HF_OK)
 		r = registry_open(&run->registry, err);
 	if (r == HF_OK) {
 		about_init(&run->about, registry_scan(run->registry));
@@ -583,6 +588,8 @@ run_job(struct channel *channel, const struct job *job, const char *state_direct
 	json_object_put(run.plugins);
 	(void)host_set_extension(HF_HOST_ABOUT, NULL, NULL);
 	registry_free(run.registry);
+	(void)host_set_extension(HF_HOST_IMAGE, NULL, NULL);
+	image_close(run.services.image);
 	(void)host_set_extension(HF_HOST_HTTP, NULL, NULL);
 	http_close(run.services.http);
 	config_free(run.config);
