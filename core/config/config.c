@@ -71,20 +71,28 @@ static const struct schema_field http_fields[] = {
 static const struct schema_field account_fields[] = {
     {.name = "source", .type = SCHEMA_NAME, .flags = SCHEMA_REQUIRED,
         .offset = AT(config_account, source)},
+    {.name = "preset", .type = SCHEMA_NAME, .offset = AT(config_account, preset)},
     {.name = "http", .type = SCHEMA_MAP, .offset = AT(config_account, http), .fields = http_fields},
     {.name = NULL},
 };
 
+const char *const config_plan_options[] = {"wifi_only", "min_battery_percent", "compress_media", "media_quality",
+    "max_media_size", "incremental_only", NULL};
+
+/* What is about media is checked here as well, so that it is right before there is a strategy for them. */
 static const struct schema_field gate_fields[] = {
     {.name = "wifi_only", .type = SCHEMA_BOOL, .offset = AT(config_gates, wifi_only),
         .default_value = "true"},
     {.name = "min_battery_percent", .type = SCHEMA_INT,
         .offset = AT(config_gates, min_battery_percent), .default_value = "20", .max = 100},
-    {.name = "compress_media", .type = SCHEMA_BOOL, .offset = AT(config_gates, compress_media),
+    {.name = "compress_media", .type = SCHEMA_BOOL, .flags = SCHEMA_KEEP,
+        .offset = AT(config_gates, compress_media),
         .default_value = "true"},
-    {.name = "media_quality", .type = SCHEMA_INT, .offset = AT(config_gates, media_quality),
+    {.name = "media_quality", .type = SCHEMA_INT, .flags = SCHEMA_KEEP,
+        .offset = AT(config_gates, media_quality),
         .default_value = "80", .min = 1, .max = 100},
-    {.name = "max_media_size", .type = SCHEMA_SIZE, .offset = AT(config_gates, max_media_size),
+    {.name = "max_media_size", .type = SCHEMA_SIZE, .flags = SCHEMA_KEEP,
+        .offset = AT(config_gates, max_media_size),
         .default_value = "100 MB", .min = 1, .max = INT64_MAX},
     {.name = "incremental_only", .type = SCHEMA_BOOL,
         .offset = AT(config_gates, incremental_only), .default_value = "true"},
@@ -109,35 +117,12 @@ static const struct schema_field plan_fields[] = {
     {.name = "types", .type = SCHEMA_SET, .offset = AT(plan_text, plan.types),
         .words = type_words},
     {.name = "schedule", .type = SCHEMA_CRON, .offset = AT(plan_text, plan.schedule)},
-    {.name = "options", .type = SCHEMA_MAP, .offset = AT(plan_text, plan.options),
-        .fields = gate_fields},
+    {.name = "options", .type = SCHEMA_MAP, .flags = SCHEMA_OPEN, .offset = AT(plan_text, plan.options),
+        .fields = gate_fields, .others = AT(config_gates, others)},
     {.name = "retry", .type = SCHEMA_MAP, .offset = AT(plan_text, plan.retry),
         .fields = retry_fields},
     {.name = NULL},
 };
-
-static struct config_options
-config_keep(struct arena *arena, const struct schema_rest *rest, size_t count)
-{
-	struct config_options options = {NULL, 0};
-	struct config_option *items = arena_alloc(arena, (count + 1) * sizeof(*items));
-	size_t i;
-
-	if (items == NULL)
-		return options;
-	for (i = 0; i < count; i++) {
-		items[i].name = rest[i].name;
-		items[i].text = rest[i].text;
-		items[i].quoted = rest[i].quoted;
-		items[i].line = rest[i].mark.line;
-		items[i].column = rest[i].mark.column;
-		items[i].name_line = rest[i].name_mark.line;
-		items[i].name_column = rest[i].name_mark.column;
-	}
-	options.items = items;
-	options.count = count;
-	return options;
-}
 
 /* "plan everything", and a problem where the name is none. */
 static const char *
@@ -199,8 +184,6 @@ config_read_repositories(
 {
 	const struct node *node, *section = config_section(reader, root, "repositories");
 	struct config_repository *repository;
-	const struct schema_rest *rest;
-	size_t count;
 
 	if (section == NULL)
 		return;
@@ -216,16 +199,13 @@ config_read_repositories(
 		repository->mark = node->key_mark;
 		if (where == NULL || !schema_is_map(reader, node, where))
 			continue;
-		rest = NULL;
-		count = 0;
-		schema_read(reader, node, where, repository_fields, repository, &rest, &count);
+		schema_read(reader, node, where, repository_fields, repository, &repository->options);
 		config_check_password(reader, node, where);
 		if (repository->password.file != NULL || repository->password.command != NULL)
 			repository->password_mark = node_get(node, repository->password.file != NULL ?
 			    "password_file" : "password_command")->mark;
 		if (repository->storage != NULL)
 			repository->storage_mark = node_get(node, "storage")->mark;
-		repository->options = config_keep(&config->arena, rest, count);
 	}
 }
 
@@ -235,8 +215,6 @@ config_read_accounts(
 {
 	const struct node *node, *section = config_section(reader, root, "accounts");
 	struct config_account *account;
-	const struct schema_rest *rest;
-	size_t count;
 
 	if (section == NULL)
 		return;
@@ -252,12 +230,11 @@ config_read_accounts(
 		account->mark = node->key_mark;
 		if (where == NULL || !schema_is_map(reader, node, where))
 			continue;
-		rest = NULL;
-		count = 0;
-		schema_read(reader, node, where, account_fields, account, &rest, &count);
+		schema_read(reader, node, where, account_fields, account, &account->options);
 		if (account->source != NULL)
 			account->source_mark = node_get(node, "source")->mark;
-		account->options = config_keep(&config->arena, rest, count);
+		if (account->preset != NULL)
+			account->preset_mark = node_get(node, "preset")->mark;
 	}
 }
 
@@ -428,7 +405,7 @@ config_read_plans(const struct schema_reader *reader, const struct node *root, s
 
 		if (where == NULL || !schema_is_map(reader, node, where))
 			continue;
-		schema_read(reader, node, where, plan_fields, &text, NULL, NULL);
+		schema_read(reader, node, where, plan_fields, &text, NULL);
 		config_mark_types(node, &text.plan);
 		if (text.plan.schedule != NULL)
 			text.plan.schedule_mark = node_get(node, "schedule")->mark;
@@ -465,7 +442,7 @@ config_read(const struct schema_reader *reader, const struct node *root, struct 
 {
 	if (!schema_is_map(reader, root, "the file"))
 		return;
-	schema_read(reader, root, "the file", top_fields, config, NULL, NULL);
+	schema_read(reader, root, "the file", top_fields, config, NULL);
 	config_check_section(reader, root, "repositories", "repository");
 	config_check_section(reader, root, "plans", "plan");
 	config_read_repositories(reader, root, config);
@@ -509,6 +486,36 @@ config_parse(const void *data, size_t size, const char *file, const char *folder
 	}
 failed:
 	config_free(config);
+	return rc;
+}
+
+int
+config_parse_options(const void *data, size_t size, const char *file, struct arena *arena,
+    struct config_options *ret, struct hf_error *err)
+{
+	static const struct schema_field none[] = {{.name = NULL}};
+	struct problem_list list = {.arena = arena, .file = arena_copy(arena, file, strlen(file))};
+	const struct schema_reader reader = {&list, "/"};
+	struct config_options options = {NULL, 0};
+	struct config_option *items;
+	struct node *root = NULL;
+	size_t i;
+	int rc;
+
+	if (list.file == NULL)
+		return hf_error_set(err, HF_ENOMEM, 0, "%s: out of memory", file);
+	if (node_parse(data, size, &list, &root) == HF_OK && schema_is_map(&reader, root, "the file"))
+		schema_read(&reader, root, "the file", none, NULL, &options);
+	rc = problem_status(&list, err);
+	items = rc == HF_OK ? arena_alloc(arena, (options.count + 1) * sizeof(*items)) : NULL;
+	if (rc == HF_OK && items == NULL)
+		return hf_error_set(err, HF_ENOMEM, 0, "%s: out of memory", file);
+	for (i = 0; rc == HF_OK && i < options.count; i++) {
+		items[i] = options.items[i];
+		items[i].file = list.file;
+	}
+	if (rc == HF_OK)
+		*ret = (struct config_options){items, options.count};
 	return rc;
 }
 
