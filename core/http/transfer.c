@@ -3,6 +3,7 @@
 
 #include "http/transfer.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -496,13 +497,27 @@ static curl_socket_t
 on_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *address)
 {
 	struct transfer *transfer = ctx;
+	int fd;
 
 	if (purpose != CURLSOCKTYPE_IPCXN || (is_strict(transfer) && !policy_is_public(&address->addr))) {
 		transfer->denied = true;
 		return CURL_SOCKET_BAD;
 	}
+	fd = socket(address->family, address->socktype, address->protocol);
+	if (fd < 0)
+		return CURL_SOCKET_BAD;
+	(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
 	transfer->opened = true;
-	return socket(address->family, address->socktype, address->protocol);
+	client_add_socket(transfer->exchange->http, fd);
+	return fd;
+}
+
+/* The connection may outlive the transfer that made it. */
+static int
+on_close(void *ctx, curl_socket_t fd)
+{
+	client_close_socket(ctx, fd);
+	return 0;
 }
 
 /* Of a connection that was made for this transfer: of others it was looked at then. */
@@ -535,14 +550,21 @@ on_request(void *ctx, char *remote, char *local, int remote_port, int local_port
 	struct transfer *transfer = ctx;
 
 	(void)local;
-	(void)remote_port;
-	(void)local_port;
 	if (is_strict(transfer) && !policy_text_is_public(remote)) {
 		transfer->denied = true;
 		return CURL_PREREQFUNC_ABORT;
 	}
 	if (check_certificate(transfer) != HF_OK)
 		return CURL_PREREQFUNC_ABORT;
+	/*
+	 * What came after the last answer would be taken for this one's.  With TLS the bytes may be TLS's own, and only
+	 * the server itself can have sent others.
+	 */
+	if (!current(transfer)->is_https &&
+	    client_socket_has_bytes(transfer->exchange->http, local_port, remote_port)) {
+		(void)fail(transfer, HF_ENET, true, "the connection holds bytes that belong to no answer");
+		return CURL_PREREQFUNC_ABORT;
+	}
 	/* libcurl sends a request anew where an old connection turns out to be dead: that counts, too. */
 	if (transfer->sends[transfer->hops] >= client_limits(transfer->exchange->http)->tries ||
 	    ((transfer->wanted.flags & HF_HTTP_ONCE) != 0 && transfer->sends[transfer->hops] > 0)) {
@@ -610,10 +632,12 @@ set_policy(struct transfer *transfer)
 	SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
 	SET(CURLOPT_OPENSOCKETFUNCTION, on_socket);
 	SET(CURLOPT_OPENSOCKETDATA, transfer);
+	SET(CURLOPT_CLOSESOCKETFUNCTION, on_close);
+	SET(CURLOPT_CLOSESOCKETDATA, transfer->exchange->http);
 	SET(CURLOPT_PREREQFUNCTION, on_request);
 	SET(CURLOPT_PREREQDATA, transfer);
 	/* Not over a connection that may be dead, when nobody could tell whether the request arrived. */
-	if ((transfer->wanted.flags & HF_HTTP_ONCE) != 0)
+	if (transfer->fresh || (transfer->wanted.flags & HF_HTTP_ONCE) != 0)
 		SET(CURLOPT_FRESH_CONNECT, 1L);
 	return ok;
 }
@@ -787,6 +811,8 @@ again_or_end(struct transfer *transfer, int64_t now, int64_t at_least)
 		transfer->asked = 0;
 	else if (transfer->begun)
 		transfer->asked = can_resume(transfer) ? transfer->position : 0;
+	/* The others may be as broken. */
+	transfer->fresh = transfer->fate != FATE_AGAIN;
 	wait_for(transfer, now, at_least);
 	start_over(transfer);
 	return false;

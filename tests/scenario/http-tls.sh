@@ -117,7 +117,7 @@ make_server with-middle middle good && cat middle.crt >>with-middle.pem
 cat >servers.py <<'E2'
 import select, socket, ssl, sys, threading, warnings
 warnings.simplefilter("ignore")
-log = open(sys.argv[1], "a", buffering=1)
+log, ports = open(sys.argv[1], "a", buffering=1), {}
 
 
 def context(name, file, how):
@@ -147,7 +147,10 @@ def serve(sock, name, made, how):
             if not piece:
                 break
             data += piece
-        if how == "cut":
+        if how.startswith("to-"):
+            sock.sendall(b"HTTP/1.1 302 Found\r\nLocation: http://localhost:%d/\r\nContent-Length: 0\r\n\r\n" %
+                         ports[how[3:]])
+        elif how == "cut":
             # No length: only TLS's own end would say that this is all; it never comes.
             sock.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhalf of wh")
         elif data:
@@ -169,6 +172,7 @@ for line in open(sys.argv[2]):
     name, file, how = line.split()
     made = None if how == "plain" else context(name, file, how)
     listener = socket.create_server(("127.0.0.1", 0))
+    ports[name] = listener.getsockname()[1]
     threading.Thread(target=listen, args=(listener, name, made, how), daemon=True).start()
     print(name, listener.getsockname()[1], flush=True)
 print("end", 0, flush=True)
@@ -198,6 +202,7 @@ null-cipher good.pem null
 anonymous good.pem anonymous
 plain-http good.pem plain
 cut good.pem cut
+downgrade good.pem to-plain-http
 E2
 : >log
 spawn "$PYTHON" servers.py log list
@@ -236,15 +241,16 @@ for name in $(sed -n 's/^\([^ ]*\) .*/\1/p' list); do
 	printf '%-18s %s\n' "$name" "$(cut -f 1,5 "$T/get")"
 	refused=$((refused + 1))
 done
-[ "$refused" = 21 ] || fail "$refused servers and not 21"
+[ "$refused" = 22 ] || fail "$refused servers and not 22"
 # All but the last are refused before there is a request; that one is good until its end.
 sleep 0.3
 while read -r name size authorization; do
 	case $name in
-	good | with-middle | cut) ;;
+	good | with-middle | cut | downgrade) ;;
 	plain-http) [ "$authorization" = 0 ] || fail "Authorization was sent to $name" ;;
 	*) [ "$size" = 0 ] && [ "$authorization" = 0 ] || fail "$size bytes were sent to $name" ;;
 	esac
 done <log
 grep -q '^cut ' log || fail "nobody asked the one that breaks off"
+grep -q '^downgrade [1-9][0-9]* 1$' log || fail "nobody asked the one that redirects to http"
 grep -q '^no-names 0 0' log || fail "nobody asked the one without names"
