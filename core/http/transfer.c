@@ -22,7 +22,7 @@
 #define IGNORED_MAX    65536u    /* bytes of a body nobody wants, before its connection is given up instead */
 #define SPEED_LEAST    64L       /* bytes a second; less is as good as nothing */
 #define SPEED_SLOW     10240     /* bytes a second that the whole transfer has to reach */
-#define READ_SIZE      65536L
+#define READ_SIZE      102400L
 #define SECONDS_MAX    2000000L /* 23 days */
 #define METHOD_SIZE    (sizeof(((struct wanted *)NULL)->method))
 #define LINE_MAX_SIZE  16384u
@@ -207,10 +207,6 @@ transfer_accept(struct transfer *transfer, const struct hf_http_request *request
 		transfer_clear(transfer);
 		return r;
 	}
-	if (transfer->easy == NULL && (transfer->easy = curl.easy_init()) == NULL) {
-		transfer_clear(transfer);
-		return hf_error_set(err, HF_ENOMEM, 0, "out of memory");
-	}
 	transfer->tries = 1;
 	transfer->state = TRANSFER_WAITING;
 	transfer->due = 0;
@@ -220,7 +216,6 @@ transfer_accept(struct transfer *transfer, const struct hf_http_request *request
 void
 transfer_clear(struct transfer *transfer)
 {
-	CURL *easy = transfer->easy;
 	struct headers *headers = &transfer->headers;
 	const struct exchange *exchange = transfer->exchange;
 	struct buffer text = headers->text;
@@ -231,12 +226,10 @@ transfer_clear(struct transfer *transfer)
 	url_free(transfer->wanted.origin);
 	free_lines(&transfer->wanted.open);
 	free_lines(&transfer->wanted.secret);
-	if (easy != NULL)
-		curl.easy_reset(easy);
+	curl.easy_cleanup(transfer->easy);
 	free_lines(&transfer->lines);
 	memset(transfer, 0, sizeof(*transfer));
 	transfer->exchange = exchange;
-	transfer->easy = easy;
 	headers->text = text;
 	headers_clear(headers);
 	hf_error_init(&transfer->why);
@@ -246,8 +239,6 @@ void
 transfer_release(struct transfer *transfer)
 {
 	headers_release(&transfer->headers);
-	curl.easy_cleanup(transfer->easy);
-	transfer->easy = NULL;
 }
 
 /* ---- the answer's header ---- */
@@ -602,8 +593,7 @@ set_limits(struct transfer *transfer)
 	SET(CURLOPT_LOW_SPEED_LIMIT, SPEED_LEAST);
 	SET(CURLOPT_LOW_SPEED_TIME, seconds_of(settings->timeout_ns));
 	SET(CURLOPT_TIMEOUT, seconds_of(wall));
-	/* Refused when the last transfer has left its buffer behind, which is of some size, too. */
-	(void)curl.easy_setopt(easy, CURLOPT_BUFFERSIZE, READ_SIZE);
+	SET(CURLOPT_BUFFERSIZE, READ_SIZE);
 	return ok;
 }
 
@@ -718,10 +708,14 @@ set_method(struct transfer *transfer)
 static bool
 set_easy(struct transfer *transfer)
 {
-	CURL *easy = transfer->easy;
-	bool ok = true;
+	CURL *easy = curl.easy_init();
+	bool ok = easy != NULL;
 
-	curl.easy_reset(easy);
+	/* A new one each time: one that is used again keeps its old, smaller buffer. */
+	curl.easy_cleanup(transfer->easy);
+	transfer->easy = easy;
+	if (!ok)
+		return false;
 	SET(CURLOPT_CURLU, current(transfer)->handle);
 	SET(CURLOPT_PRIVATE, transfer);
 	SET(CURLOPT_NOSIGNAL, 1L);

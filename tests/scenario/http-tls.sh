@@ -207,7 +207,7 @@ E2
 : >log
 spawn "$PYTHON" servers.py log list
 for try in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-	grep -q '^end ' "$T/out" && break
+	grep -q '^end ' "$T/out" 2>/dev/null && break
 	is_alive "$child" || fail "no servers: $(cat "$T/err")"
 	sleep 0.2
 done
@@ -217,7 +217,7 @@ grep -q '^end ' ports || fail "the servers did not start in $try tries"
 # get SERVER: what came of it is in $T/get.
 get() {
 	port=$(sed -n "s/^$1 //p" ports)
-	"$GET" -c root.crt -t 5000 -a "Bearer secret" "https://localhost:$port/" >"$T/get" 2>&1
+	"$GET" -c root.crt -t 2000 -a "Bearer secret" "https://localhost:$port/" >"$T/get" 2>&1
 }
 
 # --- what must hold ------------------------------------------------------------------------------
