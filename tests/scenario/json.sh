@@ -14,7 +14,7 @@ expect_text "$T/out" '"type":"progress"'
 import json, sys
 lines = [json.loads(line) for line in open(sys.argv[1])]
 progress = [o for o in lines if o["type"] == "progress"]
-for name in ("job", "total_items", "processed_items", "failed_items", "current_type", "bytes_transferred",
+for name in ("job", "total_items", "processed_items", "failed_items", "current_type", "bytes_received", "bytes_transferred",
              "started_at", "percent"):
     assert all(name in o for o in progress), name
 done = [o for o in lines if o.get("event") == "completed"]
