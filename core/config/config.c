@@ -228,7 +228,8 @@ config_check_http(const struct schema_reader *reader, const struct node *account
 			scheme++;
 		if (*scheme == NULL || http->proxy[strlen(*scheme)] == '\0')
 			(void)problem_add(reader->list, config_http_mark(account, "proxy"),
-			    "proxy: neither none nor a URL such as http://proxy.example:3128 or socks5h://127.0.0.1:9050");
+			    "proxy: neither none nor a URL such as http://proxy.example:3128 or "
+			    "socks5h://127.0.0.1:9050");
 		else if (strchr(http->proxy, '@') != NULL)
 			(void)problem_add(reader->list, config_http_mark(account, "proxy"),
 			    "proxy: an address with a user in it; no secret belongs into this file");

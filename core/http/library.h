@@ -18,7 +18,7 @@
 	function(slist_append) function(slist_free_all) function(url) function(url_cleanup) function(url_dup)        \
 	function(url_get) function(url_set) function(url_strerror) function(version_info)
 
-#define LIBRARY_MEMBER(name) __typeof__(curl_##name) *name;
+#define LIBRARY_MEMBER(name) __typeof__(curl_##name) *(name);
 
 struct library {
 	LIBRARY_FUNCTIONS(LIBRARY_MEMBER)

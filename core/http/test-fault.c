@@ -200,9 +200,9 @@ static void
 test_schedules(void)
 {
 	const struct fault random = {"seed", HF_OK, HF_OK, 0, 60}, *fault = &random;
-	const char *arguments[] = {"--root", folder, "--among",
-	    "408,429,500,502,503,504,reset-before,reset-header,reset-body,half-close,short-length,short-chunked,bad-chunk,"
-	    "long-length,wrong-range,ignored-range,stale,garbled", NULL};
+	static const char among[] = "408,429,500,502,503,504,reset-before,reset-header,reset-body,half-close,short-length,"
+	    "short-chunked,bad-chunk,long-length,wrong-range,ignored-range,stale,garbled";
+	const char *arguments[] = {"--root", folder, "--among", among, NULL};
 	struct shard all, *shard = &all;
 	struct items items;
 	char position[20], text[200];

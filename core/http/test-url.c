@@ -47,7 +47,7 @@ static void
 test_bad(void)
 {
 	static const char *const bad[] = {"", "x", "/a", "example.org/a", "//example.org/a", "ftp://example.org/",
-	    "file:///etc/passwd", "https://user@example.org/", "https://user:hunter2@example.org/", 
+	    "file:///etc/passwd", "https://user@example.org/", "https://user:hunter2@example.org/",
 	    "https://example.org\r\nX: y/", "https://example.org/\r\nX: y", "https://exa mple.org/", "https://example.org\t/",
 	    "https://example.org:99999/", "https://example.org:x/", "https://[::1", "https://[fe80::1%25eth0]/",
 	    "javascript:alert(1)", "https://exam\x7fple.org/"};

@@ -120,7 +120,8 @@ take_header(struct wanted *wanted, const struct hf_http_header *header, struct h
 	if (r != HF_OK)
 		return r;
 	if (size > LINE_MAX_SIZE)
-		return hf_error_set(err, HF_EINVAL, 0, "a header of the request is longer than %u bytes", LINE_MAX_SIZE);
+		return hf_error_set(err, HF_EINVAL, 0, "a header of the request is longer than %u bytes",
+		    LINE_MAX_SIZE);
 	wanted->has_range |= header->name.size == 5 && strncasecmp(header->name.data, "range", 5) == 0;
 	wanted->has_encoding |=
 	    header->name.size == 15 && strncasecmp(header->name.data, "accept-encoding", 15) == 0;
@@ -407,8 +408,8 @@ deliver(struct transfer *transfer)
 	transfer->fate = FATE_DELIVER;
 	r = begin(transfer, start);
 	if (r == HF_OK && transfer->end >= 0 && (uint64_t)transfer->end > max)
-		r = fail(transfer, HF_ERANGE, false, "it has %" PRId64 " bytes, more than the %" PRIu64 " that are allowed",
-		    transfer->end, max);
+		r = fail(transfer, HF_ERANGE, false,
+		    "it has %" PRId64 " bytes, more than the %" PRIu64 " that are allowed", transfer->end, max);
 	return r;
 }
 
@@ -540,7 +541,6 @@ on_request(void *ctx, char *remote, char *local, int remote_port, int local_port
 {
 	struct transfer *transfer = ctx;
 
-	(void)local;
 	if (is_strict(transfer) && !policy_text_is_public(remote)) {
 		transfer->denied = true;
 		return CURL_PREREQFUNC_ABORT;
@@ -553,7 +553,8 @@ on_request(void *ctx, char *remote, char *local, int remote_port, int local_port
 	 */
 	if (!current(transfer)->is_https &&
 	    client_socket_has_bytes(transfer->exchange->http, local_port, remote_port)) {
-		(void)fail(transfer, HF_ENET, true, "the connection holds bytes that belong to no answer");
+		(void)fail(transfer, HF_ENET, true, "the connection of port %d of %s holds bytes of no answer",
+		    local_port, local);
 		return CURL_PREREQFUNC_ABORT;
 	}
 	/* libcurl sends a request anew where an old connection turns out to be dead: that counts, too. */
@@ -685,8 +686,8 @@ set_method(struct transfer *transfer)
 {
 	const char *method = method_of(transfer);
 	const struct hf_blob *body = &transfer->wanted.body;
-	bool has_body = !transfer->is_get && (body->size > 0 || strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0 ||
-	    strcmp(method, "PATCH") == 0);
+	bool has_body = !transfer->is_get && (body->size > 0 || strcmp(method, "POST") == 0 ||
+	    strcmp(method, "PUT") == 0 || strcmp(method, "PATCH") == 0);
 	CURL *easy = transfer->easy;
 	bool ok = true;
 
@@ -891,7 +892,8 @@ explain(struct transfer *transfer, CURLcode result)
 		(void)fail(transfer, HF_EPERM, false, "its connection leads to an address that is not public");
 		return;
 	}
-	(void)fail(transfer, code, again, "%s", transfer->text[0] != '\0' ? transfer->text : curl.easy_strerror(result));
+	(void)fail(transfer, code, again, "%s",
+	    transfer->text[0] != '\0' ? transfer->text : curl.easy_strerror(result));
 }
 
 /*
