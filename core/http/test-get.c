@@ -159,7 +159,8 @@ run(struct get *get, const struct config_http *settings)
 	struct host_services services = {NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL};
 	struct hf_error err = HF_ERROR_INIT;
 	struct host *host = NULL;
-	int r = http_open(NULL, &services.http, &err);
+	const struct retry_limits limits = {3, 10000000, INT64_C(60000000000)};
+	int r = http_open(&limits, &services.http, &err);
 
 	if (r == HF_OK)
 		r = host_open("get", &services, NULL, NULL, &host, &err);
