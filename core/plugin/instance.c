@@ -55,6 +55,8 @@ instance_open(struct registry *registry, const struct instance_request *request,
 	if (r == HF_OK)
 		r = host_open(request->name, services, instance.options, instance.component->options, &instance.host,
 		    err);
+	if (r == HF_OK && request->http != NULL)
+		host_set_http(instance.host, request->http);
 	if (r == HF_OK)
 		r = call_open(&instance, &instance.handle, err);
 	if (r != HF_OK) {
@@ -71,7 +73,7 @@ instance_open_account(struct registry *registry, const struct config *config, co
     const struct host_services *services, struct instance *ret, struct hf_error *err)
 {
 	struct instance_request what = {HF_KIND_SOURCE, account->source, account->name,
-	    {config->file, config->folder, account->mark}, NULL};
+	    {config->file, config->folder, account->mark}, NULL, &account->http};
 	struct preset preset;
 	int r = preset_apply(config, account, &preset, err);
 

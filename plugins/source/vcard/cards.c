@@ -151,7 +151,7 @@ take_encoding(struct cards *cards, uint64_t *ret_at, struct hf_error *err)
 	unsigned char head[3];
 	size_t size = fread(head, 1, sizeof(head), cards->file);
 	char order = find_utf16(head, size);
-	FILE *converted;
+	FILE *converted = NULL;
 	int r;
 
 	*ret_at = 0;

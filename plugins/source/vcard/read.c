@@ -240,7 +240,7 @@ static int
 open_cards(struct reading *reading, const struct folder_file *file, struct cards *cards, int *ret_fd,
     struct stat *st, struct hf_error *err)
 {
-	int fd, copy, r = folder_open_file(&reading->folder, file, &fd, st, err);
+	int fd = -1, copy, r = folder_open_file(&reading->folder, file, &fd, st, err);
 
 	if (r != HF_OK)
 		return r;
@@ -274,7 +274,7 @@ static int
 open_quiet(struct reading *reading, const struct folder_file *file, struct cards *cards, int *ret_fd,
     struct stat *st, struct hf_error *err)
 {
-	int i, fd, r;
+	int i, fd = -1, r;
 
 	for (i = 0; i < TRIES; i++) {
 		r = open_cards(reading, file, cards, &fd, st, err);
@@ -297,7 +297,7 @@ read_file(struct reading *reading, const struct folder_file *file, struct hf_err
 	struct hf_error why = HF_ERROR_INIT;
 	struct cards cards;
 	struct stat st;
-	int fd, r;
+	int fd = -1, r;
 
 	forget_keys(reading);
 	reading->failed = false;
