@@ -72,7 +72,8 @@ tell_card(struct restoring *restoring, const char *result, const char *message)
 	} else if (message != NULL) {
 		common_message("%.*s: %s", (int)restoring->id.size, (const char *)restoring->id.data, message);
 	} else if (restoring->common->verbose || strcmp(result, "same") != 0) {
-		(void)printf("%s%s ", dry && strcmp(result, "same") != 0 ? "would be " : "", result);
+		(void)printf("%s ", !dry ? result : strcmp(result, "created") == 0 ? "would create"
+		                           : strcmp(result, "replaced") == 0 ? "would replace" : result);
 		common_put(stdout, (const char *)restoring->id.data, restoring->id.size);
 		(void)putchar('\n');
 	}
@@ -91,7 +92,7 @@ tell_summary(struct restoring *restoring)
 		return;
 	}
 	(void)printf("%s%" PRIu64 " created, %" PRIu64 " replaced, %" PRIu64 " the same, %" PRIu64 " failed\n",
-	    dry ? "would be: " : "", counts->created, counts->replaced, counts->same, counts->failed);
+	    dry ? "dry run: " : "", counts->created, counts->replaced, counts->same, counts->failed);
 	if (dry)
 		(void)printf("nothing was changed in account %s; with --yes it is done, and no card is ever deleted\n",
 		    restoring->request->to);

@@ -252,9 +252,10 @@ scan_lines(struct scan *scan, uint64_t at, struct hf_error *err)
 	uint64_t line = 1, begin = at;
 	char head[LINE_HEAD];
 	size_t size = 0;
-	int c, r = HF_OK;
+	unsigned n;
+	int c, last, r = HF_OK;
 
-	while (r == HF_OK && (c = getc_unlocked(file)) != EOF) {
+	while (r == HF_OK && (c = last = getc_unlocked(file)) != EOF) {
 		at++;
 		if (c != '\n' && c != '\r') {
 			/* Longer than any that matters. */
@@ -262,12 +263,14 @@ scan_lines(struct scan *scan, uint64_t at, struct hf_error *err)
 				head[size++] = (char)c;
 			continue;
 		}
-		if (c == '\r' && (c = getc_unlocked(file)) != EOF) {
-			at += c == '\n';
-			if (c != '\n')
-				(void)ungetc(c, file);
-		}
-		r = take_line(scan, head, size, begin, at, line++, err);
+		/* Some programs have made CR CR LF of CR LF. */
+		for (n = 1; c == '\r' && (c = getc_unlocked(file)) == '\r'; n++)
+			at++;
+		at += c == '\n' && last == '\r';
+		if (c != '\n' && c != EOF)
+			(void)ungetc(c, file);
+		r = take_line(scan, head, size, begin, at, line, err);
+		line += c == '\n' ? 1 : n;
 		begin = at;
 		size = 0;
 	}
