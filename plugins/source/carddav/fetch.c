@@ -446,17 +446,14 @@ book_cards(struct carddav *carddav, const struct book *book, struct hrefs *hrefs
 	size_t i, kept = 0;
 	int r = HF_OK;
 
-	/* What is gone needs no request; it goes to the front, and the rest is in one piece. */
+	/* What is gone needs no request. */
 	for (i = 0; i < hrefs->count; i++) {
-		struct href href = hrefs->list[i];
-
-		if (!href.gone)
-			continue;
-		hrefs->list[i] = hrefs->list[kept];
-		hrefs->list[kept++] = href;
+		if (!hrefs->list[i].gone)
+			hrefs->list[kept++] = hrefs->list[i];
 	}
+	hrefs->count = kept;
 	dav_answer_init(&batch.answer);
-	for (i = kept; r == HF_OK && i < hrefs->count; i += BATCH) {
+	for (i = 0; r == HF_OK && i < hrefs->count; i += BATCH) {
 		batch.first = i;
 		batch.count = hrefs->count - i < BATCH ? hrefs->count - i : BATCH;
 		if (carddav->host->stop_requested(carddav->host->ctx) != 0)

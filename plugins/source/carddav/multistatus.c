@@ -164,7 +164,7 @@ take(struct bytes *to, const struct bytes *text, size_t max)
 	while (size > 0 && strchr(" \t\r\n", at[size - 1]) != NULL)
 		size--;
 	bytes_clear(to);
-	if (size <= max)
+	if (text->failed == HF_OK && size <= max)
 		bytes_put(to, at, size);
 	else
 		to->failed = HF_ERANGE;
@@ -183,7 +183,10 @@ take_property(struct multistatus *multistatus, enum element element)
 		break;
 	case E_DATA:
 		bytes_clear(&props->data);
-		bytes_put(&props->data, text->data, text->size);
+		if (text->failed == HF_OK)
+			bytes_put(&props->data, text->data, text->size);
+		else
+			props->data.failed = text->failed;
 		props->has_data = true;
 		break;
 	case E_NAME:

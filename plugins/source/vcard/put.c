@@ -291,6 +291,6 @@ put_card(struct vcard *vcard, const struct hf_contact *contact, uint32_t flags, 
 	if (found.same)
 		return HF_OK;
 	if (strcmp(found.version, SHARED) == 0)
-		return hf_error_set(err, HF_ENOTSUP, 0, "%s holds other cards, too, and is not written anew", found.where);
+		return hf_error_set(err, HF_EEXIST, 0, "%s holds other cards, too, and is not written anew", found.where);
 	return dry ? HF_OK : replace_card(vcard, card, &found, err);
 }
