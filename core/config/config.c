@@ -76,16 +76,23 @@ static const struct schema_field account_fields[] = {
     {.name = NULL},
 };
 
+const char *const config_plan_options[] = {"wifi_only", "min_battery_percent", "compress_media", "media_quality",
+    "max_media_size", "incremental_only", NULL};
+
+/* What is about media is checked here as well, so that it is right before there is a strategy for them. */
 static const struct schema_field gate_fields[] = {
     {.name = "wifi_only", .type = SCHEMA_BOOL, .offset = AT(config_gates, wifi_only),
         .default_value = "true"},
     {.name = "min_battery_percent", .type = SCHEMA_INT,
         .offset = AT(config_gates, min_battery_percent), .default_value = "20", .max = 100},
-    {.name = "compress_media", .type = SCHEMA_BOOL, .offset = AT(config_gates, compress_media),
+    {.name = "compress_media", .type = SCHEMA_BOOL, .flags = SCHEMA_KEEP,
+        .offset = AT(config_gates, compress_media),
         .default_value = "true"},
-    {.name = "media_quality", .type = SCHEMA_INT, .offset = AT(config_gates, media_quality),
+    {.name = "media_quality", .type = SCHEMA_INT, .flags = SCHEMA_KEEP,
+        .offset = AT(config_gates, media_quality),
         .default_value = "80", .min = 1, .max = 100},
-    {.name = "max_media_size", .type = SCHEMA_SIZE, .offset = AT(config_gates, max_media_size),
+    {.name = "max_media_size", .type = SCHEMA_SIZE, .flags = SCHEMA_KEEP,
+        .offset = AT(config_gates, max_media_size),
         .default_value = "100 MB", .min = 1, .max = INT64_MAX},
     {.name = "incremental_only", .type = SCHEMA_BOOL,
         .offset = AT(config_gates, incremental_only), .default_value = "true"},
@@ -110,8 +117,8 @@ static const struct schema_field plan_fields[] = {
     {.name = "types", .type = SCHEMA_SET, .offset = AT(plan_text, plan.types),
         .words = type_words},
     {.name = "schedule", .type = SCHEMA_CRON, .offset = AT(plan_text, plan.schedule)},
-    {.name = "options", .type = SCHEMA_MAP, .offset = AT(plan_text, plan.options),
-        .fields = gate_fields},
+    {.name = "options", .type = SCHEMA_MAP, .flags = SCHEMA_OPEN, .offset = AT(plan_text, plan.options),
+        .fields = gate_fields, .others = AT(config_gates, others)},
     {.name = "retry", .type = SCHEMA_MAP, .offset = AT(plan_text, plan.retry),
         .fields = retry_fields},
     {.name = NULL},

@@ -58,6 +58,7 @@ struct config_gates {
 	int64_t media_quality;  /* 1..100 */
 	int64_t max_media_size; /* bytes */
 	bool incremental_only;
+	struct config_options others; /* keys that strategies have to know; those about media are there as well */
 };
 
 struct config_retry {
@@ -128,6 +129,8 @@ int config_repository(const struct config *config, const char *name,
     const struct config_repository **ret, struct hf_error *err);
 const struct config_account *config_account(const struct config *config, const char *name);
 
+/* The names of the plan options that are known here; ends with NULL. */
+extern const char *const config_plan_options[];
 extern const struct config_http config_http_usual;
 
 /* "chats", "media", "contacts", "device_info" for 0..CONFIG_TYPES - 1; NULL beyond. */

@@ -240,6 +240,32 @@ show_account(struct show *show, const struct config_account *account)
 	show_map_end(show);
 }
 
+static bool
+is_shown(const struct config_option *option)
+{
+	const char *const *name;
+
+	for (name = config_plan_options; *name != NULL; name++) {
+		if (strcmp(*name, option->name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Those that only a strategy knows. */
+static void
+show_others(struct show *show, const struct config_options *options)
+{
+	size_t i = 0, end;
+
+	while (i < options->count) {
+		for (end = i; end < options->count && !is_shown(&options->items[end]); end++)
+			;
+		show_range(show, options->items + i, options->items + end, 0);
+		i = end + 1;
+	}
+}
+
 static void
 show_gates(struct show *show, const struct config_gates *gates)
 {
@@ -252,6 +278,7 @@ show_gates(struct show *show, const struct config_gates *gates)
 	show_int(show, "media_quality", gates->media_quality);
 	show_text(show, "max_media_size", scalar_format_size(gates->max_media_size, size), false);
 	show_bool(show, "incremental_only", gates->incremental_only);
+	show_others(show, &gates->others);
 	show_map_end(show);
 }
 

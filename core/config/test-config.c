@@ -222,8 +222,8 @@ test_keys(void)
 	EXPECT(MINIMAL "plans:\n  p:\n    shedule: x\n    zzz: 1\n",
 	    "f:7:5: plan p: unknown key shedule, did you mean schedule?\n"
 	    "f:8:5: plan p: unknown key zzz");
-	EXPECT(MINIMAL "plans:\n  p:\n    options: {wifi-only: true}\n",
-	    "f:7:15: options: unknown key wifi-only, did you mean wifi_only?");
+	EXPECT(MINIMAL "plans:\n  p:\n    retry: {max-attempts: 3}\n",
+	    "f:7:13: retry: unknown key max-attempts, did you mean max_attempts?");
 	EXPECT(MINIMAL, "f:1:1: plans is missing; at least one plan is needed");
 	EXPECT(MINIMAL "plans:\n", "f:5:1: plans is empty; at least one plan is needed");
 	EXPECT(MINIMAL "plans: {P: }\n", "f:5:9: P is no name for a plan (a lower-case letter, then "
@@ -354,6 +354,23 @@ test_nested(void)
 	    "f:8:20: l: a map is no item of a list of values\n"
 	    "f:8:28: l: an item of more than one line\n"
 	    "f:8:42: l: an address with a password in it; no secret belongs into this file");
+	/* Those of a plan, with what is about media known here, too. */
+	CU_ASSERT_EQUAL_FATAL(parse(MINIMAL "plans:\n  p:\n    options: {media_quality: 70, wifi_only: false, gps: {drop: true},"
+	                                    " kinds: [a]}\n", &config, NULL, NULL), HF_OK);
+	CU_ASSERT_EQUAL(config->plans[0].options.media_quality, 70);
+	CU_ASSERT_EQUAL_FATAL(config->plans[0].options.others.count, 3);
+	option = config->plans[0].options.others.items;
+	CU_ASSERT_STRING_EQUAL(option[0].name, "media_quality");
+	CU_ASSERT_STRING_EQUAL(option[0].text, "70");
+	CU_ASSERT_STRING_EQUAL(option[1].name, "gps.drop");
+	CU_ASSERT_EQUAL(option[1].name_line, 7);
+	CU_ASSERT_EQUAL(option[1].name_column, 58);
+	CU_ASSERT_STRING_EQUAL(option[2].name, "kinds");
+	config_free(config);
+	EXPECT(MINIMAL "plans:\n  p:\n    options: {media_quality: 0, api_token: x}\n",
+	    "f:7:30: media_quality: 0 is not between 1 and 100\n"
+	    "f:7:33: api_token: no secret belongs into this file; write api_token_file (a file only you can read) or "
+	    "api_token_command");
 	EXPECT(ACCOUNT("    rooms: {a: 1, a: 2}\n"), "f:6:19: a is already given in line 6; remove one of the two");
 }
 
@@ -363,7 +380,7 @@ test_all_problems(void)
 	struct config *config = NULL, *broken = NULL;
 	struct hf_error err = HF_ERROR_INIT;
 
-	CU_ASSERT_EQUAL(parse(MINIMAL "plans:\n  p: {types: chats, options: {x: 1}, repository: q}\n",
+	CU_ASSERT_EQUAL(parse(MINIMAL "plans:\n  p: {types: chats, retry: {x: 1}, repository: q}\n",
 	                    &config, &broken, &err), HF_EINVAL);
 	CU_ASSERT_PTR_NULL(config);
 	CU_ASSERT_PTR_NOT_NULL(broken);

@@ -17,7 +17,7 @@ static const char text[] =
     "  ada: {source: slack-export, path: b, map: {one: 1, in: {two: '2'}, three: [a, '', 'b c']}, none: []}\n"
     "plans:\n"
     "  one: {repository: away, accounts: [ada], types: [media], schedule: '@daily'}\n"
-    "  two: {repository: home, options: {wifi_only: false, max_media_size: 1.5 MiB},\n"
+    "  two: {repository: home, options: {gps: {drop: x, to: [y]}, wifi_only: false, max_media_size: 1.5 MiB, z: 1},\n"
     "    retry: {backoff: linear, initial: 90 s, maximum: 1.5 h}}\n";
 
 static struct config *
@@ -71,6 +71,10 @@ test_yaml(void)
 	CU_ASSERT_STRING_EQUAL(second->plans[0].accounts[0]->name, "ada");
 	CU_ASSERT_FALSE(second->plans[1].options.wifi_only);
 	CU_ASSERT_EQUAL(second->plans[1].options.max_media_size, 3 << 19);
+	CU_ASSERT_EQUAL_FATAL(second->plans[1].options.others.count, 6);
+	CU_ASSERT_STRING_EQUAL(second->plans[1].options.others.items[3].name, "gps.drop");
+	CU_ASSERT_STRING_EQUAL(second->plans[1].options.others.items[4].name, "gps.to");
+	CU_ASSERT_STRING_EQUAL(second->plans[1].options.others.items[5].name, "z");
 	CU_ASSERT_EQUAL(second->plans[1].retry.maximum_ns, INT64_C(5400000000000));
 	CU_ASSERT_EQUAL(second->plans[1].retry.backoff, CONFIG_LINEAR);
 	config_free(config);

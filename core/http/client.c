@@ -8,9 +8,12 @@
 #include <string.h>
 
 #include "base/buffer.h"
+#include "base/hash.h"
 #include "base/path.h"
+#include "http/library.h"
 
 #define IDLE_MAX        4u
+#define REFUSED_MAX     256u /* more than libcurl keeps connections */
 #define AUTHORITIES_MAX (UINT64_C(4) << 20)
 #define SECOND          INT64_C(1000000000)
 
@@ -22,7 +25,8 @@ struct http {
 	struct http_account *accounts;
 	CURLM *idle[IDLE_MAX];
 	unsigned idle_count;
-	bool is_global; /* libcurl is set up, which costs memory that most jobs do not need */
+	uint64_t refused[REFUSED_MAX];
+	unsigned refused_count;
 };
 
 int
@@ -56,14 +60,12 @@ http_close(struct http *http)
 	if (http == NULL)
 		return;
 	while (http->idle_count > 0)
-		(void)curl_multi_cleanup(http->idle[--http->idle_count]);
+		(void)curl.multi_cleanup(http->idle[--http->idle_count]);
 	while ((account = http->accounts) != NULL) {
 		http->accounts = account->next;
 		account_free(account);
 	}
 	(void)pthread_mutex_destroy(&http->mutex);
-	if (http->is_global)
-		curl_global_cleanup();
 	free(http);
 }
 
@@ -79,17 +81,13 @@ int
 client_take(struct http *http, CURLM **ret, struct hf_error *err)
 {
 	CURLM *multi = NULL;
-	bool is_global;
 
 	(void)pthread_mutex_lock(&http->mutex);
 	if (http->idle_count > 0)
 		multi = http->idle[--http->idle_count];
-	if (!http->is_global)
-		http->is_global = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
-	is_global = http->is_global;
 	(void)pthread_mutex_unlock(&http->mutex);
-	if (multi == NULL && is_global)
-		multi = curl_multi_init();
+	if (multi == NULL)
+		multi = curl.multi_init();
 	if (multi == NULL)
 		return hf_error_set(err, HF_ENOMEM, 0, "out of memory");
 	*ret = multi;
@@ -106,7 +104,46 @@ client_give(struct http *http, CURLM *multi)
 	}
 	(void)pthread_mutex_unlock(&http->mutex);
 	if (multi != NULL)
-		(void)curl_multi_cleanup(multi);
+		(void)curl.multi_cleanup(multi);
+}
+
+/* ---- hosts whose certificate was refused ---- */
+
+static uint64_t
+refused_key(const struct url *url)
+{
+	char text[URL_MAX + 8];
+	uint8_t sum[HASH_SIZE];
+	uint64_t key = 0;
+
+	(void)snprintf(text, sizeof(text), "%s:%u", url->host, url->port);
+	if (hash_bytes(text, strlen(text), sum, NULL) == HF_OK)
+		memcpy(&key, sum, sizeof(key));
+	return key;
+}
+
+void
+client_refuse(struct http *http, const struct url *url)
+{
+	uint64_t key = refused_key(url);
+
+	(void)pthread_mutex_lock(&http->mutex);
+	http->refused[http->refused_count++ % REFUSED_MAX] = key;
+	(void)pthread_mutex_unlock(&http->mutex);
+}
+
+bool
+client_refuses(struct http *http, const struct url *url)
+{
+	uint64_t key = refused_key(url);
+	bool refused = false;
+	unsigned i;
+
+	(void)pthread_mutex_lock(&http->mutex);
+	for (i = 0; i < REFUSED_MAX && i < http->refused_count; i++)
+		refused |= http->refused[i] == key;
+	(void)pthread_mutex_unlock(&http->mutex);
+	return refused;
 }
 
 /* ---- accounts ---- */
@@ -115,7 +152,7 @@ client_give(struct http *http, CURLM *multi)
 static int
 read_authorities(const char *file, struct curl_blob *ret, struct hf_error *err)
 {
-	const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
+	const curl_version_info_data *info = curl.version_info(CURLVERSION_NOW);
 	struct buffer all = BUFFER_INIT(AUTHORITIES_MAX);
 	struct hf_error ignored = HF_ERROR_INIT;
 	int r;
@@ -206,7 +243,9 @@ open_exchange(void *host_ctx, struct exchange *exchange, struct hf_error *err)
 	exchange->http = host_client(host);
 	if (exchange->http == NULL)
 		return hf_error_set(err, HF_ENOTSUP, 0, "there is no HTTP in this process");
-	r = client_account(exchange->http, host, &exchange->account, err);
+	r = library_open(err);
+	if (r == HF_OK)
+		r = client_account(exchange->http, host, &exchange->account, err);
 	return r == HF_OK ? client_take(exchange->http, &exchange->multi, err) : r;
 }
 

@@ -11,6 +11,8 @@
 
 #include "base/hash.h"
 #include "base/time.h"
+#include "http/certificate.h"
+#include "http/library.h"
 #include "http/policy.h"
 
 #define MS             INT64_C(1000000)
@@ -20,6 +22,7 @@
 #define SPEED_LEAST    64L       /* bytes a second; less is as good as nothing */
 #define SPEED_SLOW     10240     /* bytes a second that the whole transfer has to reach */
 #define READ_SIZE      65536L
+#define SECONDS_MAX    2000000L /* 23 days */
 #define METHOD_SIZE    (sizeof(((struct wanted *)NULL)->method))
 #define LINE_MAX_SIZE  16384u
 
@@ -84,7 +87,7 @@ fail(struct transfer *transfer, int code, bool again, const char *fmt, ...)
 static bool
 append_line(struct curl_slist **list, const char *line)
 {
-	struct curl_slist *longer = curl_slist_append(*list, line);
+	struct curl_slist *longer = curl.slist_append(*list, line);
 
 	if (longer == NULL)
 		return false;
@@ -100,7 +103,7 @@ free_lines(struct curl_slist **list)
 
 	for (line = *list; line != NULL; line = line->next)
 		explicit_bzero(line->data, strlen(line->data));
-	curl_slist_free_all(*list);
+	curl.slist_free_all(*list);
 	*list = NULL;
 }
 
@@ -203,7 +206,7 @@ transfer_accept(struct transfer *transfer, const struct hf_http_request *request
 		transfer_clear(transfer);
 		return r;
 	}
-	if (transfer->easy == NULL && (transfer->easy = curl_easy_init()) == NULL) {
+	if (transfer->easy == NULL && (transfer->easy = curl.easy_init()) == NULL) {
 		transfer_clear(transfer);
 		return hf_error_set(err, HF_ENOMEM, 0, "out of memory");
 	}
@@ -228,7 +231,7 @@ transfer_clear(struct transfer *transfer)
 	free_lines(&transfer->wanted.open);
 	free_lines(&transfer->wanted.secret);
 	if (easy != NULL)
-		curl_easy_reset(easy);
+		curl.easy_reset(easy);
 	free_lines(&transfer->lines);
 	memset(transfer, 0, sizeof(*transfer));
 	transfer->exchange = exchange;
@@ -242,7 +245,7 @@ void
 transfer_release(struct transfer *transfer)
 {
 	headers_release(&transfer->headers);
-	curl_easy_cleanup(transfer->easy);
+	curl.easy_cleanup(transfer->easy);
 	transfer->easy = NULL;
 }
 
@@ -274,7 +277,7 @@ server_now(struct transfer *transfer)
 	if (date.data != NULL && date.size < sizeof(text)) {
 		memcpy(text, date.data, date.size);
 		text[date.size] = '\0';
-		now = curl_getdate(text, NULL);
+		now = curl.getdate(text, NULL);
 		if (now != (time_t)-1)
 			return (int64_t)now;
 	}
@@ -502,6 +505,29 @@ on_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *address)
 	return socket(address->family, address->socktype, address->protocol);
 }
 
+/* Of a connection that was made for this transfer: of others it was looked at then. */
+static int
+check_certificate(struct transfer *transfer)
+{
+	struct http *http = transfer->exchange->http;
+	struct curl_certinfo *chain = NULL;
+	struct hf_error why = HF_ERROR_INIT;
+
+	if (!current(transfer)->is_https)
+		return HF_OK;
+	if (curl.easy_getinfo(transfer->easy, CURLINFO_CERTINFO, &chain) == CURLE_OK && chain != NULL &&
+	    chain->num_of_certs > 0) {
+		if (certificate_check(chain, current(transfer)->host, &why) == HF_OK)
+			return HF_OK;
+		client_refuse(http, current(transfer));
+	} else if (client_refuses(http, current(transfer))) {
+		(void)hf_error_set(&why, HF_EPERM, 0, "TLS: the server's certificate was refused before");
+	} else {
+		return HF_OK;
+	}
+	return fail(transfer, HF_EPERM, false, "%s", why.msg);
+}
+
 /* Right before a request is sent, over a new connection or one that was used before. */
 static int
 on_request(void *ctx, char *remote, char *local, int remote_port, int local_port)
@@ -515,6 +541,8 @@ on_request(void *ctx, char *remote, char *local, int remote_port, int local_port
 		transfer->denied = true;
 		return CURL_PREREQFUNC_ABORT;
 	}
+	if (check_certificate(transfer) != HF_OK)
+		return CURL_PREREQFUNC_ABORT;
 	/* libcurl sends a request anew where an old connection turns out to be dead: that counts, too. */
 	if (transfer->sends[transfer->hops] >= client_limits(transfer->exchange->http)->tries ||
 	    ((transfer->wanted.flags & HF_HTTP_ONCE) != 0 && transfer->sends[transfer->hops] > 0)) {
@@ -527,15 +555,15 @@ on_request(void *ctx, char *remote, char *local, int remote_port, int local_port
 
 /* ---- setting up ---- */
 
-#define SET(option, value) (ok = curl_easy_setopt(easy, option, value) == CURLE_OK && ok)
+#define SET(option, value) (ok = curl.easy_setopt(easy, option, value) == CURLE_OK && ok)
 
-/* Whole seconds, for what libcurl counts in them. */
+/* Whole seconds, for what libcurl counts in them, and has to fit into 31 bits of milliseconds. */
 static long
 seconds_of(int64_t ns)
 {
 	int64_t seconds = (ns + SECOND - 1) / SECOND;
 
-	return seconds > 86400 * 30 ? 86400L * 30 : (long)seconds;
+	return seconds > SECONDS_MAX ? SECONDS_MAX : (long)seconds;
 }
 
 static bool
@@ -547,7 +575,7 @@ set_limits(struct transfer *transfer)
 	int64_t wall = settings->timeout_ns * 10;
 	bool ok = true;
 
-	wall += slow > 86400 * 30 ? 86400 * 30 * SECOND : (int64_t)slow * SECOND;
+	wall += slow > SECONDS_MAX ? SECONDS_MAX * SECOND : (int64_t)slow * SECOND;
 	SET(CURLOPT_CONNECTTIMEOUT_MS, (long)(settings->connect_timeout_ns / MS));
 	SET(CURLOPT_LOW_SPEED_LIMIT, SPEED_LEAST);
 	SET(CURLOPT_LOW_SPEED_TIME, seconds_of(settings->timeout_ns));
@@ -569,6 +597,7 @@ set_policy(struct transfer *transfer)
 	SET(CURLOPT_FOLLOWLOCATION, 0L);
 	SET(CURLOPT_SSL_VERIFYPEER, 1L);
 	SET(CURLOPT_SSL_VERIFYHOST, 2L);
+	SET(CURLOPT_CERTINFO, 1L);
 	SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	SET(CURLOPT_PROXY_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	if (account->authorities.data != NULL)
@@ -667,7 +696,7 @@ set_easy(struct transfer *transfer)
 	CURL *easy = transfer->easy;
 	bool ok = true;
 
-	curl_easy_reset(easy);
+	curl.easy_reset(easy);
 	SET(CURLOPT_CURLU, current(transfer)->handle);
 	SET(CURLOPT_PRIVATE, transfer);
 	SET(CURLOPT_NOSIGNAL, 1L);
@@ -699,7 +728,7 @@ transfer_prepare(struct transfer *transfer)
 	if (is_strict(transfer) && !current(transfer)->is_https && !transfer->exchange->account->settings->allow_http)
 		return fail(transfer, HF_EPERM, false, "it comes from a message, and so only https is allowed");
 	if (!set_easy(transfer))
-		return fail(transfer, HF_ENOMEM, false, "out of memory");
+		return fail(transfer, HF_ENOMEM, false, "the request cannot be set up");
 	return HF_OK;
 }
 
@@ -841,20 +870,20 @@ explain(struct transfer *transfer, CURLcode result)
 		(void)fail(transfer, HF_EPERM, false, "its connection leads to an address that is not public");
 		return;
 	}
-	(void)fail(transfer, code, again, "%s", transfer->text[0] != '\0' ? transfer->text : curl_easy_strerror(result));
+	(void)fail(transfer, code, again, "%s", transfer->text[0] != '\0' ? transfer->text : curl.easy_strerror(result));
 }
 
 /*
- * An answer over HTTP/1 that has neither a length nor chunks ends where its connection does, and without TLS nobody
- * can tell whether that was its end.
+ * An answer over HTTP/1 that has neither a length nor chunks ends where its connection does.  Nobody can tell whether
+ * that was its end: not even with TLS, as libcurl takes a connection that is cut for one that was closed.
  */
 static bool
 has_an_end(struct transfer *transfer)
 {
 	long version = 0;
 
-	(void)curl_easy_getinfo(transfer->easy, CURLINFO_HTTP_VERSION, &version);
-	return current(transfer)->is_https || version >= CURL_HTTP_VERSION_2_0 || transfer->position == 0 ||
+	(void)curl.easy_getinfo(transfer->easy, CURLINFO_HTTP_VERSION, &version);
+	return version >= CURL_HTTP_VERSION_2_0 || transfer->position == 0 ||
 	    strcmp(method_of(transfer), "HEAD") == 0 ||
 	    headers_find(&transfer->headers, "content-length").data != NULL ||
 	    headers_find(&transfer->headers, "transfer-encoding").data != NULL;

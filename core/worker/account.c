@@ -51,8 +51,8 @@ check_unit(struct work *work, const char *path, struct hf_error *err)
 	bool whole = path != NULL && strlen(path) == size && strncmp(path, work->prefix, size) == 0;
 
 	if (work->whole || (whole && units_count(work->units) > 0))
-		return hf_error_set(err, HF_EINVAL, 0, "a unit has the whole folder %.*s, and another is in it", (int)size,
-		    work->prefix);
+		return hf_error_set(err, HF_EINVAL, 0, "a unit has the whole folder %.*s, and another is in it",
+		    (int)size, work->prefix);
 	work->whole = whole;
 	return whole ? HF_OK : check_place(work, path, err);
 }

@@ -11,9 +11,9 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/time.h"
-#include "http/http.h"
 #include "plugin/strategy.h"
 #include "repository/origin.h"
+#include "http/http.h"
 #include "supervisor/channel.h"
 #include "worker/account.h"
 
@@ -132,11 +132,14 @@ static int
 open_strategy(struct run *run, const char *type, const struct plugin_component *component, struct instance *ret,
     struct hf_error *err)
 {
-	const struct config_options none = {NULL, 0};
+	struct strategy_options options = {NULL, {NULL, 0}};
 	const struct instance_request what = {HF_KIND_STRATEGY, component->name, type, {run->config->file,
-	    run->config->folder, run->plan->mark}, &none, NULL};
-	int r = instance_open(run->registry, &what, &run->services, ret, err);
+	    run->config->folder, run->plan->mark}, &options.given, NULL};
+	int r = strategy_options(component, run->plan, &options, err);
 
+	if (r == HF_OK)
+		r = instance_open(run->registry, &what, &run->services, ret, err);
+	free(options.items);
 	return r == HF_OK ? run_note_plugin(run, ret, err) : r;
 }
 
@@ -432,6 +435,12 @@ open_run(struct run *run, const char *state_directory, struct hf_error *err)
 		r = host_set_extension(HF_HOST_HTTP, &http_host_extension, err);
 	if (r == HF_OK)
 		r = registry_open(&run->registry, err);
+	if (r == HF_OK) {
+		about_init(&run->about, registry_scan(run->registry));
+		r = host_set_extension(HF_HOST_ABOUT, &run->about.table, err);
+	}
+	if (r == HF_OK)
+		r = strategy_check_plan(run->registry, run->config, run->plan, err);
 	/* Only a missing repository may look like one. */
 	if (r == HF_ENOTFOUND || r == HF_EAUTH || r == HF_EBUSY)
 		return hf_error_set(err, HF_EINVAL, 0, "%s", err->msg);
@@ -451,7 +460,8 @@ open_run(struct run *run, const char *state_directory, struct hf_error *err)
 
 /*
  * A run that could read nothing at all is no backup: the newest snapshot stays the last good one.  That
- * the machine could tell about itself does not make up for accounts.  Trying again helps when the first account's trouble may pass; its other codes would be taken for the repository's.
+ * the machine could tell about itself does not make up for accounts.  Trying again helps when the first
+ * account's trouble may pass; its other codes would be taken for the repository's.
  */
 static int
 check_readable(const struct run *run, struct hf_error *err)
@@ -510,6 +520,7 @@ run_job(struct channel *channel, const struct job *job, const char *state_direct
 	destination_close(&run.destination);
 	result_free(run.result);
 	json_object_put(run.plugins);
+	(void)host_set_extension(HF_HOST_ABOUT, NULL, NULL);
 	registry_free(run.registry);
 	(void)host_set_extension(HF_HOST_HTTP, NULL, NULL);
 	http_close(run.services.http);

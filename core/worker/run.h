@@ -2,6 +2,7 @@
 #ifndef WORKER_RUN_H
 #define WORKER_RUN_H
 
+#include "plugin/about.h"
 #include "progress/progress.h"
 #include "worker/result.h"
 #include "worker/destination.h"
@@ -21,6 +22,7 @@ struct run {
 	unsigned types; /* CONFIG_CHATS | ... that are asked for */
 	bool full;
 	struct registry *registry;
+	struct about about; /* offered to plugins */
 	struct host_services services;
 	struct destination destination;
 	struct result *result;

@@ -57,6 +57,17 @@ expect_text "$T/err" "changed.yaml:17:11: account two: path: it is one value, no
 changed 's|path: .*/two|path: {to: b}|'
 expect 2 holdfast config check -c "$T/changed.yaml"
 expect_text "$T/err" "changed.yaml:17:12: account two: path is no map"
+# A plan's options are for the host, or for a strategy.
+for option in 'wifi-only: true' 'chats: {x: 1}'; do
+	changed "s/^    types: .*/&\\n    options: {$option}/"
+	for command in "config check" backup; do
+		# shellcheck disable=SC2086 # words
+		expect 2 holdfast $command -c "$T/changed.yaml"
+		expect_text "$T/err" "changed.yaml:10:[0-9]+: plan everything: unknown option (wifi-only, did you mean wifi_only\?|chats.x)$"
+	done
+done
+changed 's/^    types: .*/&\n    options: {max_media_size: 1 MB}/'
+expect 0 holdfast config check -c "$T/changed.yaml"
 chmod 666 "$T/presets/jsonl/family.yaml"
 expect 2 holdfast config check
 expect_text "$T/err" "family.yaml: other users may write to this file"
