@@ -100,7 +100,8 @@ fill_book() {
 
 # start_proxy [OPTION]..: fault-server before the server.
 start_proxy() {
-	mkfifo "$T/proxy-input" 2>/dev/null
+	rm -f "$T/proxy-input" "$T/proxy-port"
+	mkfifo "$T/proxy-input"
 	"$PYTHON" "$tests/tools/fault-server" --proxy "127.0.0.1:$port" --record "$@" \
 		<"$T/proxy-input" >"$T/proxy-port" 2>"$T/proxy-log" &
 	proxy_pid=$!

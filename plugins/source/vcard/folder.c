@@ -190,21 +190,18 @@ list_root(struct walk *walk, struct hf_error *err)
 {
 	struct folder *folder = walk->folder;
 	struct stat st;
-	int fd = open(folder->root, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	int fd;
 
-	if (fd < 0)
+	if (stat(folder->root, &st) != 0)
 		return error_of(errno, folder->root, err);
-	if (fstat(fd, &st) != 0) {
-		(void)close(fd);
-		return error_of(errno, folder->root, err);
+	if (S_ISREG(st.st_mode)) {
+		folder->is_file = true;
+		return add_file(walk, "", &st, err);
 	}
-	if (S_ISDIR(st.st_mode))
-		return walk_folder(walk, fd, 0, err);
-	(void)close(fd);
-	if (!S_ISREG(st.st_mode))
+	if (!S_ISDIR(st.st_mode))
 		return hf_error_set(err, HF_EINVAL, 0, "%s: neither a file nor a folder", folder->root);
-	folder->is_file = true;
-	return add_file(walk, "", &st, err);
+	fd = open(folder->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? error_of(errno, folder->root, err) : walk_folder(walk, fd, 0, err);
 }
 
 int

@@ -302,8 +302,10 @@ read_file(struct reading *reading, const struct folder_file *file, struct hf_err
 	forget_keys(reading);
 	reading->failed = false;
 	r = open_quiet(reading, file, &cards, &fd, &st, &why);
-	if (r == HF_ENOMEM || r == HF_ENOSPC)
-		return hf_error_set(err, r, why.os_errno, "%s", why.msg);
+	/* The only file is the account. */
+	if (r == HF_ENOMEM || r == HF_ENOSPC || (r != HF_OK && reading->folder.is_file))
+		return hf_error_set(err, r, why.os_errno, "%s%s%s", reading->folder.is_file ? reading->folder.root : "",
+		    reading->folder.is_file ? ": " : "", why.msg);
 	if (r != HF_OK)
 		return report_line(reading, file, 0, &why, err);
 	r = read_cards(reading, file, &cards, &st, err);
