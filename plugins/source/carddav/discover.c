@@ -283,11 +283,12 @@ follow(struct carddav *carddav, struct place *place, struct books *books, struct
 	return r;
 }
 
-/* Whether something else may still lead there. */
+/* Whether something else may still lead there.  Who may not read what was named is not given something else. */
 static bool
-may_go_on(int code)
+may_go_on(const struct carddav *carddav, int code)
 {
-	return code == HF_ENOTFOUND || code == HF_EINVAL || code == HF_ECORRUPT || code == HF_EPERM;
+	return code == HF_ENOTFOUND || code == HF_EINVAL || code == HF_ECORRUPT ||
+	       (code == HF_EPERM && carddav->start.size == 1);
 }
 
 /* The configured URL is an address book, or tells of where they are. */
@@ -336,10 +337,10 @@ books_discover(struct carddav *carddav, struct books *books, struct hf_error *er
 
 	books->single = false;
 	r = from_url(carddav, books, err);
-	if (may_go_on(r) && from_well_known(carddav, books, &why) == HF_OK)
+	if (may_go_on(carddav, r) && from_well_known(carddav, books, &why) == HF_OK)
 		r = HF_OK;
 	/* A folder of address books that says nothing of whose they are. */
-	if (may_go_on(r) && r != HF_EPERM) {
+	if (may_go_on(carddav, r) && r != HF_EPERM) {
 		if (copy(&books->home, &carddav->start, "an address", &why) == HF_OK &&
 		    books_list(carddav, books, &why) == HF_OK)
 			return HF_OK;
