@@ -1,5 +1,6 @@
 # shellcheck shell=sh
 # SPDX-License-Identifier: BSD-2-Clause
+# shellcheck disable=SC2154,SC2034 # variables of lib.sh, and for the scenarios
 # Sourced after lib.sh by scenarios with CardDAV servers: radicale and xandikos on loopback, and a proxy that counts.
 # DAV_USER is alice:secret for radicale; xandikos asks nobody.  Variables: $server, $book (the folder of its cards),
 # $book_path (its URL's path), $direct (the server's own URL), $url (through the proxy).
@@ -152,8 +153,9 @@ compare_cards() {
 # Nothing but holdfast.json differs between the last two snapshots.
 nothing_changed() {
 	restic --quiet snapshots --json >"$T/snapshots"
-	set -- $("$PYTHON" -c 'import json, sys; print(*[s["id"] for s in json.load(sys.stdin)[-2:]])' <"$T/snapshots")
-	restic diff "$1" "$2" 2>/dev/null | grep '^[-+MTU?]  */' >"$T/diff"
+	"$PYTHON" -c 'import json, sys; print(*[s["id"] for s in json.load(sys.stdin)[-2:]])' <"$T/snapshots" >"$T/last"
+	read -r before_last last <"$T/last"
+	restic diff "$before_last" "$last" 2>/dev/null | grep '^[-+MTU?]  */' >"$T/diff"
 	grep -v ' /holdfast.json$' "$T/diff" && fail "a backup with nothing new changed something"
 	return 0
 }

@@ -348,7 +348,8 @@ run(struct restoring *restoring, struct session *session)
 			return session_error(&err);
 		/* Not to be taken for the repository's. */
 		(void)common_error(&err);
-		return restoring->request->yes && counts->created + counts->replaced > 0 ? STATUS_PARTIAL : STATUS_FAILED;
+		return restoring->request->yes && counts->created + counts->replaced > 0 ? STATUS_PARTIAL
+		    : STATUS_FAILED;
 	}
 	if (restoring->broken_output)
 		return STATUS_FAILED;

@@ -200,7 +200,8 @@ putter_put(struct putter *putter, const struct hf_contact *contact, uint32_t fla
 	}
 	reply.err.msg[sizeof(reply.err.msg) - 1] = '\0';
 	if (reply.code != HF_OK)
-		return hf_error_set(err, reply.code > 0 ? HF_EINVAL : reply.code, reply.err.os_errno, "%s", reply.err.msg);
+		return hf_error_set(err, reply.code > 0 ? HF_EINVAL : reply.code, reply.err.os_errno, "%s",
+		    reply.err.msg);
 	*ret_done = reply.done;
 	return HF_OK;
 }

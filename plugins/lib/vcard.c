@@ -273,7 +273,8 @@ vcard_open(struct vcard_reader *reader, const char *data, size_t size, bool flat
 			depth--;
 		else if (depth <= 1 && line.size > 8 && strncasecmp(line.data, "VERSION:", 8) == 0) {
 			line = (struct vcard_text){line.data + 8, line.size - 8};
-			reader->version = vcard_is(&line, "2.1") ? VCARD_21 : vcard_is(&line, "4.0") ? VCARD_40 : VCARD_30;
+			reader->version = vcard_is(&line, "2.1") ? VCARD_21 : vcard_is(&line, "4.0") ? VCARD_40
+			    : VCARD_30;
 			break;
 		}
 	}
@@ -497,7 +498,8 @@ put_folded_case(struct bytes *out, struct vcard_text text)
 	size_t i;
 
 	for (i = 0; i < text.size; i++)
-		bytes_char(out, text.data[i] >= 'a' && text.data[i] <= 'z' ? (char)(text.data[i] - 'a' + 'A') : text.data[i]);
+		bytes_char(out, text.data[i] >= 'a' && text.data[i] <= 'z' ? (char)(text.data[i] - 'a' + 'A')
+		    : text.data[i]);
 }
 
 int

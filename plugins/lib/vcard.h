@@ -27,7 +27,7 @@ struct vcard_property {
 	struct vcard_text name;   /* "TEL" in the card's own spelling */
 	struct vcard_text params; /* ";TYPE=HOME", unfolded */
 	struct vcard_text value;  /* unfolded, soft line breaks taken out; encoded as it is */
-	struct vcard_text nested; /* of an AGENT, or a card inside of the card: that card, as it stands; else data NULL */
+	struct vcard_text nested; /* a card inside of the card, or of an AGENT, as it stands; data NULL: none */
 	bool quoted_printable;
 	bool base64;
 	bool media;  /* PHOTO, LOGO, SOUND or KEY; its value is not read */

@@ -7,7 +7,8 @@
 . "$tests/dav.sh"
 need "$PYTHON" restic
 need_server radicale
-faults=${FAULTS-503 429-after reset-body stall-body short-length bad-chunk error-page endless garbled gzip-bomb redirect-loop 401}
+some="503 429-after reset-body stall-body short-length bad-chunk error-page endless garbled gzip-bomb redirect-loop 401"
+faults=${FAULTS-$some}
 [ "$faults" != all ] || faults=$("$PYTHON" "$tests/tools/fault-server" --list | cut -d ' ' -f 1)
 start_server radicale
 fill_book 1 40
@@ -24,7 +25,8 @@ expect 0 holdfast backup
 dump() {
 	mkdir -p "$T/restored/contacts/people"
 	for file in contacts.vcf contacts.json index.jsonl; do
-		restic --quiet dump latest "/contacts/people/$file" >"$T/restored/contacts/people/$file" || fail "restic dump"
+		restic --quiet dump latest "/contacts/people/$file" >"$T/restored/contacts/people/$file" ||
+			fail "restic dump"
 	done
 }
 dump

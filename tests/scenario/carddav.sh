@@ -81,7 +81,8 @@ for kind in ${SERVERS-radicale xandikos}; do
 	[ "$(wc -l <"$T/restored/contacts/people/index.jsonl")" = "$CARDS" ] || fail "not $CARDS cards"
 	grep -q 'card-000008' "$T/restored/contacts/people/contacts.vcf" && fail "a deleted card is there"
 	restic_restore "$first"
-	grep -q 'UID:card-000008' "$T/restored/contacts/people/contacts.vcf" || fail "the older snapshot has lost a card"
+	grep -q 'UID:card-000008' "$T/restored/contacts/people/contacts.vcf" ||
+		fail "the older snapshot has lost a card"
 
 	# A state that the server has forgotten: all is read again, and what is gone is gone.
 	dav request DELETE "$direct${book_path}card-000009.vcf" >/dev/null || fail "DELETE"

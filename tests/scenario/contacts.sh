@@ -85,7 +85,7 @@ fi
 # Putting back into an empty folder, and again.
 mkdir "$T/new"
 add_account new vcard "$T/new"
-sed 's/types: .*/types: [contacts]/; s/^    types/    accounts: [people, phone]\n    types/' "$HOLDFAST_CONFIG" >"$T/config"
+sed 's/^    types/    accounts: [people, phone]\n    types/' "$HOLDFAST_CONFIG" >"$T/config"
 cat "$T/config" >"$HOLDFAST_CONFIG"
 expect 2 holdfast restore --contacts-to nobody
 expect 2 holdfast restore --contacts-to new --target "$T/x"

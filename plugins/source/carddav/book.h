@@ -77,7 +77,7 @@ int book_changes(struct carddav *carddav, const struct book *book, const char *t
 /* Told each card: card NULL means that it could not be got, for why. */
 typedef int (*book_card_fn)(void *ctx, const char *path, const char *etag, const struct bytes *card,
     const struct hf_error *why, struct hf_error *err);
-/* Gets the cards that are not gone, and forgets those that are.  What the server does not have any more is passed over. */
+/* Gets the cards that are not gone, and forgets those that are.  What the server has no more is passed over. */
 int book_cards(struct carddav *carddav, const struct book *book, struct hrefs *hrefs, book_card_fn fn, void *ctx,
     struct hf_error *err);
 

@@ -14,13 +14,15 @@ static const struct hf_option options[] = {
 	{sizeof(struct hf_option), HF_OPTION_STRING, HF_OPTION_REQUIRED, 1, "url",
 	    "the server, https://dav.example/, or an address book there", NULL, 0, 0},
 	{sizeof(struct hf_option), HF_OPTION_STRING, 0, 1, "user", "the name to sign in with", NULL, 0, 0},
-	{sizeof(struct hf_option), HF_OPTION_STRING, HF_OPTION_SECRET, 1, "password", "the password of user", NULL, 0, 0},
+	{sizeof(struct hf_option), HF_OPTION_STRING, HF_OPTION_SECRET, 1, "password", "the password of user", NULL,
+	    0, 0},
 	{sizeof(struct hf_option), HF_OPTION_STRING, HF_OPTION_SECRET, 1, "token",
 	    "a bearer token, instead of user and password", NULL, 0, 0},
 	{sizeof(struct hf_option), HF_OPTION_STRING, HF_OPTION_LIST, 1, "address_books",
 	    "names of the address books; all of them where it is left out", NULL, 0, 0},
 	{sizeof(struct hf_option), HF_OPTION_BOOL, 0, 1, "known_properties_only",
-	    "ask for properties by name, so that no picture is sent; others than the known ones get lost", "false", 0, 0},
+	    "ask for properties by name, so that no picture is sent; others than the known ones get lost", "false",
+	    0, 0},
 	{0, 0, 0, 0, NULL, NULL, NULL, 0, 0},
 };
 
@@ -91,7 +93,8 @@ put_basic(struct carddav *carddav, struct hf_error *err)
 	int r = get_secret(carddav, OPTION_PASSWORD, &secret, err);
 
 	if (r == HF_ENOTFOUND)
-		r = hf_error_set(err, HF_EINVAL, 0, "\"user\" is configured, and neither password_file nor password_command");
+		r = hf_error_set(err, HF_EINVAL, 0,
+		    "\"user\" is configured, and neither password_file nor password_command");
 	if (r == HF_OK && bytes_reserve(&plain, strlen(carddav->user) + secret.size + 1)) {
 		bytes_string(&plain, carddav->user);
 		bytes_char(&plain, ':');
@@ -132,7 +135,8 @@ sign_in(struct carddav *carddav, struct hf_error *err)
 	if (r == HF_OK)
 		r = bytes_status(&carddav->dav.authorization, "a password", err);
 	if (r == HF_OK && carddav->dav.authorization.size > 0 && !dav_is_private(&carddav->dav))
-		r = hf_error_set(err, HF_EINVAL, 0, "the password would be sent unencrypted: make \"url\" begin with https://");
+		r = hf_error_set(err, HF_EINVAL, 0,
+		    "the password would be sent unencrypted: make \"url\" begin with https://");
 	return r;
 }
 
@@ -176,7 +180,8 @@ carddav_open(const struct hf_host *host, const struct hf_value *values, uint32_t
 	carddav->known_only = values[OPTION_KNOWN_ONLY].set && values[OPTION_KNOWN_ONLY].number != 0;
 	match_init(&carddav->match, carddav->write);
 	if (carddav->write == NULL || carddav->dav.http == NULL)
-		r = hf_error_set(err, HF_ENOTSUP, 0, "this host does not offer both %s and %s", HF_HOST_HTTP, HF_HOST_WRITE);
+		r = hf_error_set(err, HF_ENOTSUP, 0, "this host does not offer both %s and %s", HF_HOST_HTTP,
+		    HF_HOST_WRITE);
 	bytes_string(&carddav->url, values[OPTION_URL].text);
 	if (r == HF_OK)
 		r = dav_set_url(&carddav->dav, values[OPTION_URL].text, &carddav->start, err);

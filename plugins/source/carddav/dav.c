@@ -36,7 +36,8 @@ put_path(const char *path, size_t size, struct bytes *out)
 	size_t i;
 
 	for (i = 0; i < size; i++) {
-		if ((unsigned char)path[i] > ' ' && (unsigned char)path[i] < 0x7f && strchr("\"<>\\^`{|}#", path[i]) == NULL)
+		if ((unsigned char)path[i] > ' ' && (unsigned char)path[i] < 0x7f &&
+		    strchr("\"<>\\^`{|}#", path[i]) == NULL)
 			bytes_char(out, path[i]);
 		else
 			bytes_format(out, "%%%02X", (unsigned char)path[i]);
@@ -108,8 +109,9 @@ dav_resolve(const struct dav *dav, const struct bytes *path, const struct bytes 
 		r = hf_error_set(err, HF_ECORRUPT, 0, "the server names an address that is none");
 	} else if (size > 0 || strncmp(url, "//", 2) == 0) {
 		if (size == 0 || !same_origin(dav, url, size))
-			r = hf_error_set(err, HF_EPERM, 0, "the server names another one, %.100s, where the password is not "
-			                                   "sent: if that is right, make it the account's \"url\"", url);
+			r = hf_error_set(err, HF_EPERM, 0,
+			    "the server names another one, %.100s, where the password is not sent: if that is right, "
+			    "make it the account's \"url\"", url);
 		else
 			put_path(url + size, href->size - size, out);
 	} else {
@@ -239,7 +241,8 @@ ask_begin(void *ctx, uint64_t token, const struct hf_http_response *response, st
 	bytes_clear(&answer->etag);
 	for (i = 0; i < response->header_count; i++) {
 		if (response->headers[i].name.size == 4 && memcmp(response->headers[i].name.data, "etag", 4) == 0)
-			bytes_put(&answer->etag, response->headers[i].value.data, (size_t)response->headers[i].value.size);
+			bytes_put(&answer->etag, response->headers[i].value.data,
+			    (size_t)response->headers[i].value.size);
 	}
 	if (asking->body != NULL)
 		bytes_clear(asking->body);
@@ -355,8 +358,9 @@ dav_ask(const struct dav *dav, const struct dav_query *query, struct dav_answer 
 	int r = run(&asking, query->path, &request, headers, 2, err);
 
 	if (r == HF_OK && asking.multistatus == NULL)
-		r = hf_error_set(err, HF_ECORRUPT, 0, "%s %.200s: HTTP status %u, where 207 was to come: is this a CardDAV "
-		                                      "server?", query->method, query->path, answer->status);
+		r = hf_error_set(err, HF_ECORRUPT, 0,
+		    "%s %.200s: HTTP status %u, where 207 was to come: is this a CardDAV server?", query->method,
+		    query->path, answer->status);
 	if (r == HF_OK && ret_token != NULL) {
 		bytes_clear(ret_token);
 		bytes_string(ret_token, multistatus_token(asking.multistatus));
@@ -381,7 +385,8 @@ dav_put(const struct dav *dav, const char *path, const char *etag, const struct 
     struct dav_answer *answer, struct hf_error *err)
 {
 	struct asking asking = {.dav = dav, .answer = answer};
-	struct hf_http_header headers[HEADERS_MAX] = {{text_of("Content-Type"), text_of("text/vcard; charset=utf-8"), 0, 0},
+	struct hf_http_header headers[HEADERS_MAX] = {{text_of("Content-Type"), text_of("text/vcard; charset=utf-8"),
+	    0, 0},
 	    {text_of(etag == NULL ? "If-None-Match" : "If-Match"), text_of(etag == NULL ? "*" : etag), 0, 0}};
 	struct hf_http_request request = {.method = "PUT", .flags = HF_HTTP_ONCE, .body = *card};
 	int r = run(&asking, path, &request, headers, 2, err);

@@ -65,7 +65,8 @@ struct dav_query {
 int dav_ask(const struct dav *dav, const struct dav_query *query, struct dav_answer *answer, struct bytes *ret_token,
     struct hf_error *err);
 /* Gets a card with its ETag. */
-int dav_get(const struct dav *dav, const char *path, struct dav_answer *answer, struct bytes *out, struct hf_error *err);
+int dav_get(const struct dav *dav, const char *path, struct dav_answer *answer, struct bytes *out,
+    struct hf_error *err);
 /*
  * Puts a card: a new one where etag is NULL, else in place of the one that has it.  HF_EEXIST: that does not hold
  * any more (412).  HF_ENET and HF_EAGAIN: nobody knows whether it was done.

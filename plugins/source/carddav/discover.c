@@ -5,6 +5,7 @@
 
 #define BOOKS_MAX  1000u
 #define ANSWER_MAX (8u << 20)
+#define TEXT_MAX   (8u << 10)
 #define WELL_KNOWN "/.well-known/carddav"
 
 void
@@ -55,7 +56,8 @@ books_add(struct books *books, struct book **ret, struct hf_error *err)
 		books->capacity = capacity;
 	}
 	*ret = &books->list[books->count++];
-	**ret = (struct book){BYTES_INIT(DAV_PATH_MAX), BYTES_INIT(8u << 10), BYTES_INIT(8u << 10), BYTES_INIT(8u << 10)};
+	**ret = (struct book){BYTES_INIT(DAV_PATH_MAX), BYTES_INIT(TEXT_MAX), BYTES_INIT(TEXT_MAX),
+	    BYTES_INIT(TEXT_MAX)};
 	return HF_OK;
 }
 

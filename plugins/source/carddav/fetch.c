@@ -134,9 +134,11 @@ ask_page(struct listing *listing, const char *token, struct bytes *ret_token, st
 	struct bytes body = BYTES_INIT(64u << 10);
 	int r;
 
-	bytes_string(&body, "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<D:sync-collection xmlns:D=\"DAV:\"><D:sync-token>");
+	bytes_string(&body,
+	    "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<D:sync-collection xmlns:D=\"DAV:\"><D:sync-token>");
 	dav_put_xml(&body, token, strlen(token));
-	bytes_string(&body, "</D:sync-token><D:sync-level>1</D:sync-level><D:prop><D:getetag/><D:resourcetype/></D:prop>"
+	bytes_string(&body,
+	    "</D:sync-token><D:sync-level>1</D:sync-level><D:prop><D:getetag/><D:resourcetype/></D:prop>"
 	                    "</D:sync-collection>\n");
 	r = bytes_status(&body, "a request", err);
 	if (r == HF_OK)
@@ -160,7 +162,8 @@ ask_pages(struct listing *listing, const char *token, struct bytes *ret_token, s
 			break;
 		if (listing->hrefs->count == listing->before || ret_token->size == 0 ||
 		    (ret_token->size == current.size && memcmp(ret_token->data, current.data, current.size) == 0))
-			r = hf_error_set(err, HF_ECORRUPT, 0, "the server says that there is more, and does not give it");
+			r = hf_error_set(err, HF_ECORRUPT, 0,
+			    "the server says that there is more, and does not give it");
 		bytes_clear(&current);
 		bytes_put(&current, ret_token->data, ret_token->size);
 	}

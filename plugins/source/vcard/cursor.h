@@ -9,9 +9,9 @@
 #include "lib/bytes.h"
 
 /*
- * What the last run saw: lines of text, "F FINGERPRINT PATH" for each file in the order of the paths as they are encoded, and after it
- * " ID" for each card in it, the part of its id that follows the path.  All of it is encoded: no line holds a
- * space, a control character or anything that is no UTF-8 inside of a word.
+ * What the last run saw: lines of text, "F FINGERPRINT PATH" for each file in the order of the paths as they are
+ * encoded, and after it " ID" for each card in it, the part of its id that follows the path.  All of it is encoded:
+ * no line holds a space, a control character or anything that is no UTF-8 inside of a word.
  */
 struct cursor {
 	const char *at, *end; /* behind the row under way */

@@ -161,12 +161,14 @@ place_file(int folder, const char *name, const char *version, const struct bytes
 		return r;
 	if (version == NULL) {
 		if (linkat(folder, temporary, folder, name, 0) != 0)
-			r = errno == EEXIST ? hf_error_set(err, HF_EEXIST, 0, "%s is there already, with another card", name)
-			                    : system_error(name, err);
+			r = errno != EEXIST
+			        ? system_error(name, err)
+			        : hf_error_set(err, HF_EEXIST, 0, "%s is there already, with another card", name);
 	} else {
 		if (fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
 			r = system_error(name, err);
-		(void)snprintf(now, sizeof(now), "%016llx", r == HF_OK ? (unsigned long long)folder_fingerprint(&st) : 0);
+		else
+			(void)snprintf(now, sizeof(now), "%016llx", (unsigned long long)folder_fingerprint(&st));
 		if (r == HF_OK && strcmp(now, version) != 0)
 			r = hf_error_set(err, HF_EAGAIN, 0, "%s was changed meanwhile", name);
 		if (r == HF_OK && renameat(folder, temporary, folder, name) != 0)
@@ -291,6 +293,7 @@ put_card(struct vcard *vcard, const struct hf_contact *contact, uint32_t flags, 
 	if (found.same)
 		return HF_OK;
 	if (strcmp(found.version, SHARED) == 0)
-		return hf_error_set(err, HF_EEXIST, 0, "%s holds other cards, too, and is not written anew", found.where);
+		return hf_error_set(err, HF_EEXIST, 0, "%s holds other cards, too, and is not written anew",
+		    found.where);
 	return dry ? HF_OK : replace_card(vcard, card, &found, err);
 }

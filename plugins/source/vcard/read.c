@@ -290,7 +290,7 @@ open_quiet(struct reading *reading, const struct folder_file *file, struct cards
 	return hf_error_set(err, HF_EIO, 0, "it is changed all the time while it is read");
 }
 
-/* Pushes a file's cards.  Of one that changed meanwhile nothing is taken for deleted, and it is read again next time. */
+/* Pushes a file's cards.  Of one that changed meanwhile nothing is taken for deleted; it is read again next time. */
 static int
 read_file(struct reading *reading, const struct folder_file *file, struct hf_error *err)
 {
@@ -499,8 +499,9 @@ read_contacts(struct vcard *vcard, const struct hf_query *query, const struct hf
 	if (r != HF_OK)
 		goto out;
 	if (reading.folder.count == 0 && reading.before.has_row)
-		r = hf_error_set(err, HF_EIO, 0, "%s: no .vcf file is there now, and at the last backup there were some; "
-		    "their cards stay in the snapshot; is the path right, and the place mounted?", vcard->path);
+		r = hf_error_set(err, HF_EIO, 0,
+		    "%s: no .vcf file is there now, and at the last backup there were some; their cards stay in the "
+		    "snapshot; is the path right, and the place mounted?", vcard->path);
 	if (r == HF_OK)
 		r = take_files(&reading, err);
 	if (r == HF_OK)

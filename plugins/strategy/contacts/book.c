@@ -90,7 +90,8 @@ take_checkpoint(void *ctx, const struct hf_blob *cursor, struct hf_error *err)
 	book->has_cursor = book->next_cursor.failed == HF_OK && cursor->size > 0;
 	if (book->next_cursor.failed != HF_OK) {
 		hf_log(book->contacts->host, HF_LOG_WARNING,
-		    "%s: the source's cursor is not kept (%" PRIu64 " bytes): the next backup reads all cards", book->path,
+		    "%s: the source's cursor is not kept (%" PRIu64 " bytes): the next backup reads all cards",
+		    book->path,
 		    cursor->size);
 		bytes_clear(&book->next_cursor);
 	}
@@ -141,7 +142,8 @@ take_contact(void *ctx, const struct hf_contact *contact, struct hf_error *err)
 
 	if (contact->id.data == NULL || contact->id.size == 0 || contact->id.size > INDEX_ID_MAX ||
 	    contact->id.encoding != HF_TEXT_UTF8) {
-		(void)hf_error_set(&why, HF_EINVAL, 0, "a card whose id is empty or longer than %u bytes", INDEX_ID_MAX);
+		(void)hf_error_set(&why, HF_EINVAL, 0, "a card whose id is empty or longer than %u bytes",
+		    INDEX_ID_MAX);
 		r = book_failed(book, "a card without id", &why, err);
 	} else if (contact->flags & HF_CONTACT_DELETED) {
 		r = changes_add(&book->changes, &contact->id, NULL, NULL, HF_NO_TIME, err);
@@ -252,7 +254,8 @@ explain(const struct book *book, int code, const struct hf_error *why, struct hf
 	if (code == HF_EAUTH || code == HF_EPERM)
 		r = hf_error_set(err, code, why->os_errno, "no permission to read the contacts: %s", why->msg);
 	else if (code == HF_ENOTSUP)
-		r = hf_error_set(err, code, why->os_errno, "source %s has no contacts: %s", book->view->source, why->msg);
+		r = hf_error_set(err, code, why->os_errno, "source %s has no contacts: %s", book->view->source,
+		    why->msg);
 	else
 		r = hf_error_set(err, code, why->os_errno, "%s", why->msg);
 	if (err != NULL) {
@@ -279,8 +282,8 @@ ask_contacts(struct book *book, struct hf_error *err)
 	/* A place that is suddenly empty is more often a mistake than the truth. */
 	if (book->full && book->pushed == 0 && book->failed == 0 && book->cards > 0)
 		return hf_error_set(err, HF_EIO, 0,
-		    "no contacts are there now, and at the last backup there were %" PRIu64 ", which stay in the snapshot; "
-		    "is the path right, and the place mounted?", book->cards);
+		    "no contacts are there now, and at the last backup there were %" PRIu64
+		    ", which stay in the snapshot; is the path right, and the place mounted?", book->cards);
 	changes_seal(&book->changes);
 	return tell(book, err);
 }
@@ -330,7 +333,8 @@ book_execute(struct book *book, const struct hf_run *run, struct hf_error *err)
 	r = book_merge(book, &why);
 	if (r == HF_ECORRUPT && book->cards > 0) {
 		/* What the snapshot has cannot be used: all cards are read again. */
-		hf_log(book->contacts->host, HF_LOG_WARNING, "%s of the last snapshot is not used: %s", book->path, why.msg);
+		hf_log(book->contacts->host, HF_LOG_WARNING, "%s of the last snapshot is not used: %s", book->path,
+		    why.msg);
 		forget_previous(book);
 		r = changes_clear(&book->changes, err);
 		if (r == HF_OK)

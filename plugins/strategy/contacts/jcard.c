@@ -22,7 +22,8 @@ struct kind {
 };
 
 /* RFC 6350's properties with their default types, and what older versions have besides. */
-static const struct kind kinds[] = {{"adr", "text", NESTED}, {"agent", "text", WHOLE}, {"anniversary", "date-and-or-time", WHOLE},
+static const struct kind kinds[] = {{"adr", "text", NESTED}, {"agent", "text", WHOLE},
+    {"anniversary", "date-and-or-time", WHOLE},
     {"bday", "date-and-or-time", WHOLE}, {"caladruri", "uri", WHOLE}, {"caluri", "uri", WHOLE},
     {"categories", "text", LIST}, {"class", "text", WHOLE}, {"clientpidmap", "text", COMPONENTS},
     {"email", "text", WHOLE}, {"fburl", "uri", WHOLE}, {"fn", "text", WHOLE}, {"gender", "text", COMPONENTS},
@@ -642,7 +643,8 @@ put_property(struct line *line)
 int
 jcard_put(const char *card, size_t size, struct bytes *out, struct hf_error *err)
 {
-	struct line line = {.decoded = BYTES_INIT(TEXT_MAX), .text = BYTES_INIT(TEXT_MAX), .part = BYTES_INIT(TEXT_MAX)};
+	struct line line = {.decoded = BYTES_INIT(TEXT_MAX), .text = BYTES_INIT(TEXT_MAX),
+	    .part = BYTES_INIT(TEXT_MAX)};
 	struct vcard_property property;
 	struct vcard_reader reader;
 	int r;

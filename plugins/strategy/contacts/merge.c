@@ -221,7 +221,7 @@ merge_all(struct merge *merge, struct hf_error *err)
 	if (r == HF_OK)
 		r = put_changes_before(merge, NULL, err);
 	if (r == HF_OK)
-		r = merge->cards == 0 ? spool_put(&merge->json, "[]\n", 3, err) : spool_put(&merge->json, "\n]\n", 3, err);
+		r = spool_put(&merge->json, merge->cards == 0 ? "[]\n" : "\n]\n", 3, err);
 	return r;
 }
 
