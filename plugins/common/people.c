@@ -176,6 +176,10 @@ people_push(const struct people *people, const struct hf_record_sink *sink, stru
 	size_t i;
 	int r = HF_OK;
 
+	if (people->unchanged)
+		return hf_error_set(err, HF_ENOTSUP, 0, "the room is unchanged");
+	if (people->full)
+		return hf_error_set(err, HF_ENOTSUP, 0, "the room has more people than are listed");
 	for (i = 0; i < people->count && r == HF_OK; i++) {
 		memset(&person, 0, sizeof(person));
 		person.struct_size = sizeof(person);

@@ -143,10 +143,9 @@ static size_t
 character(const unsigned char *p, size_t left)
 {
 	unsigned c = p[0];
-	size_t size = c < 0x80 ? 1 : c >= 0xc2 && c < 0xe0 ? 2 : c >= 0xe0 && c < 0xf0 ? 3 : c >= 0xf0 && c < 0xf5 ? 4 : 0;
-	size_t i;
+	size_t size = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4, i;
 
-	if (size == 0 || size > left)
+	if ((c >= 0x80 && c < 0xc2) || c > 0xf4 || size > left)
 		return 0;
 	for (i = 1; i < size; i++)
 		if ((p[i] & 0xc0) != 0x80)

@@ -186,21 +186,36 @@ struct span {
 static bool
 is_end(char c)
 {
-	return c == ',' || c == ']' || c == '}' || c == ':' || c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '"';
+	return c == ',' || c == ']' || c == '}' || c == ':' || c == '"' || c == ' ' || c == '\t' || c == '\n' ||
+	    c == '\r';
 }
 
 /* Goes on through a string in text; where it ended, or size. */
 static size_t
 through_string(struct span *span, const char *text, size_t i, size_t size)
 {
-	for (; i < size; i++) {
-		if (span->escape)
+	const char *quote = NULL, *escape;
+	size_t end = 0;
+
+	while (i < size) {
+		if (span->escape) {
 			span->escape = false;
-		else if (text[i] == '\\')
+			i++;
+			continue;
+		}
+		if (i > end || end == 0) {
+			quote = memchr(text + i, '"', size - i);
+			end = quote != NULL ? (size_t)(quote - text) : size;
+		}
+		escape = memchr(text + i, '\\', end - i);
+		if (escape != NULL) {
 			span->escape = true;
-		else if (text[i] == '"') {
+			i = (size_t)(escape - text) + 1;
+		} else if (quote == NULL) {
+			return size;
+		} else {
 			span->string = false;
-			return i + 1;
+			return end + 1;
 		}
 	}
 	return i;

@@ -90,6 +90,7 @@ is_broken(int r)
 static int
 report(struct pass *pass, uint64_t offset, const struct hf_error *why, struct hf_error *err)
 {
+	pass->index->broken = true;
 	return pass->broken(pass->ctx, offset, why, err);
 }
 
@@ -373,7 +374,20 @@ take_file(struct index *index, int fd, const char *path, struct hf_error *err)
 	index->path = strdup(path);
 	if (index->path == NULL)
 		return hf_error_set(err, HF_ENOMEM, 0, "%s: out of memory", path);
-	return state_read(fd, path, &index->state, err);
+	if (state_read(fd, path, &index->state, err) != HF_OK)
+		return HF_EIO;
+	index->settled = !state_is_racy(&index->state);
+	return HF_OK;
+}
+
+/* Whether an open file is the one that is loaded. */
+static bool
+is_loaded(const struct index *index, int fd, const char *path)
+{
+	struct state now;
+
+	return index->fd >= 0 && index->settled && !index->broken && state_read(fd, path, &now, NULL) == HF_OK &&
+	    state_same(&now, &index->state);
 }
 
 /* How the pass ended: a file that is something else must not pass for an export without chats. */
@@ -401,6 +415,10 @@ index_load(struct index *index, int fd, const char *path, index_broken_fn broken
 	bool known = false;
 	int r;
 
+	if (is_loaded(index, fd, path)) {
+		(void)close(fd);
+		return HF_OK;
+	}
 	index_release(index);
 	r = take_file(index, fd, path, err);
 	if (r == HF_OK)

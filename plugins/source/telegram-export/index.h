@@ -38,13 +38,16 @@ struct index {
 	uint64_t personal;   /* offset of the object; 0: none */
 	uint64_t contacts;   /* of the list */
 	uint64_t frequent;   /* of the list */
+	bool settled; /* the file was not written so late that it may change again unseen */
+	bool broken;  /* something was told while it was read */
 	struct digest digest;
 };
 
 void index_init(struct index *index, const struct hf_host_json *json, const struct hf_host_write *write);
 /*
- * Reads the file, unless it is the one that is loaded.  fd is taken over.  broken is told of each chat that has
- * no id, and of the place where a file that is not whole ends: what lies before it is there.
+ * Reads the file, unless it is the one that is loaded and nothing was to be told of it.  fd is taken over.  broken is
+ * told of each chat that has no id, and of the place where a file that is not whole ends: what lies before it is
+ * there.
  */
 int index_load(struct index *index, int fd, const char *path, index_broken_fn broken, void *ctx,
     struct hf_error *err);

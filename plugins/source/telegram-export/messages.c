@@ -138,95 +138,37 @@ telegram_rooms(struct run *run, struct hf_error *err)
 
 /* ---- messages ---- */
 
-/*
- * A cursor says which bytes a chat's messages were, and how many of the messages were read: all of them once it
- * is "done".  One that is not "trusted" never counts as unchanged.
- */
-struct cursor {
-	uint8_t digest[DIGEST_SIZE];
-	uint64_t messages;
-	bool done;
-	bool trusted;
+/* Reading a chat's messages. */
+struct reading {
+	struct telegram *telegram;
+	struct walk walk;
+	struct feed feed;
 };
 
 static int
-push_cursor(const struct hf_record_sink *sink, const struct cursor *cursor, struct hf_error *err)
+failed_at(struct reading *reading, uint64_t offset, const struct hf_error *why, struct hf_error *err)
 {
-	char digest[2 * DIGEST_SIZE + 1], text[200];
-	struct hf_blob blob = {text, 0};
+	char where[1400];
 
-	if (sink->checkpoint == NULL)
-		return HF_OK;
-	digest_hex(cursor->digest, digest);
-	blob.size = (uint64_t)snprintf(text, sizeof(text),
-	    "{\"digest\":\"%s\",\"messages\":%" PRIu64 ",\"done\":%s,\"trusted\":%s}", digest, cursor->messages,
-	    cursor->done ? "true" : "false", cursor->trusted ? "true" : "false");
-	return sink->checkpoint(sink->ctx, &blob, err);
+	(void)snprintf(where, sizeof(where), "%s: byte %" PRIu64, reading->telegram->path, offset);
+	return feed_failed(&reading->feed, where, why, err);
 }
-
-/* Whether a cursor was made from the same bytes; then also how far it had come. */
-static bool
-cursor_holds(const struct hf_host_json *json, const struct hf_blob *blob, struct cursor *cursor)
-{
-	static const char *const names[] = {"digest", "messages", "done", "trusted"};
-	char digest[2 * DIGEST_SIZE + 1];
-	struct hf_json_value v[4];
-
-	if (blob->size == 0 || json->object(blob->data, blob->size, names, 4, v, NULL) != HF_OK)
-		return false;
-	digest_hex(cursor->digest, digest);
-	if (!value_is(&v[0], digest) || v[3].type != HF_JSON_TRUE)
-		return false;
-	cursor->messages = (uint64_t)value_number(&v[1], 0);
-	cursor->done = v[2].type == HF_JSON_TRUE;
-	return true;
-}
-
-/* Reading a chat's messages. */
-struct reading {
-	struct run *run;
-	struct walk walk;
-	struct cursor cursor;
-	uint64_t skip;  /* so many were pushed by an earlier run */
-	uint64_t seen;  /* messages passed */
-	uint64_t since; /* messages since the last checkpoint */
-	uint32_t page;
-	bool quiet;     /* only the people are of interest */
-};
 
 static int
 take_message(struct reading *reading, uint64_t offset, const char *text, size_t size, struct hf_error *err)
 {
-	struct run *run = reading->run;
-	struct telegram *telegram = run->telegram;
-	struct hf_error why;
 	struct hf_message message;
 	struct hf_text name;
-	bool push = !reading->quiet && reading->seen > reading->skip;
+	struct hf_error why;
 	int r;
 
 	hf_error_init(&why);
-	r = record_message(&telegram->record, text, size, &message, &name, &why);
+	r = record_message(&reading->telegram->record, text, size, &message, &name, &why);
 	if (r == HF_ENOMEM)
 		return hf_error_set(err, r, 0, "%s", why.msg);
 	if (r != HF_OK)
-		return push ? telegram_failed(run, offset, &why, err) : HF_OK;
-	r = people_add(&telegram->people, &message.sender, &name, err);
-	return r == HF_OK && push ? run->sink->message(run->sink->ctx, &message, err) : r;
-}
-
-static int
-checkpoint(struct reading *reading, struct hf_error *err)
-{
-	if (reading->quiet || reading->page == 0 || reading->seen <= reading->skip ||
-	    ++reading->since < reading->page)
-		return HF_OK;
-	reading->since = 0;
-	reading->cursor.messages = reading->seen;
-	/* What failed must be told again, so nothing after it counts as read. */
-	if (reading->run->failed > 0)
-		reading->cursor.trusted = false;
-	return push_cursor(reading->run->sink, &reading->cursor, err);
+		return feed_wants(&reading->feed) ? failed_at(reading, offset, &why, err) : HF_OK;
+	return feed_message(&reading->feed, &message, &name, err);
 }
 
 static int
@@ -246,23 +188,21 @@ read_one(struct reading *reading, struct hf_error *err)
 	r = walk_value(walk, WALK_MAX, &text, &size, &why);
 	if (r != HF_OK && r != HF_ERANGE)
 		return hf_error_set(err, r, why.os_errno, "%s", why.msg);
-	reading->seen++;
-	if (r == HF_OK)
+	(void)feed_next(&reading->feed);
+	if (r == HF_OK) {
 		r = take_message(reading, offset, text, size, err);
-	else if (reading->quiet || reading->seen <= reading->skip)
-		r = walk_skip(walk, err);
-	else
-		r = (r = telegram_failed(reading->run, offset, &why, err)) == HF_OK ? walk_skip(walk, err) : r;
-	if (r == HF_OK && (reading->seen & 255) == 0)
-		r = telegram_stopping(reading->run->telegram, err);
-	return r == HF_OK ? checkpoint(reading, err) : r;
+	} else {
+		r = feed_wants(&reading->feed) ? failed_at(reading, offset, &why, err) : HF_OK;
+		r = r == HF_OK ? walk_skip(walk, err) : r;
+	}
+	return r == HF_OK ? feed_passed(&reading->feed, err) : r;
 }
 
 /* Reads one list of messages; the digest of what was read goes into digest. */
 static int
 read_segment(struct reading *reading, const struct chat *chat, uint8_t digest[DIGEST_SIZE], struct hf_error *err)
 {
-	struct telegram *telegram = reading->run->telegram;
+	struct telegram *telegram = reading->telegram;
 	struct hf_error why = HF_ERROR_INIT;
 	bool first = true;
 	int r = index_walk(&telegram->index, chat->messages, &reading->walk, err);
@@ -274,10 +214,8 @@ read_segment(struct reading *reading, const struct chat *chat, uint8_t digest[DI
 	r = walk_enter(&reading->walk, '[', &why);
 	while (r == HF_OK && (r = walk_next(&reading->walk, ']', &first, &why)) > 0)
 		r = read_one(reading, &why);
-	if (r == HF_ECORRUPT && reading->quiet)
-		r = HF_OK;
-	else if (r == HF_ECORRUPT)
-		r = telegram_failed(reading->run, walk_tell(&reading->walk), &why, err);
+	if (r == HF_ECORRUPT)
+		r = failed_at(reading, walk_tell(&reading->walk), &why, err);
 	else if (r != HF_OK)
 		r = hf_error_set(err, r, why.os_errno, "%s", why.msg);
 	reading->walk.digest = NULL;
@@ -304,14 +242,11 @@ join_digests(const struct hf_host_write *write, uint8_t *all, const uint8_t *nex
 static int
 read_chat(struct reading *reading, const struct chat *chat, size_t segments, struct hf_error *err)
 {
-	struct telegram *telegram = reading->run->telegram;
+	struct telegram *telegram = reading->telegram;
 	uint8_t digest[DIGEST_SIZE] = {0}, one[DIGEST_SIZE];
 	size_t i;
 	int r = HF_OK;
 
-	people_clear(&telegram->people);
-	telegram->people_chat = NULL;
-	telegram->people_skipped = false;
 	record_begin(&telegram->record);
 	for (i = 0; i < segments && r == HF_OK; i++) {
 		memset(one, 0, sizeof(one));
@@ -322,15 +257,14 @@ read_chat(struct reading *reading, const struct chat *chat, size_t segments, str
 	}
 	if (r != HF_OK)
 		return r;
-	telegram->people_chat = chat;
-	if (telegram->record.mends > 0 && !reading->quiet)
+	if (telegram->record.mends > 0 && !reading->feed.quiet)
 		hf_log(telegram->host, HF_LOG_INFO,
-		    "%s: %" PRIu64 " messages of %s have control characters that are not spelled as JSON wants it; their "
-		    "raw value has them as \\u00XX",
+		    "%s: %" PRIu64 " messages of %s have control characters that are not spelled as JSON wants it; "
+		    "their raw value has them as \\u00XX",
 		    telegram->path, telegram->record.mends, chat->id);
 	/* What was read is what counts, also where the file has changed since it was indexed. */
-	memcpy(reading->cursor.digest, digest, DIGEST_SIZE);
-	return HF_OK;
+	digest_hex(digest, reading->feed.state);
+	return feed_end(&reading->feed, chat, err);
 }
 
 /* The chat of a query, in a file that is as it was indexed; 0: there is none. */
@@ -357,34 +291,25 @@ find_chat(struct run *run, const struct hf_query *query, const struct chat **ret
 int
 telegram_messages(struct run *run, const struct hf_query *query, struct hf_error *err)
 {
-	struct reading reading = {.run = run, .cursor = {{0}, 0, false, true}, .page = query->page};
+	struct telegram *telegram = run->telegram;
+	struct reading reading = {.telegram = telegram};
 	const struct chat *chat = NULL;
+	uint8_t digest[DIGEST_SIZE] = {0};
 	size_t segments = 0, i;
 	int r = find_chat(run, query, &chat, &segments, err);
 
 	for (i = 0; r == HF_OK && i < segments; i++)
-		r = join_digests(run->telegram->write, reading.cursor.digest, chat[i].digest, i, err);
+		r = join_digests(telegram->write, digest, chat[i].digest, i, err);
 	if (r != HF_OK)
 		return r;
-	if (segments == 0) {
-		reading.cursor.trusted = false;
-		return push_cursor(run->sink, &reading.cursor, err);
-	}
-	if (cursor_holds(run->telegram->json, &query->cursor, &reading.cursor) && reading.cursor.done) {
-		people_clear(&run->telegram->people);
-		run->telegram->people_chat = chat;
-		run->telegram->people_skipped = true;
-		return push_cursor(run->sink, &reading.cursor, err);
-	}
-	reading.skip = reading.cursor.messages;
-	r = read_chat(&reading, chat, segments, err);
-	if (r != HF_OK)
-		return r;
-	reading.cursor.messages = reading.seen;
-	reading.cursor.done = true;
-	if (run->failed > 0)
-		reading.cursor.trusted = false;
-	return push_cursor(run->sink, &reading.cursor, err);
+	if (segments == 0)
+		return feed_nothing(run->sink, err);
+	feed_init(&reading.feed, telegram->host, telegram->json, run->sink, &telegram->people, query);
+	digest_hex(digest, reading.feed.state);
+	r = feed_begin(&reading.feed, &query->cursor, chat, err);
+	if (r != 0)
+		return r < 0 ? r : HF_OK;
+	return read_chat(&reading, chat, segments, err);
 }
 
 /* Who wrote in a chat.  What is known of an unchanged one is still so. */
@@ -392,20 +317,18 @@ int
 telegram_members(struct run *run, const struct hf_query *query, struct hf_error *err)
 {
 	struct telegram *telegram = run->telegram;
-	struct reading reading = {.run = run, .quiet = true};
+	struct reading reading = {.telegram = telegram};
 	const struct chat *chat = NULL;
 	size_t segments = 0;
 	int r = find_chat(run, query, &chat, &segments, err);
 
 	if (r != HF_OK || segments == 0)
 		return r;
-	if (telegram->people_chat == chat && telegram->people_skipped)
-		return hf_error_set(err, HF_ENOTSUP, 0, "%s is unchanged", chat->id);
-	if (telegram->people_chat != chat)
-		r = read_chat(&reading, chat, segments, err);
-	if (r != HF_OK)
-		return r;
-	if (telegram->people.full)
-		return hf_error_set(err, HF_ENOTSUP, 0, "%s has more people than are listed", chat->id);
-	return people_push(&telegram->people, run->sink, err);
+	if (telegram->people.room != chat) {
+		feed_init(&reading.feed, telegram->host, telegram->json, run->sink, &telegram->people, NULL);
+		r = feed_begin(&reading.feed, NULL, chat, err);
+		if (r == HF_OK)
+			r = read_chat(&reading, chat, segments, err);
+	}
+	return r == HF_OK ? people_push(&telegram->people, run->sink, err) : r;
 }

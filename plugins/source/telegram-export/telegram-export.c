@@ -13,7 +13,7 @@
 
 #include <holdfast/plugin.h>
 
-#include "../../common/value.h"
+#include "../../common/media.h"
 
 #define FILE_NAME "result.json"
 
@@ -224,7 +224,7 @@ telegram_index(struct run *run, struct hf_error *err)
 	r = state_open_file(AT_FDCWD, telegram->path, 0, telegram->path, &fd, err);
 	if (r != HF_OK)
 		return r;
-	telegram->people_chat = NULL;
+	people_clear(&telegram->people);
 	return index_load(&telegram->index, fd, telegram->path, on_broken, run, err);
 }
 
@@ -254,32 +254,8 @@ static int
 telegram_fetch_media(void *handle, const struct hf_media_exchange *exchange, struct hf_error *err)
 {
 	struct telegram *telegram = handle;
-	struct hf_media_request request;
-	struct hf_error why = HF_ERROR_INIT;
-	int r;
 
-	for (;;) {
-		memset(&request, 0, sizeof(request));
-		request.struct_size = sizeof(request);
-		r = exchange->next(exchange->ctx, &request, err);
-		if (r != HF_OK)
-			return r == HF_ENOTFOUND ? HF_OK : r;
-		if (request.attachment->path.data == NULL) {
-			(void)hf_error_set(&why, HF_ENOTFOUND, 0, "the export does not have the file");
-			r = exchange->end(exchange->ctx, request.token, HF_ENOTFOUND, &why, err);
-		} else if (telegram->files == NULL) {
-			(void)hf_error_set(&why, HF_ENOTSUP, 0, "this host does not offer %s", HF_HOST_FILES);
-			r = exchange->end(exchange->ctx, request.token, HF_ENOTSUP, &why, err);
-		} else {
-			r = telegram->files->push(telegram->host->ctx, telegram->folder, &request.attachment->path,
-			    &request, exchange, err);
-		}
-		if (r != HF_OK)
-			return r;
-		r = telegram_stopping(telegram, err);
-		if (r != HF_OK)
-			return r;
-	}
+	return media_push_files(telegram->host, telegram->files, telegram->folder, exchange, err);
 }
 
 static const struct hf_source_ops ops = {

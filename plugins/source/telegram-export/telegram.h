@@ -4,7 +4,7 @@
 
 #include <holdfast/files.h>
 
-#include "../../common/people.h"
+#include "../../common/feed.h"
 #include "index.h"
 #include "record.h"
 
@@ -19,9 +19,7 @@ struct telegram {
 	struct zone zone;
 	struct index index;
 	struct record record;
-	struct people people;      /* of the chat that was read last */
-	const struct chat *people_chat; /* that chat; NULL: none, or it was not read */
-	bool people_skipped;       /* it was not read, as it is unchanged */
+	struct people people; /* of the chat that was read last */
 };
 
 /* An enumeration under way. */
