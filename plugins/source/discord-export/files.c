@@ -69,7 +69,9 @@ split_path(struct files *files, const char *path, bool is_folder)
 		files->folder = strdup(path);
 		return files->folder != NULL ? HF_OK : HF_ENOMEM;
 	}
-	files->folder = slash == NULL ? strdup(".") : slash == path ? strdup("/") : strndup(path, (size_t)(slash - path));
+	files->folder = slash == NULL ? strdup(".")
+	    : slash == path           ? strdup("/")
+	                              : strndup(path, (size_t)(slash - path));
 	files->only = strdup(slash == NULL ? path : slash + 1);
 	return files->folder != NULL && files->only != NULL ? HF_OK : HF_ENOMEM;
 }
@@ -346,8 +348,9 @@ look_at_entry(struct look *look, int folder, const char *name, const char *path,
 		return HF_OK;
 	/* The folders with the media of an export are called after it. */
 	if (S_ISDIR(st.st_mode))
-		return depth < DEPTH_MAX && !ends_with(name, "_Files") ? look_into(look, folder, name, path, depth + 1, err)
-		                                                       : HF_OK;
+		return depth == DEPTH_MAX || ends_with(name, "_Files")
+		    ? HF_OK
+		    : look_into(look, folder, name, path, depth + 1, err);
 	if (ends_with(name, ".html") || ends_with(name, ".csv") || ends_with(name, ".txt"))
 		look->files->html = true;
 	if (!S_ISREG(st.st_mode) || !ends_with(name, ".json"))
@@ -374,7 +377,8 @@ look_through(struct look *look, int fd, const char *path, int depth, struct hf_e
 		entry = readdir(dir);
 		if (entry == NULL) {
 			if (errno != 0)
-				r = hf_error_set(err, HF_EIO, errno, "%s/%s: %s", look->files->folder, path, strerror(errno));
+				r = hf_error_set(err, HF_EIO, errno, "%s/%s: %s", look->files->folder, path,
+				    strerror(errno));
 			break;
 		}
 		n = snprintf(below, sizeof(below), "%s%s%s", path, path[0] != '\0' ? "/" : "", entry->d_name);
@@ -429,8 +433,8 @@ check_any(const struct files *files, struct hf_error *err)
 
 	if (files->count > 0)
 		return HF_OK;
-	return hf_error_set(err, HF_EINVAL, 0, "%s/%s: no export of DiscordChatExporter in JSON%s%s", files->folder, what,
-	    files->only != NULL ? "" : " in it",
+	return hf_error_set(err, HF_EINVAL, 0, "%s/%s: no export of DiscordChatExporter in JSON%s%s", files->folder,
+	    what, files->only != NULL ? "" : " in it",
 	    files->html ? "; there are files of another format: choose the format JSON" : "");
 }
 

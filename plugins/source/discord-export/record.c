@@ -277,7 +277,8 @@ reaction_of(struct record *record, const struct hf_json_value *value, struct hf_
 	reaction->key = value_either(inside(record, &v[0], "name"), inside(record, &v[0], "id"));
 	reaction->senders = record->senders + record->sender_count;
 	if (v[2].type == HF_JSON_ARRAY)
-		while (record->sender_count < RECORD_SENDERS && record->json->next(&v[2], &pos, NULL, &user, NULL) > 0) {
+		while (record->sender_count < RECORD_SENDERS &&
+		    record->json->next(&v[2], &pos, NULL, &user, NULL) > 0) {
 			sender = inside(record, &user, "id");
 			if (sender.data == NULL)
 				continue;
