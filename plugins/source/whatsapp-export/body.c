@@ -532,6 +532,7 @@ body_message(struct body *body, const char *text, size_t size, size_t stamp_size
 	m->text = text_since(&w, start);
 	r = make_raw(body, &w, text, size, m, err);
 	if (r == HF_OK && !valid)
-		return hf_error_set(err, HF_EINVAL, 0, "the message is not UTF-8: what is not, is U+FFFD in the backup");
+		return hf_error_set(err, HF_EINVAL, 0,
+		    "the message is not UTF-8: what is not, is U+FFFD in the backup");
 	return r;
 }

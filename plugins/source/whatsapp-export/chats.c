@@ -81,8 +81,8 @@ chats_open(struct chats *chats, const char *path, const char *label, struct hf_e
 	if (real == NULL || stat(real, &st) != 0) {
 		free(real);
 		return hf_error_set(err, errno == ENOENT ? HF_ENOTFOUND : errno == EACCES ? HF_EPERM : HF_EIO, errno,
-		    "%s: %s; \"path\" must be a chat that WhatsApp exported, as text or zip, or a folder with them", path,
-		    strerror(errno));
+		    "%s: %s; \"path\" must be a chat that WhatsApp exported, as text or zip, or a folder with them",
+		    path, strerror(errno));
 	}
 	chats->path = strdup(path);
 	chats->folder = real;
@@ -191,7 +191,8 @@ chats_read(const struct chats *chats, const struct chat *chat, struct opened *op
 	opened->fd = -1;
 	(void)snprintf(opened->path, sizeof(opened->path), "%s/%s%s%s", chats->folder, chat->path,
 	    chat->entry != NULL ? "/" : "", chat->entry != NULL ? chat->entry : "");
-	r = state_open_file(chats->fd, chat->path, chats->only == NULL ? O_NOFOLLOW : 0, opened->path, &opened->fd, err);
+	r = state_open_file(chats->fd, chat->path, chats->only == NULL ? O_NOFOLLOW : 0, opened->path, &opened->fd,
+	    err);
 	if (r == HF_OK && chat->entry != NULL)
 		r = zip_stream_open(opened->fd, chat->offset, opened->path, &opened->zip, err);
 	return r == HF_OK ? parts_open(&opened->parts, read_file, opened, err) : r;
@@ -435,7 +436,9 @@ look_at(struct look *look, int folder, const char *name, const char *path, const
 		return HF_OK;
 	if (ends_with(name, ".zip"))
 		return look_at_zip(look, path, err);
-	return ends_with(name, ".txt") || look->chats->only != NULL ? look_at_text(look, path, &st, around, err) : HF_OK;
+	if (!ends_with(name, ".txt") && look->chats->only == NULL)
+		return HF_OK;
+	return look_at_text(look, path, &st, around, err);
 }
 
 /* Looks into an open folder, which is taken over. */

@@ -61,8 +61,8 @@ add_entry(void *ctx, const char *name, uint64_t offset, uint64_t size, struct hf
 	struct entry *grown;
 
 	if (zip->count == ENTRIES_MAX)
-		return hf_error_set(err, HF_ENOTSUP, 0, "%s: more than %u files; unpack it and name the folder", zip->path,
-		    ENTRIES_MAX);
+		return hf_error_set(err, HF_ENOTSUP, 0, "%s: more than %u files; unpack it and name the folder",
+		    zip->path, ENTRIES_MAX);
 	if (zip->count == zip->capacity) {
 		grown = realloc(zip->entries, capacity * sizeof(*grown));
 		if (grown == NULL)

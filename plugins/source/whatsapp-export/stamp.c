@@ -32,8 +32,8 @@ stamp_character(const char *text, size_t size, size_t *ret_size)
 bool
 stamp_is_mark(uint32_t c)
 {
-	return c == 0x200e || c == 0x200f || (c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) || c == 0x61c ||
-	    c == 0xfeff;
+	return c == 0x200e || c == 0x200f || (c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) ||
+	    c == 0x61c || c == 0xfeff;
 }
 
 static bool
@@ -208,8 +208,8 @@ take_date(const struct reading *r, int first, struct stamp *stamp)
 		return r->digits[first] != 3 && date[1] >= 1 && date[1] <= 12 && is_day(date[2]);
 	}
 	stamp->order = order_of(stamp, r->separator[first]);
-	return r->digits[first] <= 2 && r->digits[first + 1] <= 2 && (r->digits[first + 2] & 1) == 0 && is_day(date[0]) &&
-	    is_day(date[1]) && (date[0] <= 12 || date[1] <= 12);
+	return r->digits[first] <= 2 && r->digits[first + 1] <= 2 && (r->digits[first + 2] & 1) == 0 &&
+	    is_day(date[0]) && is_day(date[1]) && (date[0] <= 12 || date[1] <= 12);
 }
 
 static bool

@@ -38,7 +38,8 @@ enum { OPTION_PATH, OPTION_CHAT, OPTION_DATE_ORDER, OPTION_TIMEZONE };
 static const struct hf_option options[] = {
 	{sizeof(struct hf_option), HF_OPTION_PATH, HF_OPTION_REQUIRED, 1, "path",
 	    "a chat that WhatsApp exported, as text or zip, or a folder with such chats", NULL, 0, 0},
-	{sizeof(struct hf_option), HF_OPTION_STRING, 0, 1, "chat", "the chat's name, where path is one chat", NULL, 0, 0},
+	{sizeof(struct hf_option), HF_OPTION_STRING, 0, 1, "chat",
+	    "the chat's name, where path is one chat", NULL, 0, 0},
 	{sizeof(struct hf_option), HF_OPTION_STRING, 0, 1, "date_order",
 	    "dmy, mdy or ymd: how dates are to be read that can be read two ways", NULL, 0, 0},
 	{sizeof(struct hf_option), HF_OPTION_STRING, 0, 1, "timezone",
@@ -317,7 +318,8 @@ take_message(struct reading *reading, const char *text, size_t size, struct hf_e
 	int r, told;
 
 	reading->unread += stamp.order == ORDER_UNKNOWN && reading->order == ORDER_UNKNOWN;
-	r = body_message(&whatsapp->body, text, size, stamp_size, &stamp, zone_utc(&whatsapp->zone, local), &message, &why);
+	r = body_message(&whatsapp->body, text, size, stamp_size, &stamp, zone_utc(&whatsapp->zone, local), &message,
+	    &why);
 	if (r != HF_OK && r != HF_EINVAL)
 		return hf_error_set(err, r, 0, "%s", why.msg);
 	told = feed_message(&reading->feed, &message, &message.sender, err);
@@ -415,8 +417,8 @@ read_chat(struct reading *reading, const struct chat *chat, size_t parts, struct
 		r = read_part(reading, &chat[i], err);
 	if (r == HF_OK && reading->unread > 0) {
 		(void)hf_error_set(&why, HF_EINVAL, 0,
-		    "%" PRIu64 " messages are saved without a time: nothing tells whether 3/4/2024 is in March or in April; "
-		    "set \"date_order\" to dmy or mdy",
+		    "%" PRIu64 " messages are saved without a time: nothing tells whether 3/4/2024 is in March or in "
+		    "April; set \"date_order\" to dmy or mdy",
 		    reading->unread);
 		r = feed_failed(&reading->feed, chat->name, &why, err);
 	}
