@@ -82,7 +82,7 @@ fill(struct walk *w, struct hf_error *err)
 	w->end -= w->start;
 	w->start = 0;
 	if (w->end == w->capacity)
-		r = resize(w, w->capacity < WALK_MAX ? w->capacity * 2 : WALK_MAX + WALK_SIZE, err);
+		r = resize(w, w->capacity < WALK_MAX / 2 ? w->capacity * 2 + WALK_SIZE : WALK_MAX + WALK_SIZE, err);
 	else if (w->capacity > 4 * WALK_SIZE && w->end < WALK_SIZE / 2)
 		r = resize(w, WALK_SIZE, err);
 	if (r != HF_OK)

@@ -277,7 +277,7 @@ static void
 test_cursor(void)
 {
 	struct timespec pause = {2, 100000000};
-	char cursor[400], partial[400];
+	char cursor[1000], partial[1000];
 	void *slack;
 
 	make_folder();

@@ -23,10 +23,14 @@ struct look {
 	struct chats *chats;
 	chats_broken_fn broken;
 	void *ctx;
-	/* The zip that is listed. */
+};
+
+/* A look at the entries of a zip. */
+struct listing {
+	struct look *look;
 	const char *path;
-	const struct state *state;
-	char *label;
+	const char *label; /* the name of a chat in it that has none */
+	struct state state;
 };
 
 void
@@ -372,7 +376,8 @@ look_at_text(struct look *look, const char *path, const struct stat *st, const c
 static int
 look_at_entry(void *ctx, const char *name, uint64_t offset, uint64_t size, struct hf_error *err)
 {
-	struct look *look = ctx;
+	const struct listing *listing = ctx;
+	struct look *look = listing->look;
 	const char *base = base_of(name);
 	struct chat chat;
 	bool good;
@@ -382,11 +387,11 @@ look_at_entry(void *ctx, const char *name, uint64_t offset, uint64_t size, struc
 	if (!ends_with(name, ".txt") || strncmp(base, "._", 2) == 0 || strncmp(name, "__MACOSX/", 9) == 0)
 		return HF_OK;
 	memset(&chat, 0, sizeof(chat));
-	chat.name = name_of_text(look->chats, base, look->label);
-	chat.path = strdup(look->path);
+	chat.name = name_of_text(look->chats, base, listing->label);
+	chat.path = strdup(listing->path);
 	chat.entry = strdup(name);
 	chat.offset = offset;
-	chat.state = *look->state;
+	chat.state = listing->state;
 	chat.size = size == ZIP_NO_SIZE ? 0 : size;
 	r = chat.entry == NULL ? hf_error_set(err, HF_ENOMEM, 0, "out of memory") : check_name(look, &chat, &good, err);
 	if (r == HF_OK && good)
@@ -399,18 +404,18 @@ static int
 look_at_zip(struct look *look, const char *path, struct hf_error *err)
 {
 	struct hf_error why = HF_ERROR_INIT;
-	struct state state;
-	int fd, r = chats_open_zip(look->chats, path, &fd, &state, &why);
+	char *label = name_of(base_of(path));
+	struct listing listing = {.look = look, .path = path, .label = label};
+	int fd = -1, r;
 
+	if (label == NULL)
+		return hf_error_set(err, HF_ENOMEM, 0, "out of memory");
+	r = chats_open_zip(look->chats, path, &fd, &listing.state, &why);
 	if (r == HF_OK) {
-		look->path = path;
-		look->state = &state;
-		look->label = name_of(base_of(path));
-		r = look->label != NULL ? zip_list(fd, path, look_at_entry, look, &why)
-		                        : hf_error_set(&why, HF_ENOMEM, 0, "out of memory");
-		free(look->label);
+		r = zip_list(fd, path, look_at_entry, &listing, &why);
 		(void)close(fd);
 	}
+	free(label);
 	if (is_broken(r))
 		return report(look, path, &why, err);
 	return r == HF_OK ? HF_OK : hf_error_set(err, r, why.os_errno, "%s", why.msg);

@@ -37,11 +37,11 @@ fill(struct parts *p, struct hf_error *err)
 	p->end -= p->start;
 	p->start = 0;
 	if (p->end == p->capacity) {
-		data = realloc(p->data, p->capacity * 2);
+		data = realloc(p->data, p->capacity * 2 + PARTS_SIZE);
 		if (data == NULL)
 			return hf_error_set(err, HF_ENOMEM, 0, "out of memory");
 		p->data = data;
-		p->capacity *= 2;
+		p->capacity = p->capacity * 2 + PARTS_SIZE;
 	}
 	n = p->read(p->ctx, p->data + p->end, p->capacity - p->end, err);
 	if (n < 0)
