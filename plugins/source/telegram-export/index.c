@@ -29,6 +29,7 @@ struct pass {
 	struct walk walk;
 	index_broken_fn broken;
 	void *ctx;
+	bool known; /* something was there that only an export of Telegram has */
 };
 
 /* One object that may be a chat, while it is passed. */
@@ -271,6 +272,7 @@ pass_list(struct pass *pass, uint64_t *ret_offset, struct hf_error *err)
 
 	if (c != '{')
 		return c < 0 ? c : walk_skip(&pass->walk, err);
+	pass->known = true;
 	r = walk_enter(&pass->walk, '{', err);
 	while (r == HF_OK && (r = walk_next(&pass->walk, '}', &first, err)) > 0) {
 		r = walk_name(&pass->walk, &name, err);
@@ -306,13 +308,15 @@ pass_member(struct pass *pass, const struct hf_text *name, struct candidate *who
 	if (chat_member(pass, name, whole, &r, err))
 		return r;
 	c = walk_peek(&pass->walk, err);
-	if (c == '{' && value_text_is(name, "personal_information"))
+	if (c == '{' && value_text_is(name, "personal_information")) {
 		pass->index->personal = walk_tell(&pass->walk);
+		pass->known = true;
+	}
 	return c < 0 ? c : walk_skip(&pass->walk, err);
 }
 
 static int
-pass_file(struct pass *pass, bool *ret_known, struct hf_error *err)
+pass_file(struct pass *pass, struct hf_error *err)
 {
 	struct candidate whole;
 	struct hf_error why = HF_ERROR_INIT;
@@ -329,13 +333,11 @@ pass_file(struct pass *pass, bool *ret_known, struct hf_error *err)
 	r = walk_enter(&pass->walk, '{', err);
 	while (r == HF_OK && (r = walk_next(&pass->walk, '}', &first, err)) > 0) {
 		r = walk_name(&pass->walk, &name, err);
-		*ret_known = *ret_known || value_text_is(&name, "chats") || value_text_is(&name, "left_chats") ||
-		    value_text_is(&name, "personal_information") || value_text_is(&name, "contacts");
 		if (r == HF_OK)
 			r = pass_member(pass, &name, &whole, err);
 	}
 	if (whole.has_messages && (r == HF_OK || is_broken(r))) {
-		*ret_known = true;
+		pass->known = true;
 		added = add_chat(pass, &whole, &why);
 		if (added != HF_OK) {
 			*err = why;
@@ -392,16 +394,16 @@ is_loaded(const struct index *index, int fd, const char *path)
 
 /* How the pass ended: a file that is something else must not pass for an export without chats. */
 static int
-judge(struct pass *pass, bool known, int r, const struct hf_error *why, struct hf_error *err)
+judge(struct pass *pass, int r, const struct hf_error *why, struct hf_error *err)
 {
 	const char *path = pass->index->path;
 
 	if (r != HF_OK && !is_broken(r))
 		return hf_error_set(err, r, why->os_errno, "%s", why->msg);
-	if (!known && r != HF_OK)
+	if (!pass->known && r != HF_OK)
 		return hf_error_set(err, HF_EINVAL, 0, "%s: not an export of Telegram Desktop in JSON: %.300s", path,
 		    why->msg);
-	if (!known)
+	if (!pass->known)
 		return hf_error_set(err, HF_EINVAL, 0,
 		    "%s: not an export of Telegram Desktop in JSON: neither \"chats\" nor \"messages\" in it", path);
 	return r == HF_OK ? HF_OK : report(pass, walk_tell(&pass->walk), why, err);
@@ -412,7 +414,6 @@ index_load(struct index *index, int fd, const char *path, index_broken_fn broken
 {
 	struct pass pass = {.index = index, .broken = broken, .ctx = ctx};
 	struct hf_error why = HF_ERROR_INIT;
-	bool known = false;
 	int r;
 
 	if (is_loaded(index, fd, path)) {
@@ -424,8 +425,8 @@ index_load(struct index *index, int fd, const char *path, index_broken_fn broken
 	if (r == HF_OK)
 		r = index_walk(index, 0, &pass.walk, err);
 	if (r == HF_OK) {
-		r = pass_file(&pass, &known, &why);
-		r = judge(&pass, known, r, &why, err);
+		r = pass_file(&pass, &why);
+		r = judge(&pass, r, &why, err);
 	}
 	if (r == HF_OK && index->count > 1)
 		qsort(index->chats, index->count, sizeof(index->chats[0]), compare_chats);
