@@ -44,9 +44,34 @@ static const struct schema_field repository_fields[] = {
     {.name = NULL},
 };
 
+#define SECOND INT64_C(1000000000)
+#define DAY    (86400 * SECOND)
+
+#define HTTP_CONNECT_TIMEOUT 30
+#define HTTP_TIMEOUT         60
+
+const struct config_http config_http_usual = {
+    .connect_timeout_ns = HTTP_CONNECT_TIMEOUT * SECOND, .timeout_ns = HTTP_TIMEOUT * SECOND};
+
+static const struct schema_field http_fields[] = {
+    {.name = "ca_file", .type = SCHEMA_PATH, .offset = AT(config_http, ca_file)},
+    {.name = "proxy", .type = SCHEMA_STRING, .offset = AT(config_http, proxy)},
+    {.name = "user_agent", .type = SCHEMA_STRING, .offset = AT(config_http, user_agent)},
+    {.name = "requests_per_second", .type = SCHEMA_INT, .offset = AT(config_http, requests_per_second),
+        .min = 1, .max = 1000},
+    {.name = "connect_timeout", .type = SCHEMA_DURATION, .offset = AT(config_http, connect_timeout_ns),
+        .default_value = "30 s", .min = SECOND, .max = 3600 * SECOND},
+    {.name = "timeout", .type = SCHEMA_DURATION, .offset = AT(config_http, timeout_ns),
+        .default_value = "60 s", .min = SECOND, .max = 3600 * SECOND},
+    {.name = "allow_http", .type = SCHEMA_BOOL, .offset = AT(config_http, allow_http),
+        .default_value = "false"},
+    {.name = NULL},
+};
+
 static const struct schema_field account_fields[] = {
     {.name = "source", .type = SCHEMA_NAME, .flags = SCHEMA_REQUIRED,
         .offset = AT(config_account, source)},
+    {.name = "http", .type = SCHEMA_MAP, .offset = AT(config_account, http), .fields = http_fields},
     {.name = NULL},
 };
 
@@ -65,9 +90,6 @@ static const struct schema_field gate_fields[] = {
         .offset = AT(config_gates, incremental_only), .default_value = "true"},
     {.name = NULL},
 };
-
-#define SECOND INT64_C(1000000000)
-#define DAY    (86400 * SECOND)
 
 static const struct schema_field retry_fields[] = {
     {.name = "max_attempts", .type = SCHEMA_INT, .offset = AT(config_retry, max_attempts),

@@ -42,9 +42,21 @@ struct config_repository {
 	struct mark password_mark; /* of the file's or command's value */
 };
 
+/* How an account speaks HTTP; config_http_usual holds the defaults. */
+struct config_http {
+	const char *ca_file; /* further authorities; NULL: only the system's */
+	const char *proxy;   /* "none", or a URL; NULL: what the environment says */
+	const char *user_agent; /* NULL: holdfast's own */
+	int64_t requests_per_second; /* 0: no limit */
+	int64_t connect_timeout_ns;
+	int64_t timeout_ns; /* without a byte */
+	bool allow_http; /* for URLs that come from messages */
+};
+
 struct config_account {
 	const char *name;
 	const char *source; /* component name */
+	struct config_http http;
 	struct config_options options;
 	struct mark mark;
 	struct mark source_mark;
@@ -120,6 +132,8 @@ int config_plan(const struct config *config, const char *name, const struct conf
 int config_repository(const struct config *config, const char *name,
     const struct config_repository **ret, struct hf_error *err);
 const struct config_account *config_account(const struct config *config, const char *name);
+
+extern const struct config_http config_http_usual;
 
 /* "chats", "media", "contacts", "device_info" for 0..CONFIG_TYPES - 1; NULL beyond. */
 const char *config_type_name(unsigned index);

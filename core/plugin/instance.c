@@ -53,6 +53,8 @@ instance_open(struct registry *registry, const struct instance_request *request,
 	if (r == HF_OK)
 		r = host_open(request->name, services, instance.options, instance.component->options, &instance.host,
 		    err);
+	if (r == HF_OK && request->http != NULL)
+		host_set_http(instance.host, request->http);
 	if (r == HF_OK)
 		r = call_open(&instance, &instance.handle, err);
 	if (r != HF_OK) {

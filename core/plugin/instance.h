@@ -20,6 +20,7 @@ struct instance_request {
 	const char *name; /* of the repository, account or type */
 	struct options_place place;
 	const struct config_options *given;
+	const struct config_http *http; /* NULL: the usual */
 };
 
 /*

@@ -85,7 +85,7 @@ open_source(struct work *work, struct hf_error *err)
 {
 	const struct config_account *account = work->request->account;
 	const struct instance_request what = {HF_KIND_SOURCE, account->source, account->name,
-	    {work->run->config->file, work->run->config->folder, account->mark}, &account->options};
+	    {work->run->config->file, work->run->config->folder, account->mark}, &account->options, &account->http};
 
 	int r = instance_open(work->run->registry, &what, &work->run->services, &work->source, err);
 

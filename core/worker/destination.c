@@ -52,7 +52,7 @@ open_storage(struct destination *destination, const struct destination_request *
 {
 	const struct config_repository *described = request->plan->repository;
 	const struct instance_request what = {HF_KIND_STORAGE, described->storage, described->name,
-	    {request->config->file, request->config->folder, described->mark}, &described->options};
+	    {request->config->file, request->config->folder, described->mark}, &described->options, NULL};
 	int r = instance_open(request->registry, &what, request->services, &destination->storage, err);
 
 	destination->guard = (struct storage_guard){&destination->storage, destination, go_on, stored};

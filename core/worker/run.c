@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/time.h"
+#include "http/http.h"
 #include "supervisor/channel.h"
 #include "worker/account.h"
 
@@ -132,7 +133,7 @@ open_strategy(struct run *run, const char *type, struct instance *ret, struct hf
 	const struct plugin_component *component;
 	const struct config_options none = {NULL, 0};
 	struct instance_request what = {HF_KIND_STRATEGY, NULL, type, {run->config->file, run->config->folder,
-	    run->plan->mark}, &none};
+	    run->plan->mark}, &none, NULL};
 	char name[32];
 	size_t i;
 	int r;
@@ -339,6 +340,10 @@ open_run(struct run *run, const char *state_directory, struct hf_error *err)
 	else if (r == HF_OK)
 		run->types = run->plan->types;
 	if (r == HF_OK)
+		r = http_open(NULL, &run->services.http, err);
+	if (r == HF_OK)
+		r = host_set_extension(HF_HOST_HTTP, &http_host_extension, err);
+	if (r == HF_OK)
 		r = registry_open(&run->registry, err);
 	/* Only a missing repository may look like one. */
 	if (r == HF_ENOTFOUND || r == HF_EAUTH || r == HF_EBUSY)
@@ -402,7 +407,7 @@ run_job(struct channel *channel, const struct job *job, const char *state_direct
 	run.job = job;
 	run.started_at = time_now();
 	run.unreadable = (struct hf_error)HF_ERROR_INIT;
-	run.services = (struct host_services){&run, NULL, service_stop_requested, NULL, NULL};
+	run.services = (struct host_services){.ctx = &run, .stop_requested = service_stop_requested};
 	progress_copy_text(run.progress.job, sizeof(run.progress.job), job->id);
 	r = open_run(&run, state_directory, &why);
 	if (r == HF_OK && destination_is_done(&run.destination)) {
@@ -417,6 +422,8 @@ run_job(struct channel *channel, const struct job *job, const char *state_direct
 	result_free(run.result);
 	json_object_put(run.plugins);
 	registry_free(run.registry);
+	(void)host_set_extension(HF_HOST_HTTP, NULL, NULL);
+	http_close(run.services.http);
 	config_free(run.config);
 	if (r != HF_OK) {
 		if (err != NULL)
