@@ -72,6 +72,7 @@ static const struct schema_field account_fields[] = {
     {.name = "source", .type = SCHEMA_NAME, .flags = SCHEMA_REQUIRED,
         .offset = AT(config_account, source)},
     {.name = "http", .type = SCHEMA_MAP, .offset = AT(config_account, http), .fields = http_fields},
+    {.name = "preset", .type = SCHEMA_NAME, .offset = AT(config_account, preset)},
     {.name = NULL},
 };
 
@@ -115,29 +116,6 @@ static const struct schema_field plan_fields[] = {
         .fields = retry_fields},
     {.name = NULL},
 };
-
-static struct config_options
-config_keep(struct arena *arena, const struct schema_rest *rest, size_t count)
-{
-	struct config_options options = {NULL, 0};
-	struct config_option *items = arena_alloc(arena, (count + 1) * sizeof(*items));
-	size_t i;
-
-	if (items == NULL)
-		return options;
-	for (i = 0; i < count; i++) {
-		items[i].name = rest[i].name;
-		items[i].text = rest[i].text;
-		items[i].quoted = rest[i].quoted;
-		items[i].line = rest[i].mark.line;
-		items[i].column = rest[i].mark.column;
-		items[i].name_line = rest[i].name_mark.line;
-		items[i].name_column = rest[i].name_mark.column;
-	}
-	options.items = items;
-	options.count = count;
-	return options;
-}
 
 /* "plan everything", and a problem where the name is none. */
 static const char *
@@ -199,8 +177,6 @@ config_read_repositories(
 {
 	const struct node *node, *section = config_section(reader, root, "repositories");
 	struct config_repository *repository;
-	const struct schema_rest *rest;
-	size_t count;
 
 	if (section == NULL)
 		return;
@@ -216,16 +192,13 @@ config_read_repositories(
 		repository->mark = node->key_mark;
 		if (where == NULL || !schema_is_map(reader, node, where))
 			continue;
-		rest = NULL;
-		count = 0;
-		schema_read(reader, node, where, repository_fields, repository, &rest, &count);
+		schema_read(reader, node, where, repository_fields, repository, &repository->options);
 		config_check_password(reader, node, where);
 		if (repository->password.file != NULL || repository->password.command != NULL)
 			repository->password_mark = node_get(node, repository->password.file != NULL ?
 			    "password_file" : "password_command")->mark;
 		if (repository->storage != NULL)
 			repository->storage_mark = node_get(node, "storage")->mark;
-		repository->options = config_keep(&config->arena, rest, count);
 	}
 }
 
@@ -235,8 +208,6 @@ config_read_accounts(
 {
 	const struct node *node, *section = config_section(reader, root, "accounts");
 	struct config_account *account;
-	const struct schema_rest *rest;
-	size_t count;
 
 	if (section == NULL)
 		return;
@@ -252,12 +223,11 @@ config_read_accounts(
 		account->mark = node->key_mark;
 		if (where == NULL || !schema_is_map(reader, node, where))
 			continue;
-		rest = NULL;
-		count = 0;
-		schema_read(reader, node, where, account_fields, account, &rest, &count);
+		schema_read(reader, node, where, account_fields, account, &account->options);
 		if (account->source != NULL)
 			account->source_mark = node_get(node, "source")->mark;
-		account->options = config_keep(&config->arena, rest, count);
+		if (account->preset != NULL)
+			account->preset_mark = node_get(node, "preset")->mark;
 	}
 }
 
@@ -428,7 +398,7 @@ config_read_plans(const struct schema_reader *reader, const struct node *root, s
 
 		if (where == NULL || !schema_is_map(reader, node, where))
 			continue;
-		schema_read(reader, node, where, plan_fields, &text, NULL, NULL);
+		schema_read(reader, node, where, plan_fields, &text, NULL);
 		config_mark_types(node, &text.plan);
 		if (text.plan.schedule != NULL)
 			text.plan.schedule_mark = node_get(node, "schedule")->mark;
@@ -465,7 +435,7 @@ config_read(const struct schema_reader *reader, const struct node *root, struct 
 {
 	if (!schema_is_map(reader, root, "the file"))
 		return;
-	schema_read(reader, root, "the file", top_fields, config, NULL, NULL);
+	schema_read(reader, root, "the file", top_fields, config, NULL);
 	config_check_section(reader, root, "repositories", "repository");
 	config_check_section(reader, root, "plans", "plan");
 	config_read_repositories(reader, root, config);
@@ -509,6 +479,36 @@ config_parse(const void *data, size_t size, const char *file, const char *folder
 	}
 failed:
 	config_free(config);
+	return rc;
+}
+
+int
+config_parse_options(const void *data, size_t size, const char *file, struct arena *arena,
+    struct config_options *ret, struct hf_error *err)
+{
+	static const struct schema_field none[] = {{.name = NULL}};
+	struct problem_list list = {.arena = arena, .file = arena_copy(arena, file, strlen(file))};
+	const struct schema_reader reader = {&list, "/"};
+	struct config_options options = {NULL, 0};
+	struct config_option *items;
+	struct node *root = NULL;
+	size_t i;
+	int rc;
+
+	if (list.file == NULL)
+		return hf_error_set(err, HF_ENOMEM, 0, "%s: out of memory", file);
+	if (node_parse(data, size, &list, &root) == HF_OK && schema_is_map(&reader, root, "the file"))
+		schema_read(&reader, root, "the file", none, NULL, &options);
+	rc = problem_status(&list, err);
+	items = rc == HF_OK ? arena_alloc(arena, (options.count + 1) * sizeof(*items)) : NULL;
+	if (rc == HF_OK && items == NULL)
+		return hf_error_set(err, HF_ENOMEM, 0, "%s: out of memory", file);
+	for (i = 0; rc == HF_OK && i < options.count; i++) {
+		items[i] = options.items[i];
+		items[i].file = list.file;
+	}
+	if (rc == HF_OK)
+		*ret = (struct config_options){items, options.count};
 	return rc;
 }
 

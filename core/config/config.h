@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "config/option.h"
 #include "config/problem.h"
 #include "config/secret.h"
 
@@ -17,20 +18,6 @@
 #define CONFIG_TYPES       4u /* how many */
 
 enum config_backoff { CONFIG_EXPONENTIAL, CONFIG_LINEAR };
-
-/* A key that a plugin's option table has to know. */
-struct config_option {
-	const char *name;
-	const char *text;
-	bool quoted;               /* in quotes: "true" is no boolean */
-	unsigned line, column;     /* of the value */
-	unsigned name_line, name_column;
-};
-
-struct config_options {
-	const struct config_option *items;
-	size_t count;
-};
 
 struct config_repository {
 	const char *name;
@@ -57,9 +44,11 @@ struct config_account {
 	const char *name;
 	const char *source; /* component name */
 	struct config_http http;
+	const char *preset; /* of the source, whose options these go before; NULL: none */
 	struct config_options options;
 	struct mark mark;
 	struct mark source_mark;
+	struct mark preset_mark;
 };
 
 struct config_gates {
@@ -121,6 +110,12 @@ int config_parse(const void *data, size_t size, const char *file, const char *fo
     struct config **ret, struct config **ret_broken, struct hf_error *err);
 /* NULL is fine. */
 void config_free(struct config *config);
+/*
+ * Reads bytes that hold a map of options and nothing else; file is their name in messages and in the
+ * options.  What *ret points to lives as long as arena.  HF_EINVAL: err holds the first mistake, with its place.
+ */
+int config_parse_options(const void *data, size_t size, const char *file, struct arena *arena,
+    struct config_options *ret, struct hf_error *err);
 
 /*
  * The named plan, or the only one for NULL.  HF_EINVAL: there is no such plan, or a name is needed;

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "config/node.h"
+#include "config/option.h"
 
 /* What a key's value is, and the C type that it becomes at offset. */
 enum schema_type {
@@ -47,15 +48,6 @@ struct schema_field {
 	const struct schema_field *fields; /* MAP */
 };
 
-/* A key that the table does not know, and whose value is text. */
-struct schema_rest {
-	const char *name;
-	const char *text;
-	bool quoted;
-	struct mark name_mark;
-	struct mark mark;
-};
-
 struct schema_reader {
 	struct problem_list *list; /* its arena owns what is read */
 	const char *folder;        /* where relative paths start; absolute */
@@ -64,12 +56,11 @@ struct schema_reader {
 /*
  * Reads a map into the struct at target after the table, defaults included.  Everything wrong goes
  * into the list, and reading goes on.  where ("plan everything") starts the sentences about
- * missing keys.  With rest NULL, an unknown key is wrong; else these keys are kept as an array of
- * *rest_count, and have to be text.
+ * missing keys.  With rest NULL, an unknown key is wrong; else these keys are kept there: values, lists of
+ * values, and both inside of maps.
  */
 void schema_read(const struct schema_reader *reader, const struct node *map, const char *where,
-    const struct schema_field *fields, void *target, const struct schema_rest **rest,
-    size_t *rest_count);
+    const struct schema_field *fields, void *target, struct config_options *rest);
 /* Adds what is wrong if node is no map; an empty value passes for an empty map. */
 bool schema_is_map(const struct schema_reader *reader, const struct node *node, const char *where);
 /* True for a key whose value would be a secret: password, api_token, ... */

@@ -171,12 +171,52 @@ show_list_end(struct show *show)
 }
 
 static void
+show_option(struct show *show, const struct config_option *option, const char *key)
+{
+	size_t i;
+
+	if (option->items == NULL) {
+		show_text(show, key, option->text, option->quoted);
+		return;
+	}
+	show_list(show, key);
+	for (i = 0; i < option->count; i++)
+		show_text(show, NULL, option->items[i].text, false);
+	show_list_end(show);
+}
+
+/*
+ * Some of the options, whose names all begin with the same skip bytes; those of one map follow each other, as
+ * they do in the file.
+ */
+static void
+show_range(struct show *show, const struct config_option *option, const struct config_option *end, size_t skip)
+{
+	const struct config_option *next;
+	char key[CONFIG_OPTION_NAME_MAX + 1];
+	size_t size;
+
+	for (; option < end; option = next) {
+		size = strcspn(option->name + skip, ".");
+		(void)snprintf(key, sizeof(key), "%.*s", (int)size, option->name + skip);
+		next = option + 1;
+		if (option->name[skip + size] == '\0') {
+			show_option(show, option, key);
+			continue;
+		}
+		while (next < end && strncmp(next->name, option->name, skip + size + 1) == 0)
+			next++;
+		show_map(show, key);
+		show_range(show, option, next, skip + size + 1);
+		show_map_end(show);
+	}
+}
+
+static void
 show_options(struct show *show, const struct config_options *options)
 {
-	const struct config_option *option;
-
-	for (option = options->items; option < options->items + options->count; option++)
-		show_text(show, option->name, option->text, option->quoted);
+	if (options->count > 0)
+		show_range(show, options->items, options->items + options->count, 0);
 }
 
 static void
@@ -195,6 +235,7 @@ show_account(struct show *show, const struct config_account *account)
 {
 	show_map(show, account->name);
 	show_text(show, "source", account->source, false);
+	show_text(show, "preset", account->preset, false);
 	show_options(show, &account->options);
 	show_map_end(show);
 }

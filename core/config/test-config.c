@@ -313,6 +313,50 @@ test_values(void)
 	    "[device_info]");
 }
 
+#define ACCOUNT(text) "repositories: {r: {storage: s, password_file: p}}\nplans: {p: }\naccounts:\n  a:\n    source: s\n" text
+
+/* Maps and lists in what only the plugin knows. */
+static void
+test_nested(void)
+{
+	const struct config_option *option;
+	struct config *config = NULL;
+
+	CU_ASSERT_EQUAL_FATAL(parse(ACCOUNT("    rooms:\n      collection: chats\n      fields: {text: [body, 'x y'],\n"
+	                                    "        none: []}\n    path: p\n"), &config, NULL, NULL), HF_OK);
+	CU_ASSERT_EQUAL_FATAL(config->accounts[0].options.count, 4);
+	option = config->accounts[0].options.items;
+	CU_ASSERT_STRING_EQUAL(option[0].name, "rooms.collection");
+	CU_ASSERT_STRING_EQUAL(option[0].text, "chats");
+	CU_ASSERT_EQUAL(option[0].name_line, 7);
+	CU_ASSERT_EQUAL(option[0].name_column, 7);
+	CU_ASSERT_EQUAL(option[0].column, 19);
+	CU_ASSERT_PTR_NULL(option[0].items);
+	CU_ASSERT_STRING_EQUAL(option[1].name, "rooms.fields.text");
+	CU_ASSERT_EQUAL_FATAL(option[1].count, 2);
+	CU_ASSERT_STRING_EQUAL(option[1].items[1].text, "x y");
+	CU_ASSERT_EQUAL(option[1].items[1].mark.line, 8);
+	CU_ASSERT_EQUAL(option[1].items[1].mark.column, 29);
+	CU_ASSERT_STRING_EQUAL(option[2].name, "rooms.fields.none");
+	CU_ASSERT_PTR_NOT_NULL(option[2].items);
+	CU_ASSERT_EQUAL(option[2].count, 0);
+	CU_ASSERT_STRING_EQUAL(option[3].name, "path");
+	config_free(config);
+
+	EXPECT(ACCOUNT("    rooms: {token: x, b: }\n"),
+	    "f:6:13: rooms.token: no secret belongs into this file; write rooms.token_file (a file only you can read) "
+	    "or rooms.token_command\n"
+	    "f:6:26: rooms.b: the value is missing");
+	EXPECT(ACCOUNT("    rooms: {}\n    a.b: c\n    l: [x, [y], ~, {z: 1}, \"two\\nlines\", 'http://u:p@h/']\n"),
+	    "f:6:12: rooms: an empty map; leave the key out\n"
+	    "f:7:5: a.b: no key has a dot in it; what is inside of a map is written as a map\n"
+	    "f:8:12: l: a list is no item of a list of values\n"
+	    "f:8:20: l: a map is no item of a list of values\n"
+	    "f:8:28: l: an item of more than one line\n"
+	    "f:8:42: l: an address with a password in it; no secret belongs into this file");
+	EXPECT(ACCOUNT("    rooms: {a: 1, a: 2}\n"), "f:6:19: a is already given in line 6; remove one of the two");
+}
+
 static void
 test_all_problems(void)
 {
@@ -485,7 +529,7 @@ main(void)
 	CU_TestInfo tests[] = {{"example", test_example}, {"defaults", test_defaults}, {"marks", test_marks},
 	    {"mistyped section", test_mistyped_section},
 	    {"syntax", test_syntax}, {"keys", test_keys}, {"passwords", test_passwords},
-	    {"values", test_values}, {"all problems", test_all_problems},
+	    {"values", test_values}, {"nested", test_nested}, {"all problems", test_all_problems},
 	    {"plan names", test_plan_names}, {"prefixes", test_prefixes}, {"limits", test_limits},
 	    {"load", test_load}, {"example file", test_example_file}, CU_TEST_INFO_NULL};
 

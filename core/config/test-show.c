@@ -14,7 +14,7 @@ static const char text[] =
     "  away: {storage: local, path: 'a: b # c', password_command: \"pass 'x'\\nexit\"}\n"
     "accounts:\n"
     "  zoe: {source: jsonl, path: \"\xc3\xa4\", only: true, dash: '- x', hash: '#x'}\n"
-    "  ada: {source: slack-export, path: b}\n"
+    "  ada: {source: slack-export, path: b, map: {one: 1, in: {two: '2'}, three: [a, '', 'b c']}, none: []}\n"
     "plans:\n"
     "  one: {repository: away, accounts: [ada], types: [media], schedule: '@daily'}\n"
     "  two: {repository: home, options: {wifi_only: false, max_media_size: 1.5 MiB},\n"
@@ -55,6 +55,14 @@ test_yaml(void)
 	CU_ASSERT_STRING_EQUAL(second->repositories[1].options.items[0].text, "a: b # c");
 	CU_ASSERT_STRING_EQUAL(second->accounts[0].options.items[0].text, "\xc3\xa4");
 	CU_ASSERT_FALSE(second->accounts[0].options.items[1].quoted);
+	CU_ASSERT_EQUAL_FATAL(second->accounts[1].options.count, 5);
+	CU_ASSERT_STRING_EQUAL(second->accounts[1].options.items[1].name, "map.one");
+	CU_ASSERT_STRING_EQUAL(second->accounts[1].options.items[2].name, "map.in.two");
+	CU_ASSERT_TRUE(second->accounts[1].options.items[2].quoted);
+	CU_ASSERT_EQUAL_FATAL(second->accounts[1].options.items[3].count, 3);
+	CU_ASSERT_STRING_EQUAL(second->accounts[1].options.items[3].items[1].text, "");
+	CU_ASSERT_STRING_EQUAL(second->accounts[1].options.items[3].items[2].text, "b c");
+	CU_ASSERT_PTR_NOT_NULL(second->accounts[1].options.items[4].items);
 	CU_ASSERT_EQUAL_FATAL(second->plan_count, 2);
 	CU_ASSERT_EQUAL(second->plans[0].types, CONFIG_MEDIA);
 	CU_ASSERT_TRUE(second->plans[0].types_named);
@@ -89,6 +97,10 @@ test_json(void)
 	CU_ASSERT_TRUE(json_object_is_type(value, json_type_boolean));
 	CU_ASSERT_TRUE(json_object_object_get_ex(options, "max_media_size", &value));
 	CU_ASSERT_STRING_EQUAL(json_object_get_string(value), "1536 KiB");
+	value = json_object_object_get(json_object_object_get(root, "accounts"), "ada");
+	CU_ASSERT_STRING_EQUAL(json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN),
+	    "{\"source\":\"slack-export\",\"path\":\"b\",\"map\":{\"one\":\"1\",\"in\":{\"two\":\"2\"},"
+	    "\"three\":[\"a\",\"\",\"b c\"]},\"none\":[]}");
 	CU_ASSERT_TRUE(json_object_object_get_ex(two, "accounts", &value));
 	CU_ASSERT_EQUAL(json_object_array_length(value), 2);
 	json_object_put(root);

@@ -18,7 +18,6 @@ struct result {
 	struct json_object *errors;
 	uint64_t error_count;
 	bool partial;
-	bool readable;
 };
 
 static int
@@ -166,7 +165,6 @@ result_account(struct result *result, const char *type, const char *account, con
 	    add_count(object, "added", counts->added) != HF_OK)
 		return no_memory(err);
 	result->partial = result->partial || !clean;
-	result->readable = result->readable || readable;
 	return HF_OK;
 }
 
@@ -284,12 +282,6 @@ bool
 result_had_type(const struct result *result, const char *type)
 {
 	return member(result->previous, type) != NULL;
-}
-
-bool
-result_readable(const struct result *result)
-{
-	return result->readable || result->error_count == 0;
 }
 
 bool

@@ -12,6 +12,8 @@
 #include "base/log.h"
 #include "base/time.h"
 #include "http/http.h"
+#include "plugin/strategy.h"
+#include "repository/origin.h"
 #include "supervisor/channel.h"
 #include "worker/account.h"
 
@@ -126,65 +128,82 @@ service_stop_requested(void *ctx)
 	return channel_stop_requested(run->channel);
 }
 
-/* The strategy that carries a type; HF_ENOTFOUND: it is not installed. */
 static int
-open_strategy(struct run *run, const char *type, struct instance *ret, struct hf_error *err)
+open_strategy(struct run *run, const char *type, const struct plugin_component *component, struct instance *ret,
+    struct hf_error *err)
 {
-	const struct plugin_component *component;
 	const struct config_options none = {NULL, 0};
-	struct instance_request what = {HF_KIND_STRATEGY, NULL, type, {run->config->file, run->config->folder,
-	    run->plan->mark}, &none, NULL};
-	char name[32];
-	size_t i;
-	int r;
+	const struct instance_request what = {HF_KIND_STRATEGY, component->name, type, {run->config->file,
+	    run->config->folder, run->plan->mark}, &none, NULL};
+	int r = instance_open(run->registry, &what, &run->services, ret, err);
 
-	(void)snprintf(name, sizeof(name), "%s", type);
-	for (i = 0; name[i] != '\0'; i++) {
-		if (name[i] == '_')
-			name[i] = '-';
-	}
-	what.component = name;
-	r = registry_find(run->registry, HF_KIND_STRATEGY, name, &component, err);
-	if (r == HF_OK)
-		r = instance_open(run->registry, &what, &run->services, ret, err);
 	return r == HF_OK ? run_note_plugin(run, ret, err) : r;
 }
 
-static int
-run_accounts(struct run *run, const char *type, const char *folder, const struct instance *strategy,
-    struct hf_error *err)
+/* Whether the account's source has what a strategy works with.  One that cannot be found may have: that is told. */
+static bool
+takes(struct run *run, const struct plugin_component *strategy, const struct config_account *account)
 {
-	struct account_request request = {type, folder, strategy, NULL};
+	const struct plugin_component *source;
+
+	return registry_find(run->registry, HF_KIND_SOURCE, account->source, &source, NULL) != HF_OK ||
+	       strategy_takes(strategy, source);
+}
+
+static bool
+takes_any(struct run *run, const struct plugin_component *strategy)
+{
+	size_t i;
+
+	for (i = 0; i < run->plan->account_count; i++) {
+		if (takes(run, strategy, run->plan->accounts[i]))
+			return true;
+	}
+	return strategy_is_of_host(strategy);
+}
+
+static int
+run_accounts(struct run *run, struct account_request *request, struct hf_error *err)
+{
 	size_t i;
 	int r = HF_OK;
 
 	for (i = 0; r == HF_OK && i < run->plan->account_count; i++) {
-		request.account = run->plan->accounts[i];
-		r = account_run(run, &request, err);
+		request->account = run->plan->accounts[i];
+		request->name = request->account->name;
+		if (takes(run, request->strategy->component, request->account))
+			r = account_run(run, request, err);
 	}
 	return r;
 }
 
-/* ret_carried: whether there was a strategy for it. */
 static int
-run_type(struct run *run, unsigned bit, const char *folder, bool *ret_carried, struct hf_error *err)
+run_host(struct run *run, struct account_request *request, struct hf_error *err)
 {
-	const char *type = name_of(bit);
-	struct instance strategy = {NULL, NULL, NULL, NULL};
-	uint64_t before = destination_stats(&run->destination).bytes_sealed;
-	int r = open_strategy(run, type, &strategy, err);
+	char name[ORIGIN_NAME_SIZE];
 
-	if (r == HF_ENOTFOUND && run->job->types[0] == '\0' && !run->plan->types_named) {
-		/* All types are the default, so that is no mistake, unless the last backup had some of it. */
-		log_message(result_had_type(run->result, type) ? HF_LOG_WARNING : HF_LOG_DEBUG,
-		    "%s are not backed up: no strategy for them is installed", type);
-		return HF_OK;
-	}
+	request->account = NULL;
+	request->name = origin_hostname(name)[0] != '\0' ? name : "localhost";
+	return account_run(run, request, err);
+}
+
+/* All that a type has to do in this run. */
+static int
+back_up_type(struct run *run, const char *type, const char *folder, const struct plugin_component *component,
+    struct hf_error *err)
+{
+	struct instance strategy = {NULL, NULL, NULL, NULL};
+	struct account_request request = {type, folder, &strategy, NULL, NULL};
+	uint64_t before = destination_stats(&run->destination).bytes_sealed;
+	int r = open_strategy(run, type, component, &strategy, err);
+
 	if (r != HF_OK)
-		return r == HF_ENOTFOUND ? hf_error_set(err, HF_EINVAL, 0, "no strategy for %s is installed", type) : r;
-	*ret_carried = true;
+		return r == HF_ENOTFOUND ? hf_error_set(err, HF_EINVAL, 0, "%s", err->msg) : r;
 	run_event(run, EVENT_TYPE_STARTED, type, "");
-	r = run_accounts(run, type, folder, &strategy, err);
+	if (strategy_is_of_host(component))
+		r = run_host(run, &request, err);
+	else
+		r = run_accounts(run, &request, err);
 	instance_close(&strategy);
 	if (r == HF_OK)
 		r = destination_checkpoint(&run->destination, err);
@@ -193,6 +212,72 @@ run_type(struct run *run, unsigned bit, const char *folder, bool *ret_carried, s
 	if (r == HF_OK)
 		run_event(run, EVENT_TYPE_COMPLETED, type, "");
 	return r;
+}
+
+static bool
+types_are_named(const struct run *run)
+{
+	return run->job->types[0] != '\0' || run->plan->types_named;
+}
+
+/* Nothing backs the type up: a mistake when it was asked for by name, as all types are the default. */
+static int
+left_out(const struct run *run, const char *type, bool installed, struct hf_error *err)
+{
+	bool named = types_are_named(run);
+
+	if (named && installed)
+		return hf_error_set(err, HF_EINVAL, 0, "plan %s: none of its accounts has %s", run->plan->name, type);
+	if (named)
+		return hf_error_set(err, HF_EINVAL, 0, "no strategy for %s is installed", type);
+	log_message(!installed && result_had_type(run->result, type) ? HF_LOG_WARNING : HF_LOG_DEBUG,
+	    "%s are not backed up: %s", type, installed ? "no account has any" : "no strategy for them is installed");
+	return HF_OK;
+}
+
+/* ret_carried: set when the run had something of the type to do. */
+static int
+run_type(struct run *run, unsigned bit, const char *folder, bool *ret_carried, struct hf_error *err)
+{
+	const struct plugin_component *component;
+	const char *type = name_of(bit);
+	int r = strategy_find(run->registry, type, &component, err);
+
+	if (r == HF_ENOTFOUND || (r == HF_OK && !takes_any(run, component)))
+		return left_out(run, type, r == HF_OK, err);
+	if (r != HF_OK)
+		return r;
+	*ret_carried = true;
+	return back_up_type(run, type, folder, component, err);
+}
+
+static bool
+is_covered(struct run *run, const struct config_account *account)
+{
+	const struct plugin_component *strategy;
+	size_t i;
+
+	for (i = 0; i < TYPE_COUNT; i++) {
+		if (strategy_find(run->registry, name_of(types[i].bit), &strategy, NULL) == HF_OK &&
+		    takes(run, strategy, account))
+			return true;
+	}
+	return false;
+}
+
+/* An account of the plan that no type is about would be missed by nobody before it is needed. */
+static void
+warn_of_uncovered(struct run *run)
+{
+	const struct config_account *account;
+	size_t i;
+
+	for (i = 0; i < run->plan->account_count; i++) {
+		account = run->plan->accounts[i];
+		if (!is_covered(run, account))
+			log_message(HF_LOG_WARNING, "account %s is not backed up: no strategy that is installed is for "
+			    "what the source %s has", account->name, account->source);
+	}
 }
 
 static int
@@ -207,8 +292,10 @@ run_types(struct run *run, struct hf_error *err)
 			r = run_type(run, types[i].bit, types[i].folder, &carried, err);
 	}
 	if (r == HF_OK && !carried)
-		return hf_error_set(err, HF_EINVAL, 0, "plan %s: no strategy is installed for any of its types",
-		    run->plan->name);
+		return hf_error_set(err, HF_EINVAL, 0,
+		    "plan %s: no strategy is installed that backs up anything of its accounts", run->plan->name);
+	if (r == HF_OK && !types_are_named(run))
+		warn_of_uncovered(run);
 	return r;
 }
 
@@ -363,15 +450,17 @@ open_run(struct run *run, const char *state_directory, struct hf_error *err)
 }
 
 /*
- * A run that could read nothing at all is no backup: the newest snapshot stays the last good one.  Trying
- * again helps when the first account's trouble may pass; its other codes would be taken for the repository's.
+ * A run that could read nothing at all is no backup: the newest snapshot stays the last good one.  That
+ * the machine could tell about itself does not make up for accounts.  Trying again helps when the first account's trouble may pass; its other codes would be taken for the repository's.
  */
 static int
 check_readable(const struct run *run, struct hf_error *err)
 {
+	const struct run_tally *tally =
+	    run->accounts.read + run->accounts.failed > 0 ? &run->accounts : &run->host;
 	const struct hf_error *why = &run->unreadable;
 
-	if (result_readable(run->result))
+	if (tally->read > 0 || tally->failed == 0)
 		return HF_OK;
 	return hf_error_set(err, HF_IS_TRANSIENT(why->code) ? why->code : HF_EIO, why->os_errno,
 	    "nothing could be read: %s", why->msg);

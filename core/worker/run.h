@@ -7,6 +7,11 @@
 #include "worker/destination.h"
 #include "worker/pace.h"
 
+/* How many could be read, and how many could not. */
+struct run_tally {
+	uint64_t read, failed;
+};
+
 /* One run of a job in a worker: what all its parts share. */
 struct run {
 	struct channel *channel;
@@ -23,6 +28,7 @@ struct run {
 	struct pace pace;
 	struct json_object *plugins; /* names and versions of those in use */
 	int64_t started_at;
+	struct run_tally accounts, host; /* of all types; the machine is no account */
 	struct hf_error unreadable; /* of the first account that could not be read at all; code HF_OK: none */
 	uint64_t told; /* failed items that were told one by one */
 };
