@@ -190,6 +190,7 @@ room_of_name(const struct changes *c, const char *name, size_t size, const char 
 struct look {
 	struct changes *changes;
 	struct pager *pager;
+	int64_t through_ns;
 	struct field room_field;
 };
 
@@ -210,6 +211,7 @@ look_at(void *ctx, const struct document *document, struct hf_error *err)
 
 	if (ns == HF_NO_TIME)
 		return hf_error_set(err, HF_ECORRUPT, 0, "a document without its time of update");
+	c->found = c->found || ns > look->through_ns;
 	if (look->room_field.count == 0) {
 		if (room_of_name(c, look->pager->name.data, look->pager->name.size, &room, &size))
 			r = note(c, hash_room(c, room, size), (ns + 999) / 1000, err);
@@ -230,9 +232,9 @@ look_at(void *ctx, const struct document *document, struct hf_error *err)
 
 /* All pages, or as many as half of the budget allows, so that the other half is there for what was found. */
 static int
-look_through(struct changes *c, struct pager *pager, struct hf_error *err)
+look_through(struct changes *c, struct pager *pager, int64_t through_ns, struct hf_error *err)
 {
-	struct look look = {c, pager, {0, {{NULL, 0, false}}}};
+	struct look look = {.changes = c, .pager = pager, .through_ns = through_ns};
 	uint64_t budget = service_budget(c->service), begin = c->service->documents;
 	const char *field = c->service->settings->room_field;
 	int r = HF_OK;
@@ -283,6 +285,7 @@ count_lacking(struct changes *c, struct query *query, const struct hf_record_sin
 	/* What comes in between the two is no reason for a worry. */
 	c->lacking = all > with ? all - with : 0;
 	c->complete = c->lacking == 0;
+	c->found = c->found || c->lacking != before;
 	if (before < 0 || c->lacking <= before || sink->failed == NULL)
 		return HF_OK;
 	(void)hf_error_set(&why, HF_EINVAL, 0, "%" PRId64 " new messages have no time of update, and only a backup "
@@ -363,13 +366,15 @@ take_cursor(struct changes *c, const struct hf_blob *cursor)
 }
 
 void
-changes_put_cursor(const struct changes *c, struct text *out)
+changes_put_cursor(const struct changes *c, const struct hf_blob *before, struct text *out)
 {
 	const char *comma = "";
 	size_t i;
 
-	if (!c->known)
+	if (!c->known || !c->found) {
+		text_put(out, before->data, (size_t)before->size);
 		return;
+	}
 	text_printf(out, "{\"v\":1,\"base\":\"%s\",\"through\":\"%s\",\"whole\":%s,\"at\":", c->base, c->through,
 	    c->whole ? "true" : "false");
 	text_put(out, c->at.data, c->at.size);
@@ -391,7 +396,7 @@ changes_put_cursor(const struct changes *c, struct text *out)
 static int
 start_over(struct changes *c, struct pager *pager, struct hf_error *err)
 {
-	struct look look = {c, pager, {0, {{NULL, 0, false}}}};
+	struct look look = {.changes = c, .pager = pager, .through_ns = INT64_MAX};
 	int r;
 
 	text_clear(&pager->at);
@@ -403,7 +408,7 @@ start_over(struct changes *c, struct pager *pager, struct hf_error *err)
 	c->count = c->capacity = 0;
 	if (r != HF_OK)
 		return r;
-	c->whole = true;
+	c->whole = c->found = true;
 	(void)snprintf(c->base, sizeof(c->base), "%s", c->service->read_time);
 	(void)snprintf(c->through, sizeof(c->through), "%s", c->service->read_time);
 	text_clear(&c->at);
@@ -430,9 +435,10 @@ go_on(struct changes *c, struct pager *pager, struct hf_error *err)
 		text_put(&pager->at, c->at.data, c->at.size);
 		text_put(&pager->name, c->name.data, c->name.size);
 	}
-	r = look_through(c, pager, err);
+	r = look_through(c, pager, through_ns, err);
 	if (r != HF_OK)
 		return r;
+	c->found = c->found || !was_whole || !c->whole;
 	/* Until all was looked through, the time up to which that is so stays. */
 	if (c->whole)
 		(void)snprintf(c->through, sizeof(c->through), "%s", c->service->read_time);

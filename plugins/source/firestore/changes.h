@@ -14,6 +14,7 @@
  */
 struct changes {
 	struct service *service;
+	bool found;      /* something has changed since the account's cursor */
 	bool known;      /* whether the times are known from base on; false: every room has to be asked */
 	bool whole;      /* all was looked through, and not the budget's part only */
 	bool complete;   /* every message has the field that says when it was updated */
@@ -34,8 +35,11 @@ int changes_find(struct changes *changes, const struct hf_blob *cursor, const st
     struct hf_error *err);
 /* Whether a room has not changed since it was read (nanoseconds since 1970). */
 bool changes_has_not(const struct changes *changes, const char *room, size_t size, int64_t read_ns);
-/* The account's next cursor, where there is one. */
-void changes_put_cursor(const struct changes *changes, struct text *out);
+/*
+ * The account's next cursor, where there is one.  It is the one before where nothing has changed, so that a backup of
+ * nothing new writes nothing, and where changes could not be looked for.
+ */
+void changes_put_cursor(const struct changes *changes, const struct hf_blob *before, struct text *out);
 
 /*
  * The value of the order's field from which to read again what was read at read_ns: no later than at (JSON, of that

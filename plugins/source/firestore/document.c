@@ -247,7 +247,7 @@ document_parse(struct document *document, const struct hf_host_json *json, const
     struct hf_error *err)
 {
 	struct hf_json_member members[8];
-	struct hf_json_value fields = {NULL, 0, HF_JSON_NONE, 0};
+	struct hf_json_value fields = {NULL, 0, HF_JSON_NONE, 0}, whole;
 	int64_t n = json->members(text, size, members, 8, &document->whole, err), i;
 
 	if (n < 0)
@@ -271,7 +271,7 @@ document_parse(struct document *document, const struct hf_host_json *json, const
 		return HF_OK;
 	if (fields.type != HF_JSON_OBJECT)
 		return hf_error_set(err, HF_ECORRUPT, 0, "a document whose fields are no object");
-	n = json->members(fields.data, fields.size, document->fields, DOCUMENT_FIELDS, NULL, err);
+	n = json->members(fields.data, fields.size, document->fields, DOCUMENT_FIELDS, &whole, err);
 	if (n < 0)
 		return (int)n;
 	document->field_count = n > DOCUMENT_FIELDS ? DOCUMENT_FIELDS : (size_t)n;

@@ -96,7 +96,7 @@ push_rooms(struct firestore *f, const struct hf_query *query, const struct hf_re
 	if (r == HF_OK)
 		r = lists_rooms(&f->service, &f->members, sink, err);
 	if (r == HF_OK && sink->checkpoint != NULL) {
-		changes_put_cursor(&f->changes, &cursor);
+		changes_put_cursor(&f->changes, &query->cursor, &cursor);
 		r = text_status(&cursor, "the account's cursor", err);
 		blob = (struct hf_blob){cursor.data, cursor.size};
 		if (r == HF_OK && cursor.size > 0)

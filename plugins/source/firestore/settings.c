@@ -90,8 +90,8 @@ const struct hf_option settings_options[] = {
 	[O_CONTACT_URL] = STRING("contacts.fields.url", "address of a page", NULL),
 
 	[O_FIRESTORE] = STRING("endpoints.firestore", "where Firestore is", "https://firestore.googleapis.com"),
-	[O_TOKEN] = STRING("endpoints.token", "where a service account gets tokens; without it, as its key file says", NULL),
-	[O_SECURE_TOKEN] = STRING("endpoints.secure_token", "where a user gets tokens", "https://securetoken.googleapis.com"),
+	[O_TOKEN] = STRING("endpoints.oauth", "where a service account gets tokens; without it, as its key file says", NULL),
+	[O_SECURE_TOKEN] = STRING("endpoints.refresh", "where a user gets tokens", "https://securetoken.googleapis.com"),
 	[O_IDENTITY] = STRING("endpoints.identity", "where a user signs in", "https://identitytoolkit.googleapis.com"),
 	[O_STORAGE] = STRING("endpoints.storage", "where Firebase Storage is", "https://firebasestorage.googleapis.com"),
 	[O_COUNT] = {0, 0, 0, 0, NULL, NULL, NULL, 0, 0},
