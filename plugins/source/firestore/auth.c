@@ -221,13 +221,6 @@ sign_in_account(struct auth *auth, struct text *reply, uint32_t *ret_status, str
 	return r;
 }
 
-static void
-put_key(const struct auth *auth, struct text *url)
-{
-	text_string(url, "?key=");
-	text_url(url, auth->settings->api_key, strlen(auth->settings->api_key), "");
-}
-
 static int
 take_secret(void *ctx, const void *data, uint64_t size, struct hf_error *err)
 {
@@ -247,6 +240,19 @@ read_secret(const struct auth *auth, uint32_t which, struct text *out, struct hf
 }
 
 static int
+put_key(const struct auth *auth, struct text *url, struct hf_error *err)
+{
+	struct text key = TEXT_INIT(1024);
+	int r = read_secret(auth, settings_secrets.api_key, &key, err);
+
+	text_string(url, "?key=");
+	if (r == HF_OK)
+		text_url(url, key.data, key.size, "");
+	text_wipe(&key);
+	return r;
+}
+
+static int
 ask_refresh(struct auth *auth, const struct text *refresh, struct text *reply, uint32_t *ret_status,
     struct hf_error *err)
 {
@@ -255,10 +261,11 @@ ask_refresh(struct auth *auth, const struct text *refresh, struct text *reply, u
 
 	text_string(&url, auth->settings->secure_token);
 	text_string(&url, "/v1/token");
-	put_key(auth, &url);
+	r = put_key(auth, &url, err);
 	text_string(&body, "grant_type=refresh_token&refresh_token=");
 	text_url(&body, refresh->data, refresh->size, "");
-	r = post(auth, &url, "application/x-www-form-urlencoded", &body, reply, ret_status, err);
+	if (r == HF_OK)
+		r = post(auth, &url, "application/x-www-form-urlencoded", &body, reply, ret_status, err);
 	text_release(&url);
 	text_wipe(&body);
 	return r;
@@ -322,15 +329,17 @@ sign_in_password(struct auth *auth, struct text *reply, uint32_t *ret_status, st
 	if (r == HF_OK) {
 		text_string(&url, auth->settings->identity);
 		text_string(&url, "/v1/accounts:signInWithPassword");
-		put_key(auth, &url);
+		r = put_key(auth, &url, err);
 		text_string(&body, "{\"email\":");
 		text_json(&body, auth->settings->email, strlen(auth->settings->email));
 		text_string(&body, ",\"password\":");
 		text_json(&body, password.data, password.size);
 		text_string(&body, ",\"returnSecureToken\":true}");
+	}
+	if (r == HF_OK) {
 		r = post(auth, &url, "application/json", &body, reply, ret_status, err);
 	}
-	text_release(&url);
+	text_wipe(&url);
 	text_wipe(&body);
 	text_wipe(&password);
 	return r;
@@ -399,6 +408,9 @@ auth_token(struct auth *auth, const char **ret_token, struct hf_error *err)
 	if (auth->token.size == 0 || auth->host->clock_ns(auth->host->ctx) >= auth->until_ns) {
 		text_clear(&auth->token);
 		r = sign_in(auth, err);
+		/* A proxy's page in place of a reply comes once, or always. */
+		if (r == HF_ECORRUPT)
+			r = sign_in(auth, err);
 	}
 	if (r == HF_OK)
 		*ret_token = auth->token.data;

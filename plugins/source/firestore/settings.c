@@ -26,7 +26,7 @@ const struct hf_option settings_options[] = {
 	[O_PROJECT] = OPTION(STRING, HF_OPTION_REQUIRED, "project", "id of the Firebase project", NULL, 0, 0),
 	[O_DATABASE] = STRING("database", "id of the Firestore database", "(default)"),
 	[O_SERVICE_ACCOUNT] = OPTION(PATH, 0, "service_account", "key file of a service account", NULL, 0, 0),
-	[O_API_KEY] = STRING("api_key", "the app's API key, to sign in as a user", NULL),
+	[O_API_KEY] = OPTION(STRING, HF_OPTION_SECRET, "api_key", "the app's API key, to sign in as a user", NULL, 0, 0),
 	[O_REFRESH_TOKEN] = OPTION(STRING, HF_OPTION_SECRET, "refresh_token", "a user's refresh token", NULL, 0, 0),
 	[O_TOKEN_STORE] = OPTION(PATH, 0, "token_store", "file for the newest refresh token, where the service gives new ones",
 	    NULL, 0, 0),
@@ -97,7 +97,7 @@ const struct hf_option settings_options[] = {
 	[O_COUNT] = {0, 0, 0, 0, NULL, NULL, NULL, 0, 0},
 };
 
-const struct secrets settings_secrets = {O_REFRESH_TOKEN, O_PASSWORD};
+const struct secrets settings_secrets = {O_API_KEY, O_REFRESH_TOKEN, O_PASSWORD};
 
 /* ---- */
 
@@ -192,7 +192,7 @@ take_all_fields(struct settings *s, struct hf_error *err)
 }
 
 static int
-take_sign_in(struct settings *s, bool has_password, struct hf_error *err)
+take_sign_in(struct settings *s, bool has_api_key, bool has_password, struct hf_error *err)
 {
 	bool account = s->key_file != NULL, user = s->has_refresh_token || s->email != NULL || has_password;
 
@@ -200,10 +200,10 @@ take_sign_in(struct settings *s, bool has_password, struct hf_error *err)
 		return hf_error_set(err, HF_EINVAL, 0,
 		    "\"service_account\" and a user's sign-in are given; one of them has to go");
 	if (!account && !user)
-		return hf_error_set(err, HF_EINVAL, 0, "nothing to sign in with: give \"service_account\", or \"api_key\" "
+		return hf_error_set(err, HF_EINVAL, 0, "nothing to sign in with: give \"service_account\", or \"api_key_file\" "
 		    "with \"refresh_token_file\" or with \"email\" and \"password_file\"");
-	if (user && s->api_key == NULL)
-		return wrong("api_key", "it is needed to sign in as a user", err);
+	if (user && !has_api_key)
+		return wrong("api_key_file", "it is needed to sign in as a user", err);
 	if (user && !s->has_refresh_token && (s->email == NULL || !has_password))
 		return hf_error_set(err, HF_EINVAL, 0, "\"email\" and \"password_file\" go together");
 	s->sign_in = account ? SIGN_IN_ACCOUNT : s->has_refresh_token ? SIGN_IN_REFRESH : SIGN_IN_PASSWORD;
@@ -275,7 +275,6 @@ take_strings(struct settings *s)
 	s->project = get(s, O_PROJECT);
 	s->database = get(s, O_DATABASE);
 	s->key_file = get(s, O_SERVICE_ACCOUNT);
-	s->api_key = get(s, O_API_KEY);
 	s->token_store = get(s, O_TOKEN_STORE);
 	s->email = get(s, O_EMAIL);
 	s->user = get(s, O_USER);
@@ -312,7 +311,7 @@ take(struct settings *s, const struct hf_value *values, struct hf_error *err)
 	if (changes == NULL || (strcmp(changes, "group") != 0 && strcmp(changes, "each") != 0))
 		return wrong("messages.changes", "\"group\" or \"each\"", err);
 	s->detection = strcmp(changes, "group") == 0 ? DETECT_GROUP : DETECT_EACH;
-	r = take_sign_in(s, values[O_PASSWORD].set != 0, err);
+	r = take_sign_in(s, values[O_API_KEY].set != 0, values[O_PASSWORD].set != 0, err);
 	if (r == HF_OK)
 		r = check_places(s, err);
 	return r == HF_OK ? take_all_fields(s, err) : r;

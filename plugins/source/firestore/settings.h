@@ -13,7 +13,7 @@ enum sign_in { SIGN_IN_ACCOUNT, SIGN_IN_REFRESH, SIGN_IN_PASSWORD };
 
 /* The numbers that secrets have in the table, for host->secret. */
 struct secrets {
-	uint32_t refresh_token, password;
+	uint32_t api_key, refresh_token, password;
 };
 
 #define MEDIA_FIELDS 16
@@ -42,7 +42,7 @@ struct settings {
 	const char *project, *database;
 	const char *firestore, *token_endpoint, *secure_token, *identity, *storage;
 	enum sign_in sign_in;
-	const char *key_file, *api_key, *email, *token_store;
+	const char *key_file, *email, *token_store;
 	bool has_refresh_token;
 	int64_t page_size, read_budget, look_back_ns;
 	const char *rooms, *rooms_member_field, *user;
