@@ -409,8 +409,8 @@ start_over(struct changes *c, struct pager *pager, struct hf_error *err)
 	if (r != HF_OK)
 		return r;
 	c->whole = c->found = true;
-	(void)snprintf(c->base, sizeof(c->base), "%s", c->service->read_time);
-	(void)snprintf(c->through, sizeof(c->through), "%s", c->service->read_time);
+	(void)snprintf(c->base, sizeof(c->base), "%s", pager->read);
+	(void)snprintf(c->through, sizeof(c->through), "%s", pager->read);
 	text_clear(&c->at);
 	text_clear(&c->name);
 	if (pager->at.size > 0)
@@ -441,7 +441,7 @@ go_on(struct changes *c, struct pager *pager, struct hf_error *err)
 	c->found = c->found || !was_whole || !c->whole;
 	/* Until all was looked through, the time up to which that is so stays. */
 	if (c->whole)
-		(void)snprintf(c->through, sizeof(c->through), "%s", c->service->read_time);
+		(void)snprintf(c->through, sizeof(c->through), "%s", pager->read);
 	if (pager->name.size > 0) {
 		text_clear(&c->at);
 		text_put(&c->at, pager->at.data, pager->at.size);

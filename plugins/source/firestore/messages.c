@@ -247,7 +247,7 @@ one_page(struct push *p, struct hf_error *err)
 	if (p->name_count > 0)
 		r = get_some(p, p->names.data, p->name_count, GET_LIMIT, err);
 	if (place->read[0] == '\0') {
-		(void)snprintf(place->read, sizeof(place->read), "%s", p->service->read_time);
+		(void)snprintf(place->read, sizeof(place->read), "%s", p->pager.read);
 		place->read_ns = p->service->write->parse_time(place->read, strlen(place->read));
 		if (r == HF_OK && place->read_ns == HF_NO_TIME)
 			return hf_error_set(err, HF_ECORRUPT, 0, "the service does not say when it has read");
@@ -416,6 +416,23 @@ begin(struct push *p, bool *ret_nothing)
 		begin_again(p);
 }
 
+static int
+go_through(struct push *p, struct hf_error *err)
+{
+	int r;
+
+	p->fresh = false;
+	text_clear(&p->parent);
+	text_clear(&p->where);
+	r = open_pager(p, err);
+	if (r == HF_OK) {
+		seek(p);
+		r = run_pass(p, err);
+	}
+	pager_release(&p->pager);
+	return r;
+}
+
 int
 messages_push(struct service *service, const struct changes *changes, struct record *record,
     const struct hf_query *query, const struct hf_record_sink *sink, struct hf_error *err)
@@ -423,8 +440,8 @@ messages_push(struct service *service, const struct changes *changes, struct rec
 	struct push p = {.service = service, .changes = changes, .record = record, .query = query, .sink = sink,
 	    .place = {.at = TEXT_INIT(TEXT_LIMIT), .name = TEXT_INIT(TEXT_LIMIT)}, .room = TEXT_INIT(2048),
 	    .parent = TEXT_INIT(4096), .where = TEXT_INIT(TEXT_LIMIT), .names = TEXT_INIT(8u << 20)};
-	bool nothing;
-	int r;
+	bool nothing, resumed;
+	int r = HF_OK;
 
 	if (query->room.data == NULL || query->room.size == 0 || memchr(query->room.data, '\0', (size_t)query->room.size) ||
 	    memchr(query->room.data, '/', (size_t)query->room.size) != NULL)
@@ -432,12 +449,14 @@ messages_push(struct service *service, const struct changes *changes, struct rec
 	record->service = service;
 	text_put(&p.room, query->room.data, (size_t)query->room.size);
 	begin(&p, &nothing);
-	r = nothing ? HF_OK : open_pager(&p, err);
-	if (r == HF_OK && !nothing) {
-		seek(&p);
-		r = run_pass(&p, err);
+	resumed = !nothing && p.place.name.size > 0;
+	if (!nothing)
+		r = go_through(&p, err);
+	/* What has come since, behind where the pass goes on, is not left to the next run. */
+	if (r == HF_OK && resumed && p.place.whole) {
+		begin_again(&p);
+		r = go_through(&p, err);
 	}
-	pager_release(&p.pager);
 	text_release(&p.place.at);
 	text_release(&p.place.name);
 	text_release(&p.room);

@@ -327,7 +327,11 @@ take_page(struct pager *p, const struct hf_json_value *reply, uint32_t limit, do
 	while (r == HF_OK && s->json->next(reply, &pos, NULL, &element, NULL) > 0) {
 		r = slice_element(s, &element, v, err);
 		if (r == HF_OK)
-			service_take_read_time(s, &v[E_READ_TIME]);
+			r = service_take_read_time(s, &v[E_READ_TIME], err);
+		if (r == HF_OK && p->read[0] == '\0')
+			(void)snprintf(p->read, sizeof(p->read), "%s", s->read_time);
+		if (r == HF_OK && (v[E_FOUND].type != HF_JSON_NONE || v[E_MISSING].type != HF_JSON_NONE))
+			return hf_error_set(err, HF_ECORRUPT, 0, "the service answers what was not asked for");
 		if (r != HF_OK || v[E_DOCUMENT].type == HF_JSON_NONE)
 			continue;
 		if (p->count == limit)
@@ -342,9 +346,12 @@ take_page(struct pager *p, const struct hf_json_value *reply, uint32_t limit, do
 	return r;
 }
 
-/* Whether to ask again, and differently where that helps. */
+/*
+ * Whether to ask again, and differently where that helps.  answered: it is the answer that is wrong; where there was
+ * none, the host has tried as often as makes sense.
+ */
 static bool
-try_again(struct pager *p, int code, unsigned *tries)
+try_again(struct pager *p, int code, bool answered, unsigned *tries)
 {
 	if (code == HF_ERANGE && p->limit > 1) {
 		p->limit /= 2;
@@ -352,7 +359,7 @@ try_again(struct pager *p, int code, unsigned *tries)
 	}
 	if (service_drop_read_time(p->service, code))
 		return true;
-	return (code == HF_ECORRUPT || code == HF_EAGAIN) && ++*tries < TRIES;
+	return (code == HF_ECORRUPT || (code == HF_EAGAIN && answered)) && ++*tries < TRIES;
 }
 
 int
@@ -364,6 +371,7 @@ pager_page(struct pager *p, document_fn fn, void *ctx, struct hf_error *err)
 	uint64_t budget;
 	unsigned tries = 0;
 	uint32_t limit;
+	bool answered;
 	int r;
 
 	do {
@@ -375,9 +383,10 @@ pager_page(struct pager *p, document_fn fn, void *ctx, struct hf_error *err)
 		p->count = 0;
 		put_request(p, limit);
 		r = service_post(p->service, p->query.parent, ":runQuery", &reply, &why);
+		answered = r == HF_OK;
 		if (r == HF_OK)
 			r = take_page(p, &reply, limit, give, &given, &why);
-	} while (r != HF_OK && given.refused == HF_OK && try_again(p, r, &tries));
+	} while (r != HF_OK && given.refused == HF_OK && try_again(p, r, answered, &tries));
 	/* One that finds nothing is billed as one read. */
 	p->service->documents += p->count == 0;
 	p->done = p->count < limit;
@@ -416,7 +425,7 @@ take_got(struct pager *p, const struct hf_json_value *reply, uint64_t count, doc
 	while (r == HF_OK && s->json->next(reply, &pos, NULL, &element, NULL) > 0) {
 		r = slice_element(s, &element, v, err);
 		if (r == HF_OK)
-			service_take_read_time(s, &v[E_READ_TIME]);
+			r = service_take_read_time(s, &v[E_READ_TIME], err);
 		if (r != HF_OK || (v[E_FOUND].type == HF_JSON_NONE && v[E_MISSING].type == HF_JSON_NONE))
 			continue;
 		got++;
@@ -442,6 +451,7 @@ pager_get(struct pager *p, const struct text *names, uint64_t count, document_fn
 	struct hf_error why = HF_ERROR_INIT;
 	struct hf_json_value reply;
 	unsigned tries = 0;
+	bool answered;
 	int r;
 
 	do {
@@ -452,9 +462,10 @@ pager_get(struct pager *p, const struct text *names, uint64_t count, document_fn
 		service_put_read_time(p->service, &p->service->body);
 		text_string(&p->service->body, "}");
 		r = service_post(p->service, "", ":batchGet", &reply, &why);
+		answered = r == HF_OK;
 		if (r == HF_OK)
 			r = take_got(p, &reply, count, give, &given, &why);
-	} while (r != HF_OK && r != HF_ERANGE && given.refused == HF_OK && try_again(p, r, &tries));
+	} while (r != HF_OK && r != HF_ERANGE && given.refused == HF_OK && try_again(p, r, answered, &tries));
 	if (r != HF_OK && err != NULL)
 		*err = why;
 	return r;

@@ -27,6 +27,7 @@ struct pager {
 	struct text at;   /* JSON of the order's value of the last document; empty: from the start */
 	struct text name; /* its name, decoded; empty: at is where to start, inclusive */
 	struct document *document;
+	char read[TIME_TEXT_SIZE]; /* the reading time of its first answer: what it has not seen was changed since */
 	uint32_t limit;   /* may be smaller than the query's, for large documents */
 	uint64_t count;   /* documents of the last page */
 	bool done;        /* it was the last one */

@@ -23,6 +23,7 @@ service_init(struct service *s, const struct hf_host *host, const struct setting
 	s->url.max = 8192;
 	s->body.max = BODY_MAX;
 	s->reply.max = PAGE_MAX + 16;
+	s->newest_ns = HF_NO_TIME;
 	auth_init(&s->auth, host, settings);
 	if (s->json == NULL || s->write == NULL || s->http == NULL)
 		return hf_error_set(err, HF_ENOTSUP, 0, "this host does not offer all of %s, %s and %s", HF_HOST_JSON,
@@ -70,20 +71,26 @@ service_put_read_time(struct service *s, struct text *out)
 		text_printf(out, ",\"readTime\":\"%s\"", s->read_time);
 }
 
-void
-service_take_read_time(struct service *s, const struct hf_json_value *text)
+int
+service_take_read_time(struct service *s, const struct hf_json_value *text, struct hf_error *err)
 {
+	int64_t ns = text->type != HF_JSON_STRING || text->size >= sizeof(s->read_time) ? HF_NO_TIME :
+	    s->write->parse_time(text->data, text->size);
+
+	if (ns == HF_NO_TIME)
+		return HF_OK;
+	if (ns < s->newest_ns)
+		return hf_error_set(err, HF_ECORRUPT, 0, "the service's answer is older than the one before");
+	s->newest_ns = ns;
 	if (s->read_time[0] != '\0') {
 		s->read_worked = true;
-		return;
+		return HF_OK;
 	}
-	if (text->type != HF_JSON_STRING || text->size >= sizeof(s->read_time) ||
-	    s->write->parse_time(text->data, text->size) == HF_NO_TIME)
-		return;
 	memcpy(s->read_time, text->data, (size_t)text->size);
 	s->read_time[text->size] = '\0';
 	s->read_taken_ns = s->host->clock_ns(s->host->ctx);
 	s->read_worked = false;
+	return HF_OK;
 }
 
 bool

@@ -24,6 +24,7 @@ struct service {
 	char read_time[TIME_TEXT_SIZE]; /* at which this run reads; empty: the next answer tells */
 	int64_t read_taken_ns;          /* when, on the host's clock */
 	bool read_worked;               /* an answer was got with it */
+	int64_t newest_ns;              /* the newest reading time of an answer, nanoseconds since 1970 */
 	unsigned reasons;               /* how often an answer was asked for a second time for its reason */
 	uint64_t documents;             /* read, as the bill counts them */
 };
@@ -41,8 +42,11 @@ int service_post(struct service *service, const char *place, const char *verb, s
     struct hf_error *err);
 /* The reading time as a member behind a comma, or nothing. */
 void service_put_read_time(struct service *service, struct text *out);
-/* Takes the reading time of an answer, where none is in use. */
-void service_take_read_time(struct service *service, const struct hf_json_value *text);
+/*
+ * Takes the reading time of an answer, where none is in use.  HF_ECORRUPT: it is from before an earlier answer, as of one
+ * that somebody has kept.
+ */
+int service_take_read_time(struct service *service, const struct hf_json_value *text, struct hf_error *err);
 /*
  * What to do about a failure: true when the reading time may be its reason, which is forgotten then, and the same
  * may be asked again.
