@@ -1,6 +1,7 @@
 # shellcheck shell=sh
 # SPDX-License-Identifier: BSD-2-Clause
 # Sourced by the scenarios about Firestore, after lib.sh: the test server, and accounts that read from it.
+: "${tests:?}" "${T:?}" "${PYTHON:?}"
 
 # The server on a free port, $port; its id is in $server.  server_start OPTION..
 server_start() {

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # A fault server before a Firestore app: each fault at a request of the first backup.  Whatever it is, nothing wrong is
 # stored, nothing that is missing counts as saved, and there are no more than three times the requests; the next
-# backup, without the fault, has everything.  FAULTS=all: each fault at each of four positions, else at one of them.
+# backup, without the fault, has everything.  Each fault is at one of four positions; at all of them with FAULTS=all, or
+# those that FAULTS names.
 # shellcheck source=tests/lib.sh
 . "${srcdir:-.}/lib.sh"
 # shellcheck source=tests/firestore.sh
@@ -70,9 +71,13 @@ clean=$(asked)
 echo "$clean requests without a fault"
 i=0
 for fault in $("$PYTHON" "$tests/tools/fault-server" --list | awk '{ print $1 }'); do
-	for position in 1 2 3 4; do
-		[ "${FAULTS-}" = all ] || [ $position = $((i % 4 + 1)) ] || continue
+	i=$((i + 1))
+	case " ${FAULTS-} " in
+	*" $fault "* | ' all ') positions='1 2 3 4' ;;
+	'  ') positions=$((i % 4 + 1)) ;;
+	*) continue ;;
+	esac
+	for position in $positions; do
 		cell "$fault" $((1 + (position - 1) * (clean - 1) / 3))
 	done
-	i=$((i + 1))
 done

@@ -26,7 +26,7 @@ while [ $runs -lt 12 ]; do
 	[ $status = 3 ] || break
 	expect_text "$T/err" 'read budget'
 done
-[ $status = 0 ] || fail "status $status after $runs runs with a budget: $(tail -n 5 "$T/err")"
+[ "$status" = 0 ] || fail "status $status after $runs runs with a budget: $(tail -n 5 "$T/err")"
 [ $runs -ge $((messages / 1000)) ] || fail "all was read in $runs runs"
 EXPORT=$T/first compare_firestore
 

@@ -34,6 +34,7 @@ static struct {
 	int64_t now;
 	uint64_t random;
 	bool quiet;      /* nobody writes, nothing fails */
+	bool reading;    /* a backup is under way */
 	bool all_known;  /* every document has its time of update */
 	unsigned budget; /* requests until the backup is cut off; 0: it is not */
 	unsigned limit;
@@ -61,8 +62,11 @@ write_one(void)
 	doc->there = true;
 	doc->version++;
 	doc->commit = app.now;
-	/* Somebody's message may take its time on the way. */
-	doc->updated = app.now - (roll(4) == 0 ? roll(LOOK_BACK - 400000) : 0);
+	/*
+	 * Somebody's message may take its time on the way.  But nobody turns a message's time back under a backup that
+	 * has no reading time to hold on to: only the next one finds that.
+	 */
+	doc->updated = app.now - (roll(4) == 0 && (doc->version == 1 || !app.reading) ? roll(LOOK_BACK - 400000) : 0);
 	if (doc->version == 1)
 		doc->plain = !app.all_known && roll(5) == 0;
 }
@@ -396,6 +400,7 @@ back_up(const char *const *options, bool full)
 	fake.on_message = on_message;
 	if (fake_open(options, &handle, &err) != HF_OK)
 		return 1;
+	app.reading = true;
 	if (fake_ask(handle, HF_QUERY_ROOMS, NULL, &app.account, &err) == HF_OK) {
 		buffer_clear(&app.account);
 		buffer_append(&app.account, fake.room_cursor.data, fake.room_cursor.size);
@@ -412,6 +417,7 @@ back_up(const char *const *options, bool full)
 		missing += fail("all rooms", &err);
 	}
 	fake_source->close(handle);
+	app.reading = false;
 	return missing;
 }
 
