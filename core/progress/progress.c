@@ -157,6 +157,7 @@ progress_to_json(const struct progress *progress)
 	    add_count(object, "processed_items", progress->processed_items) &&
 	    add_count(object, "failed_items", progress->failed_items) &&
 	    add_text(object, "current_type", progress->current_type) &&
+	    add_count(object, "bytes_received", progress->bytes_received) &&
 	    add_count(object, "bytes_transferred", progress->bytes_transferred) &&
 	    add_count(object, "bytes_read", progress->bytes_read) &&
 	    add_count(object, "total_bytes", progress->total_bytes) &&
@@ -265,6 +266,7 @@ progress_from_json(struct json_object *object, struct progress *ret, struct hf_e
 	    (r = get_count(object, "total_items", &p.total_items, err)) != HF_OK ||
 	    (r = get_count(object, "processed_items", &p.processed_items, err)) != HF_OK ||
 	    (r = get_count(object, "failed_items", &p.failed_items, err)) != HF_OK ||
+	    (r = get_count(object, "bytes_received", &p.bytes_received, err)) != HF_OK ||
 	    (r = get_count(object, "bytes_transferred", &p.bytes_transferred, err)) != HF_OK ||
 	    (r = get_count(object, "bytes_read", &p.bytes_read, err)) != HF_OK ||
 	    (r = get_count(object, "total_bytes", &p.total_bytes, err)) != HF_OK ||

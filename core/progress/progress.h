@@ -20,10 +20,11 @@ struct progress {
 	uint64_t processed_items;
 	uint64_t failed_items;
 	char current_type[PROGRESS_TYPE_SIZE];
-	uint64_t bytes_transferred;
-	uint64_t bytes_read;  /* from sources */
-	uint64_t total_bytes; /* to be read; 0 while unknown */
-	uint64_t bytes_per_second; /* read lately */
+	uint64_t bytes_received;    /* over the network, for the accounts */
+	uint64_t bytes_transferred; /* to the repository */
+	uint64_t bytes_read;        /* from sources */
+	uint64_t total_bytes;       /* to be read; 0 while unknown */
+	uint64_t bytes_per_second;  /* read lately */
 	int64_t started_at;
 	int64_t estimated_completion;
 	double percent; /* 0 to 100; 0 while unknown */

@@ -18,7 +18,8 @@ static struct progress
 sample(void)
 {
 	struct progress progress = {.job = "backup_1_00000001", .total_items = 150, .processed_items = 75,
-	    .failed_items = 2, .current_type = "chats", .bytes_transferred = 1048576, .bytes_read = 60 << 20,
+	    .failed_items = 2, .current_type = "chats", .bytes_received = 77,
+	    .bytes_transferred = 1048576, .bytes_read = 60 << 20,
 	    .total_bytes = 100 << 20, .started_at = 1000 * SECOND};
 	struct progress first = {.percent = 0};
 	struct progress_meter meter = {.told = false};
@@ -103,7 +104,7 @@ test_json(void)
 
 	CU_ASSERT_STRING_EQUAL(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN),
 	    "{\"type\":\"progress\",\"job\":\"backup_1_00000001\",\"total_items\":150,\"processed_items\":75,"
-	    "\"failed_items\":2,\"current_type\":\"chats\",\"bytes_transferred\":1048576,"
+	    "\"failed_items\":2,\"current_type\":\"chats\",\"bytes_received\":77,\"bytes_transferred\":1048576,"
 	    "\"bytes_read\":62914560,\"total_bytes\":104857600,\"bytes_per_second\":2097152,"
 	    "\"started_at\":\"1970-01-01T00:16:40Z\",\"estimated_completion\":\"1970-01-01T00:17:40Z\","
 	    "\"percent\":50.0}");

@@ -27,6 +27,7 @@ struct work {
 	struct result_counts counts;
 	struct hf_error fatal; /* of the repository, while planning */
 	bool whole;            /* a unit has all of the account's folder */
+	struct hf_error lost;  /* why that one failed; code HF_OK: it did not */
 };
 
 /* ---- planning ---- */
@@ -208,6 +209,8 @@ unit_failed(struct work *work, const struct hf_unit *unit, struct emitter *emitt
 	char item[256];
 
 	archive_unit_abandon(work->run->destination.archive);
+	if (work->whole)
+		work->lost = *why;
 	(void)snprintf(item, sizeof(item), "%.*s", unit->id.size > 200 ? 200 : (int)unit->id.size, unit->id.data);
 	emitter->counts.kept = 1;
 	emitter->counts.added = 0;
@@ -352,10 +355,18 @@ run_plan(struct work *work, struct hf_error *err)
 	if (has_vanished(work, &why))
 		return account_failed(work, &why, err);
 	pace_plan(&work->run->pace, units_estimates(work->units));
-	tally_of(work)->read++;
 	r = run_units(work, err);
-	return r != HF_OK ? r : result_account(work->run->result, request->type, request->name,
-	                            source_name(request), true, &work->counts, err);
+	if (r != HF_OK)
+		return r;
+	/* When all that the account consists of failed, it could not be read. */
+	if (work->lost.code != HF_OK && work->run->unreadable.code == HF_OK)
+		work->run->unreadable = work->lost;
+	if (work->lost.code != HF_OK)
+		tally_of(work)->failed++;
+	else
+		tally_of(work)->read++;
+	return result_account(work->run->result, request->type, request->name, source_name(request),
+	    work->lost.code == HF_OK, &work->counts, err);
 }
 
 static int
@@ -380,6 +391,7 @@ account_run(struct run *run, const struct account_request *request, struct hf_er
 	work.run = run;
 	work.request = request;
 	work.fatal = (struct hf_error)HF_ERROR_INIT;
+	work.lost = (struct hf_error)HF_ERROR_INIT;
 	r = set_prefix(&work, err);
 	if (r != HF_OK)
 		return r;

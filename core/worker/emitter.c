@@ -8,7 +8,6 @@
 
 #include "base/json.h"
 
-#define PREVIOUS_MAX (16u << 20)
 #define NOTE_ERRORS  16u
 #define NOTE_TEXT    300u /* bytes of an error's item and message */
 
@@ -27,22 +26,34 @@ fails(struct emitter *emitter, int code, bool writing, struct hf_error *why, str
 	return hf_error_set(err, code, why->os_errno, "%s", why->msg);
 }
 
+/* A strategy's sink, and what it said no with: that is the strategy's own affair. */
+struct asking {
+	const struct hf_sink *sink;
+	int refused;
+};
+
+static int
+pass_previous(void *ctx, const void *data, uint64_t size, struct hf_error *err)
+{
+	struct asking *asking = ctx;
+
+	asking->refused = asking->sink->write(asking->sink->ctx, data, size, err);
+	return asking->refused;
+}
+
 static int
 emit_previous(void *ctx, const char *path, const struct hf_sink *sink, struct hf_error *err)
 {
 	struct emitter *emitter = ctx;
+	struct asking asking = {sink, HF_OK};
+	const struct hf_sink pass = {(uint32_t)sizeof(pass), 0, &asking, pass_previous};
 	struct hf_error why = HF_ERROR_INIT;
-	int r;
+	int r = archive_unit_previous_push(emitter->run->destination.archive, path, &pass, &why);
 
-	buffer_clear(&emitter->scratch);
-	r = archive_unit_previous(emitter->run->destination.archive, path, &emitter->scratch, &why);
 	/* A damaged older file is for the strategy to decide about: what it makes anew heals it. */
-	if (r == HF_ENOTFOUND || r == HF_ECORRUPT)
-		return hf_error_set(err, r, 0, "%s", why.msg);
-	if (r != HF_OK)
-		return fails(emitter, r, false, &why, err);
-	return emitter->scratch.size == 0 ? HF_OK
-	                                  : sink->write(sink->ctx, emitter->scratch.data, emitter->scratch.size, err);
+	if (r == HF_ENOTFOUND || r == HF_ECORRUPT || asking.refused != HF_OK)
+		return hf_error_set(err, r, why.os_errno, "%s", why.msg);
+	return r == HF_OK ? HF_OK : fails(emitter, r, false, &why, err);
 }
 
 static int
@@ -199,7 +210,6 @@ emitter_open(struct emitter *emitter, struct run *run, const char *type, const c
 	emitter->run = run;
 	emitter->type = type;
 	emitter->account = account;
-	emitter->scratch.max = PREVIOUS_MAX;
 	emitter->failure = (struct hf_error)HF_ERROR_INIT;
 	emitter->counts.units = 1;
 	emitter->table = (struct hf_emitter){.struct_size = (uint32_t)sizeof(emitter->table), .ctx = emitter,
@@ -216,5 +226,4 @@ void
 emitter_close(struct emitter *emitter)
 {
 	json_object_put(emitter->errors);
-	buffer_release(&emitter->scratch);
 }

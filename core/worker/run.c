@@ -4,6 +4,7 @@
 #include "worker/run.h"
 
 #include <json-c/json.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,9 +12,10 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/time.h"
+#include "http/http.h"
+#include "image/image.h"
 #include "plugin/strategy.h"
 #include "repository/origin.h"
-#include "http/http.h"
 #include "supervisor/channel.h"
 #include "worker/account.h"
 
@@ -81,6 +83,7 @@ run_count(struct run *run, const char *type, uint64_t items, uint64_t bytes, uin
 	/* Until all has ended. */
 	if (progress->percent > PERCENT_MAX)
 		progress->percent = PERCENT_MAX;
+	progress->bytes_received = atomic_load(&run->received);
 	if (strcmp(progress->current_type, type) != 0)
 		progress_copy_text(progress->current_type, sizeof(progress->current_type), type);
 }
@@ -134,6 +137,20 @@ run_note_plugin(struct run *run, const struct instance *instance, struct hf_erro
 }
 
 /* ---- the types ---- */
+
+/* A large file takes longer than a person waits for a sign of life. */
+static void
+service_received(void *ctx, const char *instance, uint64_t bytes)
+{
+	struct run *run = ctx;
+
+	(void)instance;
+	(void)atomic_fetch_add(&run->received, bytes);
+	if (!pthread_equal(run->thread, pthread_self()))
+		return;
+	run->progress.bytes_received = atomic_load(&run->received);
+	(void)channel_progress(run->channel, &run->progress, NULL);
+}
 
 static int32_t
 service_stop_requested(void *ctx)
@@ -224,7 +241,7 @@ back_up_type(struct run *run, const char *type, const char *folder, const struct
 		r = run_accounts(run, &request, err);
 	instance_close(&strategy);
 	if (r == HF_OK)
-		r = destination_checkpoint(&run->destination, err);
+		r = destination_tick(&run->destination, err);
 	if (r == HF_OK)
 		r = result_stored(run->result, type, destination_stats(&run->destination).bytes_sealed - before, err);
 	if (r == HF_OK)
@@ -428,6 +445,7 @@ make_result(struct run *run, const struct repository_id *snapshot, struct json_o
 	    !add(object, "repository", json_object_new_string(run->plan->repository->name)) ||
 	    !add(object, "bytes_stored",
 	    json_object_new_int64((int64_t)destination_stats(&run->destination).bytes_stored)) ||
+	    !add(object, "bytes_received", json_object_new_int64((int64_t)atomic_load(&run->received))) ||
 	    !add(object, "bytes_transferred", json_object_new_int64((int64_t)run->destination.transferred)))
 		(void)hf_error_set(err, HF_ENOMEM, 0, "the result: out of memory");
 	else
@@ -493,6 +511,10 @@ open_run(struct run *run, const char *state_directory, struct hf_error *err)
 		r = http_open(NULL, &run->services.http, err);
 	if (r == HF_OK)
 		r = host_set_extension(HF_HOST_HTTP, &http_host_extension, err);
+	if (r == HF_OK)
+		r = image_open(state_directory, NULL, &run->services.image, err);
+	if (r == HF_OK)
+		r = host_set_extension(HF_HOST_IMAGE, &image_host_extension, err);
 	if (r == HF_OK)
 		r = registry_open(&run->registry, err);
 	if (r == HF_OK) {
@@ -566,7 +588,9 @@ run_job(struct channel *channel, const struct job *job, const char *state_direct
 	run.job = job;
 	run.started_at = time_now();
 	run.unreadable = (struct hf_error)HF_ERROR_INIT;
-	run.services = (struct host_services){.ctx = &run, .stop_requested = service_stop_requested};
+	run.services = (struct host_services){.ctx = &run, .stop_requested = service_stop_requested,
+	    .received = service_received};
+	run.thread = pthread_self();
 	progress_copy_text(run.progress.job, sizeof(run.progress.job), job->id);
 	r = open_run(&run, state_directory, &why);
 	if (r == HF_OK && destination_is_done(&run.destination)) {
@@ -583,6 +607,8 @@ run_job(struct channel *channel, const struct job *job, const char *state_direct
 	json_object_put(run.plugins);
 	(void)host_set_extension(HF_HOST_ABOUT, NULL, NULL);
 	registry_free(run.registry);
+	(void)host_set_extension(HF_HOST_IMAGE, NULL, NULL);
+	image_close(run.services.image);
 	(void)host_set_extension(HF_HOST_HTTP, NULL, NULL);
 	http_close(run.services.http);
 	config_free(run.config);

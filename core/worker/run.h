@@ -2,6 +2,8 @@
 #ifndef WORKER_RUN_H
 #define WORKER_RUN_H
 
+#include <pthread.h>
+
 #include "plugin/about.h"
 #include "progress/progress.h"
 #include "worker/result.h"
@@ -32,6 +34,8 @@ struct run {
 	int64_t started_at;
 	struct run_tally accounts, host; /* of all types; the machine is no account */
 	struct hf_error unreadable; /* of the first account that could not be read at all; code HF_OK: none */
+	pthread_t thread;        /* the one that runs the job, and alone may tell of progress */
+	_Atomic uint64_t received; /* bytes over the network; of any thread */
 	uint64_t told; /* failed items that were told one by one */
 };
 

@@ -124,7 +124,10 @@ struct hf_emitter {
 	uint32_t struct_size;
 	uint32_t flags;
 	void *ctx;
-	/* Pushes a file of the previous snapshot, or HF_ENOTFOUND.  For small files: at most 16 MiB. */
+	/*
+	 * Pushes a file of the previous snapshot in pieces, or HF_ENOTFOUND; HF_ECORRUPT, perhaps after some of
+	 * them: it is damaged.
+	 */
 	int (*previous)(void *ctx, const char *path, const struct hf_sink *sink, struct hf_error *err);
 	/* Writes a small file whole.  mtime_ns: of the newest record in it. */
 	int (*file)(void *ctx, const char *path, const struct hf_blob *data, int64_t mtime_ns,
