@@ -292,6 +292,31 @@ test_limits(void)
 	CU_ASSERT_EQUAL(item[4].why.http_status, 302);
 	CU_ASSERT_TRUE(status_has("\"requests\": 5,"));
 	finish();
+	/* Of a body without an end not much more is read than is allowed. */
+	begin("endless@1");
+	item = add_file(0);
+	items.max_size = 300000;
+	CU_ASSERT_EQUAL(items_run(&items, &client, 1), HF_OK);
+	CU_ASSERT_EQUAL(item->code, HF_ERANGE);
+	CU_ASSERT_TRUE(item->body.size > 200000 && item->body.size <= 300000);
+	CU_ASSERT_TRUE(client.received <= 300000 + 65536);
+	finish();
+}
+
+/* What has no body may tell of a length all the same. */
+static void
+test_no_body(void)
+{
+	struct item *item;
+
+	begin("");
+	items.method = "HEAD";
+	item = add_file(3);
+	CU_ASSERT_EQUAL(items_run(&items, &client, 1), HF_OK);
+	CU_ASSERT_EQUAL(item->code, HF_OK);
+	CU_ASSERT_EQUAL(item->size, SIZE(3));
+	CU_ASSERT_EQUAL(item->body.size, 0);
+	finish();
 }
 
 static void
@@ -502,7 +527,7 @@ main(void)
 {
 	CU_TestInfo tests[] = {{"files", test_files}, {"tries", test_retry}, {"give up", test_give_up}, {"long pause", test_long_pause},
 	    {"codes", test_codes}, {"resume", test_resume}, {"request", test_request}, {"once", test_once},
-	    {"limits", test_limits}, {"stop", test_stop}, {"strict", test_strict},
+	    {"limits", test_limits}, {"no body", test_no_body}, {"stop", test_stop}, {"strict", test_strict},
 	    {"strict reuse", test_strict_reuse}, {"redirects", test_redirects}, {"redirect chain", test_redirect_chain},
 	    {"waiting", test_waiting}, {"rate", test_rate}, {"long request", test_long_request}, CU_TEST_INFO_NULL};
 	unsigned i;

@@ -22,7 +22,7 @@
 #define IGNORED_MAX    65536u    /* bytes of a body nobody wants, before its connection is given up instead */
 #define SPEED_LEAST    64L       /* bytes a second; less is as good as nothing */
 #define SPEED_SLOW     10240     /* bytes a second that the whole transfer has to reach */
-#define READ_SIZE      102400L
+#define READ_SIZE      65536L    /* as much as may be read beyond a limit */
 #define SECONDS_MAX    2000000L /* 23 days */
 #define METHOD_SIZE    (sizeof(((struct wanted *)NULL)->method))
 #define LINE_MAX_SIZE  16384u
@@ -328,6 +328,14 @@ range_fits(struct transfer *transfer, struct header_range *range)
 	    (strlen(transfer->validator) == etag.size && memcmp(transfer->validator, etag.data, etag.size) == 0);
 }
 
+/* Of these a length says how long the body would be. */
+static bool
+has_no_body(const struct transfer *transfer)
+{
+	return strcmp(method_of(transfer), "HEAD") == 0 || transfer->headers.status == 204 ||
+	    transfer->headers.status == 304;
+}
+
 /* Where the body begins and ends, by the header.  False: it is not what was asked for. */
 static bool
 measure(struct transfer *transfer, uint64_t *ret_start)
@@ -353,10 +361,10 @@ measure(struct transfer *transfer, uint64_t *ret_start)
 	transfer->total = transfer->end = -1;
 	if (length.data != NULL && headers_find(&transfer->headers, "content-encoding").size == 0 &&
 	    headers_find(&transfer->headers, "transfer-encoding").size == 0 &&
-	    header_number(length.data, length.size, &transfer->total))
+	    header_number(length.data, length.size, &transfer->total) && !has_no_body(transfer))
 		transfer->end = transfer->total + (int64_t)*ret_start;
-	if (strcmp(method_of(transfer), "HEAD") == 0)
-		transfer->end = -1;
+	if (range.total >= 0)
+		transfer->total = range.total;
 	return true;
 }
 
@@ -809,6 +817,8 @@ again_or_end(struct transfer *transfer, int64_t now, int64_t at_least)
 	/* The others may be as broken. */
 	transfer->fresh = transfer->fate != FATE_AGAIN;
 	wait_for(transfer, now, at_least);
+	hf_log(host_table(transfer->exchange->host), HF_LOG_DEBUG, "%s; trying again in %.1f s", transfer->why.msg,
+	    (double)(transfer->due - now) / (double)SECOND);
 	start_over(transfer);
 	return false;
 }

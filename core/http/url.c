@@ -147,9 +147,11 @@ set_url(struct url *url, const char *text, uint64_t size, struct hf_error *err)
 
 	if (r != HF_OK)
 		return r;
-	copy = strndup(text, size);
+	copy = malloc(size + 1);
 	if (copy == NULL)
 		return hf_error_set(err, HF_ENOMEM, 0, "out of memory");
+	memcpy(copy, text, size);
+	copy[size] = '\0';
 	r = status_of(curl.url_set(url->handle, CURLUPART_URL, copy,
 	    CURLU_DISALLOW_USER | CURLU_URLENCODE | CURLU_NON_SUPPORT_SCHEME), err);
 	free(copy);
