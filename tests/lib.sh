@@ -36,6 +36,7 @@ trap 'exit 99' HUP INT TERM
 
 HOLDFAST=$abs_top_builddir/core/holdfast
 HOLDFAST_PLUGIN_PATH=$(find "$abs_top_builddir/plugins" -type d -name .libs | tr '\n' ':' | sed 's/:$//')
+HOLDFAST_PRESET_PATH=$(find "$tests/../plugins" -type d -name presets | tr '\n' ':')
 HOLDFAST_CONFIG=$T/holdfast.yaml
 HOLDFAST_STATE_DIR=$T/state
 RESTIC_REPOSITORY=$T/repository
@@ -43,7 +44,7 @@ RESTIC_PASSWORD_FILE=$T/password
 RESTIC_CACHE_DIR=$T/restic-cache
 LC_ALL=C
 TZ=UTC
-export HOLDFAST_PLUGIN_PATH HOLDFAST_CONFIG HOLDFAST_STATE_DIR RESTIC_REPOSITORY \
+export HOLDFAST_PLUGIN_PATH HOLDFAST_PRESET_PATH HOLDFAST_CONFIG HOLDFAST_STATE_DIR RESTIC_REPOSITORY \
 	RESTIC_PASSWORD_FILE RESTIC_CACHE_DIR LC_ALL TZ
 unset HOLDFAST_JOB XDG_CONFIG_HOME
 

@@ -45,6 +45,9 @@ int archive_finish(struct archive *archive, struct repository_id *ret_tree, stru
 const char *archive_unit_finished(const struct archive *archive, const char *path);
 int archive_unit_begin(struct archive *archive, const char *path, struct hf_error *err);
 int archive_unit_previous(struct archive *archive, const char *path, struct buffer *out, struct hf_error *err);
+/* The same of a file of any size, pushed in pieces; what the sink refuses with is returned. */
+int archive_unit_previous_push(struct archive *archive, const char *path, const struct hf_sink *sink,
+    struct hf_error *err);
 int archive_unit_file(struct archive *archive, const char *path, const void *data, size_t size, int64_t mtime_ns,
     struct hf_error *err);
 int archive_unit_log_open(struct archive *archive, const char *path, struct hf_error *err);

@@ -4,13 +4,16 @@
 #include "command/session.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "config/show.h"
 #include "plugin/options.h"
-#include "plugin/registry.h"
+#include "plugin/preset.h"
+#include "plugin/strategy.h"
 
 /* ---- check ---- */
 
@@ -56,7 +59,9 @@ static int
 configure(const struct plugin_component *component, const struct options *options, struct hf_error *err)
 {
 	int (*fn)(const struct hf_value *, uint32_t, struct hf_error *) =
-	    component->kind == HF_KIND_STORAGE ? component->ops.storage.configure : component->ops.source.configure;
+	    component->kind == HF_KIND_STORAGE    ? component->ops.storage.configure
+	    : component->kind == HF_KIND_STRATEGY ? component->ops.strategy.configure
+	                                          : component->ops.source.configure;
 
 	return fn != NULL ? fn(options->values, options->count, err) : HF_OK;
 }
@@ -74,6 +79,42 @@ option_mark(const struct config_options *given, const char *name, const char *en
 	return otherwise;
 }
 
+/* One path that is not there. */
+static void
+look_for_path(const struct check *check, const struct plugin_component *component, const char *where,
+    struct mark mark, const char *name, const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) == 0)
+		return;
+	if (component->kind == HF_KIND_STORAGE && errno == ENOENT)
+		remark(check, "note", mark,
+		    "%s: %s: %s does not exist; \"holdfast init\" makes it, unless it is on a disk that is "
+		    "not mounted", where, name, path);
+	else
+		remark(check, "warning", mark, "%s: %s: %s: %s", where, name, path, strerror(errno));
+}
+
+/* A path, or the lines of a list of them. */
+static void
+look_for_paths(const struct check *check, const struct plugin_component *component, const char *where,
+    struct mark mark, const struct hf_option *option, const char *text)
+{
+	char path[PATH_MAX];
+	size_t size;
+
+	if ((option->flags & HF_OPTION_LIST) == 0) {
+		look_for_path(check, component, where, mark, option->name, text);
+		return;
+	}
+	for (; *text != '\0'; text += size + 1) {
+		size = strcspn(text, "\n");
+		(void)snprintf(path, sizeof(path), "%.*s", (int)size, text);
+		look_for_path(check, component, where, mark, option->name, path);
+	}
+}
+
 /* Paths that are not there, and password files that will not be read. */
 static void
 look_outside(const struct check *check, const struct plugin_component *component, const char *where,
@@ -81,7 +122,6 @@ look_outside(const struct check *check, const struct plugin_component *component
 {
 	const struct hf_option *option;
 	const struct hf_value *value;
-	struct stat st;
 	uint32_t i;
 
 	for (i = 0; i < options->count; i++) {
@@ -93,34 +133,22 @@ look_outside(const struct check *check, const struct plugin_component *component
 			if (value->set && secret_check(&options->secrets[i], &err) != HF_OK)
 				remark(check, "warning", option_mark(given, option->name, "_file", *mark), "%s: %s",
 				    where, err.msg);
-			continue;
+		} else if (option->type == HF_OPTION_PATH && value->set) {
+			look_for_paths(check, component, where, option_mark(given, option->name, "", *mark), option,
+			    value->text);
 		}
-		if (option->type != HF_OPTION_PATH || !value->set || stat(value->text, &st) == 0)
-			continue;
-		if (component->kind == HF_KIND_STORAGE && errno == ENOENT)
-			remark(check, "note", option_mark(given, option->name, "", *mark),
-			    "%s: %s: %s does not exist; \"holdfast init\" makes it, unless it is on a disk that is "
-			    "not mounted", where, option->name, value->text);
-		else
-			remark(check, "warning", option_mark(given, option->name, "", *mark), "%s: %s: %s: %s", where,
-			    option->name, value->text, strerror(errno));
 	}
 }
 
-/* Holds the lines of one account or repository against the table of its plugin. */
+/* Holds options against the table of a plugin. */
 static void
-check_component(struct check *check, uint32_t kind, const char *component_name, const char *where,
-    const struct mark *mark, const struct mark *component_mark, const struct config_options *given)
+check_options(struct check *check, const struct plugin_component *component, const char *where,
+    const struct mark *mark, const struct config_options *given)
 {
 	const struct options_place place = {check->config->file, check->config->folder, *mark};
-	const struct plugin_component *component;
 	struct hf_error err = HF_ERROR_INIT;
 	struct options *options = NULL;
 
-	if (registry_find(check->registry, kind, component_name, &component, &err) != HF_OK) {
-		problem(check, *component_mark, "%s: %s", where, err.msg);
-		return;
-	}
 	if (options_parse_in(where, component->options, &place, given, &options, &err) != HF_OK) {
 		common_message("%s", err.msg);
 		check->problems++;
@@ -133,35 +161,115 @@ check_component(struct check *check, uint32_t kind, const char *component_name, 
 	options_free(options);
 }
 
-/* The strategy that carries a type has the type's name, in the way of plugins. */
+/* The lines of one account or repository. */
 static void
-strategy_name(const char *type, char *out, size_t size)
+check_component(struct check *check, uint32_t kind, const char *component_name, const char *where,
+    const struct mark *mark, const struct mark *component_mark, const struct config_options *given)
 {
-	char *p;
+	const struct plugin_component *component;
+	struct hf_error err = HF_ERROR_INIT;
 
-	(void)snprintf(out, size, "%s", type);
-	for (p = out; (p = strchr(p, '_')) != NULL;)
-		*p = '-';
+	if (registry_find(check->registry, kind, component_name, &component, &err) != HF_OK)
+		problem(check, *component_mark, "%s: %s", where, err.msg);
+	else
+		check_options(check, component, where, mark, given);
 }
 
-/* A type that is named is wanted: without its strategy it would be left out of the backup, and nobody told. */
+/* Those of the plan's options that are for one strategy. */
+static void
+check_strategy(struct check *check, const struct config_plan *plan, const struct plugin_component *strategy)
+{
+	struct strategy_options options;
+	struct hf_error err = HF_ERROR_INIT;
+	char where[80];
+
+	(void)snprintf(where, sizeof(where), "plan %s", plan->name);
+	if (strategy_options(strategy, plan, &options, &err) != HF_OK) {
+		problem(check, plan->mark, "%s", err.msg);
+		return;
+	}
+	check_options(check, strategy, where, &plan->mark, &options.given);
+	free(options.items);
+}
+
+/* Whether the account has what a strategy works with.  A source that cannot be found is told of at its own place. */
+static bool
+fits(const struct check *check, const struct plugin_component *strategy, const struct config_account *account)
+{
+	const struct plugin_component *source;
+
+	return registry_find(check->registry, HF_KIND_SOURCE, account->source, &source, NULL) != HF_OK ||
+	       strategy_takes(strategy, source);
+}
+
+/* Marks the accounts that a type's strategy backs up; false: there are none, nor is it about the machine. */
+static bool
+mark_covered(const struct check *check, const struct config_plan *plan, const struct plugin_component *strategy,
+    bool *covered)
+{
+	bool any = strategy_is_of_host(strategy);
+	size_t i;
+
+	for (i = 0; i < plan->account_count; i++) {
+		if (!fits(check, strategy, plan->accounts[i]))
+			continue;
+		covered[i] = any = true;
+	}
+	return any;
+}
+
+/*
+ * A type that is named is wanted: without its strategy, or without an account that has any of it, it would be
+ * left out of the backup, and nobody told.
+ */
+static void
+check_type(struct check *check, const struct config_plan *plan, unsigned type, bool *covered)
+{
+	const struct plugin_component *strategy;
+	struct hf_error err = HF_ERROR_INIT;
+
+	if (strategy_find(check->registry, config_type_name(type), &strategy, &err) != HF_OK) {
+		if (plan->types_named)
+			problem(check, plan->type_marks[type], "plan %s: %s cannot be backed up: %s", plan->name,
+			    config_type_name(type), err.msg);
+		return;
+	}
+	check_strategy(check, plan, strategy);
+	if (!mark_covered(check, plan, strategy, covered) && plan->types_named) {
+		problem(check, plan->type_marks[type],
+		    "plan %s: %s cannot be backed up: none of the plan's accounts has any", plan->name,
+		    config_type_name(type));
+	}
+}
+
 static void
 check_plan(struct check *check, const struct config_plan *plan)
 {
-	const struct plugin_component *component;
-	char name[32];
-	unsigned i;
+	bool *covered = calloc(plan->account_count + 1, sizeof(*covered));
+	struct hf_error err = HF_ERROR_INIT;
+	unsigned type;
+	size_t i;
 
-	for (i = 0; plan->types_named && i < CONFIG_TYPES; i++) {
-		struct hf_error err = HF_ERROR_INIT;
-
-		if ((plan->types & 1u << i) == 0)
-			continue;
-		strategy_name(config_type_name(i), name, sizeof(name));
-		if (registry_find(check->registry, HF_KIND_STRATEGY, name, &component, &err) != HF_OK)
-			problem(check, plan->type_marks[i], "plan %s: %s cannot be backed up: %s", plan->name,
-			    config_type_name(i), err.msg);
+	if (covered == NULL) {
+		problem(check, plan->mark, "plan %s: out of memory", plan->name);
+		return;
 	}
+	if (strategy_check_plan(check->registry, check->config, plan, &err) != HF_OK) {
+		common_message("%s", err.msg);
+		check->problems++;
+	}
+	for (type = 0; type < CONFIG_TYPES; type++) {
+		if ((plan->types & 1u << type) != 0)
+			check_type(check, plan, type, covered);
+	}
+	/* With types that are named, an account may be in the plan for a type that is not. */
+	for (i = 0; !plan->types_named && i < plan->account_count; i++) {
+		if (!covered[i])
+			remark(check, "warning", plan->accounts[i]->source_mark,
+			    "account %s: no strategy that is installed backs up what the source %s has",
+			    plan->accounts[i]->name, plan->accounts[i]->source);
+	}
+	free(covered);
 	if (plan->schedule != NULL)
 		remark(check, "note", plan->schedule_mark,
 		    "plan %s: nothing starts a schedule yet; run \"holdfast backup %s\" from cron or a systemd timer",
@@ -196,11 +304,22 @@ check_repository(struct check *check, const struct config_repository *repository
 static void
 check_account(struct check *check, const struct config_account *account)
 {
+	struct hf_error err = HF_ERROR_INIT;
+	struct preset preset;
 	char where[80];
 
 	(void)snprintf(where, sizeof(where), "account %s", account->name);
-	check_component(check, HF_KIND_SOURCE, account->source, where, &account->mark, &account->source_mark,
-	    &account->options);
+	if (account->http.ca_file != NULL && access(account->http.ca_file, R_OK) != 0)
+		remark(check, "warning", account->mark, "%s: http: ca_file: %s: %s", where, account->http.ca_file,
+		    strerror(errno));
+	if (preset_apply(check->config, account, &preset, &err) != HF_OK) {
+		common_message("%s", err.msg);
+		check->problems++;
+	} else {
+		check_component(check, HF_KIND_SOURCE, account->source, where, &account->mark, &account->source_mark,
+		    &preset.options);
+	}
+	preset_release(&preset);
 }
 
 /* Everything, or what one plan uses. */

@@ -74,7 +74,7 @@ open_storage(struct session *session)
 {
 	const struct instance_request request = {HF_KIND_STORAGE, session->described->storage,
 	    session->described->name, {session->config->file, session->config->folder, session->described->mark},
-	    &session->described->options};
+	    &session->described->options, NULL};
 	struct hf_error err = HF_ERROR_INIT;
 	int r, status;
 

@@ -44,30 +44,58 @@ static const struct schema_field repository_fields[] = {
     {.name = NULL},
 };
 
-static const struct schema_field account_fields[] = {
-    {.name = "source", .type = SCHEMA_NAME, .flags = SCHEMA_REQUIRED,
-        .offset = AT(config_account, source)},
+#define SECOND INT64_C(1000000000)
+#define DAY    (86400 * SECOND)
+
+/* As the defaults in http_fields. */
+const struct config_http config_http_usual = {.connect_timeout_ns = 30 * SECOND, .timeout_ns = 60 * SECOND,
+    .usual = true};
+
+static const struct schema_field http_fields[] = {
+    {.name = "ca_file", .type = SCHEMA_PATH, .offset = AT(config_http, ca_file)},
+    {.name = "proxy", .type = SCHEMA_STRING, .offset = AT(config_http, proxy)},
+    {.name = "user_agent", .type = SCHEMA_STRING, .offset = AT(config_http, user_agent)},
+    {.name = "requests_per_second", .type = SCHEMA_INT, .offset = AT(config_http, requests_per_second),
+        .min = 1, .max = 1000},
+    {.name = "connect_timeout", .type = SCHEMA_DURATION, .offset = AT(config_http, connect_timeout_ns),
+        .default_value = "30 s", .min = SECOND, .max = 3600 * SECOND},
+    {.name = "timeout", .type = SCHEMA_DURATION, .offset = AT(config_http, timeout_ns),
+        .default_value = "60 s", .min = SECOND, .max = 3600 * SECOND},
+    {.name = "allow_http", .type = SCHEMA_BOOL, .offset = AT(config_http, allow_http),
+        .default_value = "false"},
     {.name = NULL},
 };
 
+static const struct schema_field account_fields[] = {
+    {.name = "source", .type = SCHEMA_NAME, .flags = SCHEMA_REQUIRED,
+        .offset = AT(config_account, source)},
+    {.name = "preset", .type = SCHEMA_NAME, .offset = AT(config_account, preset)},
+    {.name = "http", .type = SCHEMA_MAP, .offset = AT(config_account, http), .fields = http_fields},
+    {.name = NULL},
+};
+
+const char *const config_plan_options[] = {"wifi_only", "min_battery_percent", "compress_media", "media_quality",
+    "max_media_size", "incremental_only", NULL};
+
+/* What is about media is checked here as well, so that it is right before there is a strategy for them. */
 static const struct schema_field gate_fields[] = {
     {.name = "wifi_only", .type = SCHEMA_BOOL, .offset = AT(config_gates, wifi_only),
         .default_value = "true"},
     {.name = "min_battery_percent", .type = SCHEMA_INT,
         .offset = AT(config_gates, min_battery_percent), .default_value = "20", .max = 100},
-    {.name = "compress_media", .type = SCHEMA_BOOL, .offset = AT(config_gates, compress_media),
+    {.name = "compress_media", .type = SCHEMA_BOOL, .flags = SCHEMA_KEEP,
+        .offset = AT(config_gates, compress_media),
         .default_value = "true"},
-    {.name = "media_quality", .type = SCHEMA_INT, .offset = AT(config_gates, media_quality),
+    {.name = "media_quality", .type = SCHEMA_INT, .flags = SCHEMA_KEEP,
+        .offset = AT(config_gates, media_quality),
         .default_value = "80", .min = 1, .max = 100},
-    {.name = "max_media_size", .type = SCHEMA_SIZE, .offset = AT(config_gates, max_media_size),
+    {.name = "max_media_size", .type = SCHEMA_SIZE, .flags = SCHEMA_KEEP,
+        .offset = AT(config_gates, max_media_size),
         .default_value = "100 MB", .min = 1, .max = INT64_MAX},
     {.name = "incremental_only", .type = SCHEMA_BOOL,
         .offset = AT(config_gates, incremental_only), .default_value = "true"},
     {.name = NULL},
 };
-
-#define SECOND INT64_C(1000000000)
-#define DAY    (86400 * SECOND)
 
 static const struct schema_field retry_fields[] = {
     {.name = "max_attempts", .type = SCHEMA_INT, .offset = AT(config_retry, max_attempts),
@@ -87,35 +115,12 @@ static const struct schema_field plan_fields[] = {
     {.name = "types", .type = SCHEMA_SET, .offset = AT(plan_text, plan.types),
         .words = type_words},
     {.name = "schedule", .type = SCHEMA_CRON, .offset = AT(plan_text, plan.schedule)},
-    {.name = "options", .type = SCHEMA_MAP, .offset = AT(plan_text, plan.options),
-        .fields = gate_fields},
+    {.name = "options", .type = SCHEMA_MAP, .flags = SCHEMA_OPEN, .offset = AT(plan_text, plan.options),
+        .fields = gate_fields, .others = AT(config_gates, others)},
     {.name = "retry", .type = SCHEMA_MAP, .offset = AT(plan_text, plan.retry),
         .fields = retry_fields},
     {.name = NULL},
 };
-
-static struct config_options
-config_keep(struct arena *arena, const struct schema_rest *rest, size_t count)
-{
-	struct config_options options = {NULL, 0};
-	struct config_option *items = arena_alloc(arena, (count + 1) * sizeof(*items));
-	size_t i;
-
-	if (items == NULL)
-		return options;
-	for (i = 0; i < count; i++) {
-		items[i].name = rest[i].name;
-		items[i].text = rest[i].text;
-		items[i].quoted = rest[i].quoted;
-		items[i].line = rest[i].mark.line;
-		items[i].column = rest[i].mark.column;
-		items[i].name_line = rest[i].name_mark.line;
-		items[i].name_column = rest[i].name_mark.column;
-	}
-	options.items = items;
-	options.count = count;
-	return options;
-}
 
 /* "plan everything", and a problem where the name is none. */
 static const char *
@@ -177,8 +182,6 @@ config_read_repositories(
 {
 	const struct node *node, *section = config_section(reader, root, "repositories");
 	struct config_repository *repository;
-	const struct schema_rest *rest;
-	size_t count;
 
 	if (section == NULL)
 		return;
@@ -194,16 +197,49 @@ config_read_repositories(
 		repository->mark = node->key_mark;
 		if (where == NULL || !schema_is_map(reader, node, where))
 			continue;
-		rest = NULL;
-		count = 0;
-		schema_read(reader, node, where, repository_fields, repository, &rest, &count);
+		schema_read(reader, node, where, repository_fields, repository, &repository->options);
 		config_check_password(reader, node, where);
 		if (repository->password.file != NULL || repository->password.command != NULL)
 			repository->password_mark = node_get(node, repository->password.file != NULL ?
 			    "password_file" : "password_command")->mark;
 		if (repository->storage != NULL)
 			repository->storage_mark = node_get(node, "storage")->mark;
-		repository->options = config_keep(&config->arena, rest, count);
+	}
+}
+
+/* The value's place, for a key that is there. */
+static struct mark
+config_http_mark(const struct node *account, const char *key)
+{
+	return node_get(node_get(account, "http"), key)->mark;
+}
+
+/* What libcurl would otherwise find out in the middle of a run, and a password that belongs into no file. */
+static void
+config_check_http(const struct schema_reader *reader, const struct node *account, const struct config_http *http)
+{
+	static const char *const schemes[] = {
+	    "http://", "https://", "socks4://", "socks4a://", "socks5://", "socks5h://", NULL};
+	const char *const *scheme = schemes;
+	const char *c;
+
+	if (http->proxy != NULL && strcmp(http->proxy, "none") != 0) {
+		while (*scheme != NULL && strncmp(http->proxy, *scheme, strlen(*scheme)) != 0)
+			scheme++;
+		if (*scheme == NULL || http->proxy[strlen(*scheme)] == '\0')
+			(void)problem_add(reader->list, config_http_mark(account, "proxy"),
+			    "proxy: neither none nor a URL such as http://proxy.example:3128 or "
+			    "socks5h://127.0.0.1:9050");
+		else if (strchr(http->proxy, '@') != NULL)
+			(void)problem_add(reader->list, config_http_mark(account, "proxy"),
+			    "proxy: an address with a user in it; no secret belongs into this file");
+	}
+	for (c = http->user_agent != NULL ? http->user_agent : ""; *c != '\0'; c++) {
+		if ((unsigned char)*c < 0x20 || (unsigned char)*c > 0x7e) {
+			(void)problem_add(reader->list, config_http_mark(account, "user_agent"),
+			    "user_agent: only printable ASCII characters are allowed");
+			break;
+		}
 	}
 }
 
@@ -213,8 +249,6 @@ config_read_accounts(
 {
 	const struct node *node, *section = config_section(reader, root, "accounts");
 	struct config_account *account;
-	const struct schema_rest *rest;
-	size_t count;
 
 	if (section == NULL)
 		return;
@@ -230,12 +264,13 @@ config_read_accounts(
 		account->mark = node->key_mark;
 		if (where == NULL || !schema_is_map(reader, node, where))
 			continue;
-		rest = NULL;
-		count = 0;
-		schema_read(reader, node, where, account_fields, account, &rest, &count);
+		schema_read(reader, node, where, account_fields, account, &account->options);
 		if (account->source != NULL)
 			account->source_mark = node_get(node, "source")->mark;
-		account->options = config_keep(&config->arena, rest, count);
+		if (account->preset != NULL)
+			account->preset_mark = node_get(node, "preset")->mark;
+		account->http.usual = node_get(node, "http") == NULL;
+		config_check_http(reader, node, &account->http);
 	}
 }
 
@@ -406,7 +441,7 @@ config_read_plans(const struct schema_reader *reader, const struct node *root, s
 
 		if (where == NULL || !schema_is_map(reader, node, where))
 			continue;
-		schema_read(reader, node, where, plan_fields, &text, NULL, NULL);
+		schema_read(reader, node, where, plan_fields, &text, NULL);
 		config_mark_types(node, &text.plan);
 		if (text.plan.schedule != NULL)
 			text.plan.schedule_mark = node_get(node, "schedule")->mark;
@@ -443,7 +478,7 @@ config_read(const struct schema_reader *reader, const struct node *root, struct 
 {
 	if (!schema_is_map(reader, root, "the file"))
 		return;
-	schema_read(reader, root, "the file", top_fields, config, NULL, NULL);
+	schema_read(reader, root, "the file", top_fields, config, NULL);
 	config_check_section(reader, root, "repositories", "repository");
 	config_check_section(reader, root, "plans", "plan");
 	config_read_repositories(reader, root, config);
@@ -487,6 +522,36 @@ config_parse(const void *data, size_t size, const char *file, const char *folder
 	}
 failed:
 	config_free(config);
+	return rc;
+}
+
+int
+config_parse_options(const void *data, size_t size, const char *file, struct arena *arena,
+    struct config_options *ret, struct hf_error *err)
+{
+	static const struct schema_field none[] = {{.name = NULL}};
+	struct problem_list list = {.arena = arena, .file = arena_copy(arena, file, strlen(file))};
+	const struct schema_reader reader = {&list, "/"};
+	struct config_options options = {NULL, 0};
+	struct config_option *items;
+	struct node *root = NULL;
+	size_t i;
+	int rc;
+
+	if (list.file == NULL)
+		return hf_error_set(err, HF_ENOMEM, 0, "%s: out of memory", file);
+	if (node_parse(data, size, &list, &root) == HF_OK && schema_is_map(&reader, root, "the file"))
+		schema_read(&reader, root, "the file", none, NULL, &options);
+	rc = problem_status(&list, err);
+	items = rc == HF_OK ? arena_alloc(arena, (options.count + 1) * sizeof(*items)) : NULL;
+	if (rc == HF_OK && items == NULL)
+		return hf_error_set(err, HF_ENOMEM, 0, "%s: out of memory", file);
+	for (i = 0; rc == HF_OK && i < options.count; i++) {
+		items[i] = options.items[i];
+		items[i].file = list.file;
+	}
+	if (rc == HF_OK)
+		*ret = (struct config_options){items, options.count};
 	return rc;
 }
 

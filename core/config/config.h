@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "config/option.h"
 #include "config/problem.h"
 #include "config/secret.h"
 
@@ -18,20 +19,6 @@
 
 enum config_backoff { CONFIG_EXPONENTIAL, CONFIG_LINEAR };
 
-/* A key that a plugin's option table has to know. */
-struct config_option {
-	const char *name;
-	const char *text;
-	bool quoted;               /* in quotes: "true" is no boolean */
-	unsigned line, column;     /* of the value */
-	unsigned name_line, name_column;
-};
-
-struct config_options {
-	const struct config_option *items;
-	size_t count;
-};
-
 struct config_repository {
 	const char *name;
 	const char *storage; /* component name */
@@ -42,12 +29,29 @@ struct config_repository {
 	struct mark password_mark; /* of the file's or command's value */
 };
 
+/* How an account speaks HTTP; config_http_usual holds the defaults. */
+struct config_http {
+	const char *ca_file; /* further authorities; NULL: only the system's */
+	const char *proxy;   /* "none", or a URL; NULL: what the environment says */
+	const char *user_agent; /* NULL: holdfast's own */
+	int64_t requests_per_second; /* 0: no limit */
+	int64_t connect_timeout_ns;
+	int64_t timeout_ns; /* without a byte */
+	bool allow_http; /* for URLs that come from messages */
+	bool usual;      /* nothing was said about it */
+};
+
+extern const struct config_http config_http_usual;
+
 struct config_account {
 	const char *name;
 	const char *source; /* component name */
+	const char *preset; /* of the source, whose options these go before; NULL: none */
+	struct config_http http;
 	struct config_options options;
 	struct mark mark;
 	struct mark source_mark;
+	struct mark preset_mark;
 };
 
 struct config_gates {
@@ -57,6 +61,7 @@ struct config_gates {
 	int64_t media_quality;  /* 1..100 */
 	int64_t max_media_size; /* bytes */
 	bool incremental_only;
+	struct config_options others; /* keys that strategies have to know; those about media are there as well */
 };
 
 struct config_retry {
@@ -109,6 +114,12 @@ int config_parse(const void *data, size_t size, const char *file, const char *fo
     struct config **ret, struct config **ret_broken, struct hf_error *err);
 /* NULL is fine. */
 void config_free(struct config *config);
+/*
+ * Reads bytes that hold a map of options and nothing else; file is their name in messages and in the
+ * options.  What *ret points to lives as long as arena.  HF_EINVAL: err holds the first mistake, with its place.
+ */
+int config_parse_options(const void *data, size_t size, const char *file, struct arena *arena,
+    struct config_options *ret, struct hf_error *err);
 
 /*
  * The named plan, or the only one for NULL.  HF_EINVAL: there is no such plan, or a name is needed;
@@ -121,6 +132,8 @@ int config_repository(const struct config *config, const char *name,
     const struct config_repository **ret, struct hf_error *err);
 const struct config_account *config_account(const struct config *config, const char *name);
 
+/* The names of the plan options that are known here; ends with NULL. */
+extern const char *const config_plan_options[];
 /* "chats", "media", "contacts", "device_info" for 0..CONFIG_TYPES - 1; NULL beyond. */
 const char *config_type_name(unsigned index);
 /* "chats,media" into bits.  HF_EINVAL with a sentence that names the nearest type. */

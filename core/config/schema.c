@@ -270,7 +270,8 @@ schema_map(const struct schema_reader *reader, const struct schema_field *field,
 {
 	if (!schema_is_map(reader, node, field->name))
 		return HF_EINVAL;
-	schema_read(reader, node, field->name, field->fields, place, NULL, NULL);
+	schema_read(reader, node, field->name, field->fields, place, (field->flags & SCHEMA_OPEN) == 0 ? NULL :
+	    (struct config_options *)(void *)((char *)place + field->others));
 	return HF_OK;
 }
 
@@ -372,29 +373,120 @@ text_has_userinfo(const char *text)
 	return authority[n] == '@' && memchr(authority, ':', n) != NULL;
 }
 
-static void
-schema_keep(const struct schema_reader *reader, const struct node *node, struct schema_rest *rest,
-    size_t *count)
-{
-	struct problem_word word;
-	const char *key = problem_quote(&word, node->key);
+/* What the keys of one map are kept in. */
+struct keeping {
+	const struct schema_reader *reader;
+	struct config_option *options;
+	size_t count;
+};
 
-	if (schema_is_secret(node->key))
-		(void)problem_add(reader->list, node->key_mark,
+static size_t
+schema_count(const struct node *map)
+{
+	const struct node *node;
+	size_t count = 0;
+
+	for (node = map->first; node != NULL; node = node->next)
+		count += node->kind == NODE_MAP ? schema_count(node) : 1;
+	return count;
+}
+
+/* One value; the sentence about what is wrong with it. */
+static const char *
+schema_wrong_value(const struct node *node)
+{
+	if (node_empty(node))
+		return "the value is missing";
+	if (text_has_userinfo(node->text))
+		return "an address with a password in it; no secret belongs into this file";
+	return NULL;
+}
+
+static bool
+schema_keep_list(const struct schema_reader *reader, const struct node *node, const char *key,
+    struct config_option *option)
+{
+	struct config_item *items = arena_alloc(reader->list->arena, (node->count + 1) * sizeof(*items));
+	const struct node *item;
+	const char *wrong;
+	bool good = items != NULL;
+
+	for (item = node->first; items != NULL && item != NULL; item = item->next) {
+		wrong = item->kind != NODE_TEXT ? NULL : schema_wrong_value(item);
+		if (wrong == NULL && item->kind == NODE_TEXT && strchr(item->text, '\n') != NULL)
+			wrong = "an item of more than one line";
+		if (item->kind != NODE_TEXT)
+			(void)problem_add(reader->list, item->mark, "%s: %s is no item of a list of values", key,
+			    kind_name(item));
+		else if (wrong != NULL)
+			(void)problem_add(reader->list, item->mark, "%s: %s", key, wrong);
+		else
+			items[option->count++] = (struct config_item){item->text, item->mark};
+		good = good && item->kind == NODE_TEXT && wrong == NULL;
+	}
+	option->items = items;
+	return good;
+}
+
+/* name: of the key with the maps that it is in. */
+static void
+schema_keep_value(struct keeping *keeping, const struct node *node, const char *name, const char *key)
+{
+	struct config_option *option = &keeping->options[keeping->count];
+	const char *wrong = node->kind == NODE_TEXT ? schema_wrong_value(node) : NULL;
+
+	if (wrong != NULL) {
+		(void)problem_add(keeping->reader->list, node->mark, "%s: %s", key, wrong);
+		return;
+	}
+	*option = (struct config_option){name, node->kind == NODE_TEXT ? node->text : "", node->quoted,
+	    node->mark.line, node->mark.column, node->key_mark.line, node->key_mark.column, NULL, 0, NULL};
+	if (node->kind == NODE_TEXT || schema_keep_list(keeping->reader, node, key, option))
+		keeping->count++;
+}
+
+static void schema_keep(struct keeping *keeping, const struct node *node, const char *outer);
+
+static void
+schema_keep_map(struct keeping *keeping, const struct node *map, const char *name)
+{
+	const struct node *node;
+	struct problem_word word;
+
+	if (map->first == NULL)
+		(void)problem_add(keeping->reader->list, map->mark, "%s: an empty map; leave the key out",
+		    problem_quote(&word, name));
+	for (node = map->first; node != NULL; node = node->next)
+		schema_keep(keeping, node, name);
+}
+
+/* outer: the names of the maps around, or NULL. */
+static void
+schema_keep(struct keeping *keeping, const struct node *node, const char *outer)
+{
+	struct problem_list *list = keeping->reader->list;
+	struct problem_word word;
+	const char *name = node->key, *key;
+
+	if (outer != NULL)
+		name = arena_printf(list->arena, "%s.%s", outer, node->key);
+	if (name == NULL)
+		return;
+	key = problem_quote(&word, name);
+	if (strlen(name) > CONFIG_OPTION_NAME_MAX)
+		(void)problem_add(list, node->key_mark, "%s: longer than the name of any option", key);
+	else if (strchr(node->key, '.') != NULL)
+		(void)problem_add(list, node->key_mark,
+		    "%s: no key has a dot in it; what is inside of a map is written as a map", key);
+	else if (schema_is_secret(node->key))
+		(void)problem_add(list, node->key_mark,
 		    "%s: no secret belongs into this file; write %s_file (a file only you can read) or "
 		    "%s_command",
 		    key, key, key);
-	else if (node->kind != NODE_TEXT)
-		(void)problem_add(reader->list, node->mark, "%s must be one value, not %s", key,
-		    kind_name(node));
-	else if (node_empty(node))
-		(void)problem_add(reader->list, node->mark, "%s: the value is missing", key);
-	else if (text_has_userinfo(node->text))
-		(void)problem_add(reader->list, node->mark,
-		    "%s: an address with a password in it; no secret belongs into this file", key);
+	else if (node->kind == NODE_MAP)
+		schema_keep_map(keeping, node, name);
 	else
-		rest[(*count)++] = (struct schema_rest){
-		    node->key, node->text, node->quoted, node->key_mark, node->mark};
+		schema_keep_value(keeping, node, name, key);
 }
 
 /* A required key that is missing was often only mistyped. */
@@ -421,35 +513,31 @@ schema_missing(const struct schema_reader *reader, const struct node *map, const
 
 void
 schema_read(const struct schema_reader *reader, const struct node *map, const char *where,
-    const struct schema_field *fields, void *target, const struct schema_rest **rest,
-    size_t *rest_count)
+    const struct schema_field *fields, void *target, struct config_options *rest)
 {
+	struct keeping keeping = {reader, NULL, 0};
 	const struct schema_field *field;
-	struct schema_rest *kept = NULL;
 	const struct node *node;
-	size_t count = 0;
+	bool good;
 
 	schema_defaults(reader, fields, target);
-	if (rest != NULL && map->count > 0) {
-		kept = arena_alloc(reader->list->arena, map->count * sizeof(*kept));
-		if (kept == NULL)
+	if (rest != NULL) {
+		keeping.options = arena_alloc(reader->list->arena, (schema_count(map) + 1) * sizeof(*keeping.options));
+		if (keeping.options == NULL)
 			return;
 	}
 	for (node = map->first; node != NULL; node = node->next) {
 		field = schema_find(fields, node->key);
-		if (field != NULL)
-			(void)schema_value(reader, field, node, (char *)target + field->offset);
-		else if (kept != NULL)
-			schema_keep(reader, node, kept, &count);
-		else
+		good = field == NULL || schema_value(reader, field, node, (char *)target + field->offset) == HF_OK;
+		if (field == NULL && rest == NULL)
 			schema_unknown(reader, node, where, fields);
+		else if (field == NULL || (good && rest != NULL && (field->flags & SCHEMA_KEEP) != 0))
+			schema_keep(&keeping, node, NULL);
 	}
 	for (field = fields; field->name != NULL; field++) {
 		if ((field->flags & SCHEMA_REQUIRED) != 0 && node_get(map, field->name) == NULL)
 			schema_missing(reader, map, where, fields, field);
 	}
-	if (rest != NULL) {
-		*rest = kept;
-		*rest_count = count;
-	}
+	if (rest != NULL)
+		*rest = (struct config_options){keeping.options, keeping.count};
 }

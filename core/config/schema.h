@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "config/node.h"
+#include "config/option.h"
 
 /* What a key's value is, and the C type that it becomes at offset. */
 enum schema_type {
@@ -24,6 +25,8 @@ enum schema_type {
 };
 
 #define SCHEMA_REQUIRED 1u
+#define SCHEMA_KEEP     2u /* kept among the keys that the table does not know, as well */
+#define SCHEMA_OPEN     4u /* of a MAP: keys that its table does not know are kept at others */
 
 struct schema_name {
 	const char *text;
@@ -45,15 +48,7 @@ struct schema_field {
 	int64_t min, max;                  /* INT, SIZE, DURATION; both 0: no limits */
 	const char *const *words;          /* ENUM, SET; ends with NULL */
 	const struct schema_field *fields; /* MAP */
-};
-
-/* A key that the table does not know, and whose value is text. */
-struct schema_rest {
-	const char *name;
-	const char *text;
-	bool quoted;
-	struct mark name_mark;
-	struct mark mark;
+	size_t others;                     /* MAP, SCHEMA_OPEN: offset of its struct config_options */
 };
 
 struct schema_reader {
@@ -64,12 +59,11 @@ struct schema_reader {
 /*
  * Reads a map into the struct at target after the table, defaults included.  Everything wrong goes
  * into the list, and reading goes on.  where ("plan everything") starts the sentences about
- * missing keys.  With rest NULL, an unknown key is wrong; else these keys are kept as an array of
- * *rest_count, and have to be text.
+ * missing keys.  With rest NULL, an unknown key is wrong; else these keys are kept there: values, lists of
+ * values, and both inside of maps.
  */
 void schema_read(const struct schema_reader *reader, const struct node *map, const char *where,
-    const struct schema_field *fields, void *target, const struct schema_rest **rest,
-    size_t *rest_count);
+    const struct schema_field *fields, void *target, struct config_options *rest);
 /* Adds what is wrong if node is no map; an empty value passes for an empty map. */
 bool schema_is_map(const struct schema_reader *reader, const struct node *node, const char *where);
 /* True for a key whose value would be a secret: password, api_token, ... */

@@ -7,7 +7,9 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/log.h"
 #include "plugin/options.h"
+#include "plugin/preset.h"
 
 /* Text from outside, on one line: a path may hold anything. */
 static void
@@ -174,6 +176,7 @@ option_json(const struct hf_option *option, struct buffer *out)
 	buffer_appendf(out, ",\"required\":%s,\"secret\":%s,\"since\":%u",
 	    option->flags & HF_OPTION_REQUIRED ? "true" : "false",
 	    option->flags & HF_OPTION_SECRET ? "true" : "false", option->since);
+	buffer_appendf(out, ",\"list\":%s", option->flags & HF_OPTION_LIST ? "true" : "false");
 	if (option->default_value != NULL)
 		put_member(out, ",", "default", option->default_value);
 	if (has_range(option))
@@ -181,6 +184,49 @@ option_json(const struct hf_option *option, struct buffer *out)
 		    out, ",\"min\":%" PRId64 ",\"max\":%" PRId64, option->min, option->max);
 	put_member(out, ",", "help", option->help != NULL ? option->help : "");
 	buffer_append_byte(out, '}');
+}
+
+/* Of a source: NULL for others, and where they cannot be listed. */
+static const char *const *
+presets_of(const struct plugin_component *component, struct arena *arena)
+{
+	struct hf_error err = HF_ERROR_INIT;
+	const char *const *names = NULL;
+
+	if (component->kind == HF_KIND_SOURCE && preset_list(component->name, arena, &names, &err) != HF_OK)
+		log_message(HF_LOG_WARNING, "%s", err.msg);
+	return names;
+}
+
+static void
+presets_json(const struct plugin_component *component, struct buffer *out)
+{
+	struct arena arena = {NULL, 0, 0};
+	const char *const *name = presets_of(component, &arena), *comma = "";
+
+	buffer_append_string(out, ",\"presets\":[");
+	for (; name != NULL && *name != NULL; name++) {
+		buffer_append_string(out, comma);
+		put_json(out, *name);
+		comma = ",";
+	}
+	buffer_append_byte(out, ']');
+	arena_release(&arena);
+}
+
+static void
+presets_text(const struct plugin_component *component, struct buffer *out)
+{
+	struct arena arena = {NULL, 0, 0};
+	const char *const *name = presets_of(component, &arena), *before = "  presets: ";
+
+	for (; name != NULL && *name != NULL; name++) {
+		buffer_appendf(out, "%s%s", before, *name);
+		before = ", ";
+	}
+	if (before[0] == ',')
+		buffer_append_byte(out, '\n');
+	arena_release(&arena);
 }
 
 static void
@@ -207,7 +253,10 @@ component_json(const struct plugin_component *component, struct buffer *out)
 		buffer_append_string(out, i > 0 ? "," : "");
 		option_json(&component->options[i], out);
 	}
-	buffer_append_string(out, "]}");
+	buffer_append_byte(out, ']');
+	if (component->kind == HF_KIND_SOURCE)
+		presets_json(component, out);
+	buffer_append_byte(out, '}');
 }
 
 static void
@@ -234,7 +283,8 @@ option_text(const struct hf_option *option, struct buffer *out)
 {
 	char min[OPTIONS_FORMAT_SIZE], max[OPTIONS_FORMAT_SIZE];
 
-	buffer_appendf(out, "  %s: %s", option->name, options_type_name(option->type));
+	buffer_appendf(out, "  %s: %s%s", option->name, option->flags & HF_OPTION_LIST ? "list of " : "",
+	    options_type_name(option->type));
 	if (option->flags & HF_OPTION_REQUIRED)
 		buffer_append_string(out, ", required");
 	if (option->flags & HF_OPTION_SECRET)
@@ -260,6 +310,7 @@ component_text(const struct plugin_component *component, struct buffer *out)
 		buffer_append_string(out, "  no options\n");
 	for (i = 0; i < component->option_count; i++)
 		option_text(&component->options[i], out);
+	presets_text(component, out);
 }
 
 /* What only the author of a plugin wants to know. */

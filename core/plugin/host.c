@@ -22,6 +22,7 @@ struct host {
 	const struct host_services *services;
 	const struct options *options;
 	const struct hf_option *option_table;
+	const struct config_http *http;
 	char *instance;
 };
 
@@ -171,6 +172,7 @@ host_open(const char *instance, const struct host_services *services, const stru
 	host->services = services;
 	host->options = options;
 	host->option_table = table;
+	host->http = &config_http_usual;
 	host->table.struct_size = sizeof(host->table);
 	host->table.abi_minor = HF_ABI_MINOR;
 	host->table.ctx = host;
@@ -198,4 +200,41 @@ const struct hf_host *
 host_table(const struct host *host)
 {
 	return &host->table;
+}
+
+void
+host_set_http(struct host *host, const struct config_http *settings)
+{
+	host->http = settings;
+}
+
+const char *
+host_instance(const struct host *host)
+{
+	return host->instance;
+}
+
+const struct config_http *
+host_http(const struct host *host)
+{
+	return host->http;
+}
+
+struct http *
+host_client(const struct host *host)
+{
+	return host->services == NULL ? NULL : host->services->http;
+}
+
+struct image *
+host_image(const struct host *host)
+{
+	return host->services != NULL ? host->services->image : NULL;
+}
+
+void
+host_received(const struct host *host, uint64_t bytes)
+{
+	if (host->services != NULL && host->services->received != NULL)
+		host->services->received(host->services->ctx, host->instance, bytes);
 }

@@ -6,6 +6,9 @@
 
 #include "plugin/options.h"
 
+struct http;
+struct image;
+
 /*
  * What stands behind the host tables of a worker: one for all instances.  Every pointer may be
  * NULL.  The functions may be called from any thread.
@@ -18,6 +21,10 @@ struct host_services {
 	int64_t (*deadline_ns)(void *ctx);
 	void (*progress)(
 	    void *ctx, const char *instance, uint64_t done, uint64_t total, const char *unit);
+	/* Bytes that came over the network for an instance. */
+	void (*received)(void *ctx, const char *instance, uint64_t bytes);
+	struct http *http; /* the process's client */
+	struct image *image; /* what makes pictures smaller */
 };
 
 struct host;
@@ -30,6 +37,8 @@ int host_open(const char *instance, const struct host_services *services,
     const struct options *options, const struct hf_option *table, struct host **ret_host,
     struct hf_error *err);
 void host_free(struct host *host);
+/* How the instance speaks HTTP, if not as usual; settings has to live as long as any use of the host's client. */
+void host_set_http(struct host *host, const struct config_http *settings);
 /* What the plugin gets; lives as long as host. */
 const struct hf_host *host_table(const struct host *host);
 /*
@@ -38,5 +47,14 @@ const struct hf_host *host_table(const struct host *host);
  * copied.  HF_ERANGE: there are too many.
  */
 int host_set_extension(const char *id, const void *extension, struct hf_error *err);
+
+/* ---- for extensions, which get a table's ctx: it is the host ---- */
+
+const char *host_instance(const struct host *host);
+const struct config_http *host_http(const struct host *host);
+/* NULL: there is none. */
+struct http *host_client(const struct host *host);
+struct image *host_image(const struct host *host);
+void host_received(const struct host *host, uint64_t bytes);
 
 #endif

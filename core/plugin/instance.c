@@ -6,7 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
-/* As the configuration calls it; a strategy has no options there. */
+#include "plugin/preset.h"
+
+/* As the configuration calls it; the name of a strategy is no name there. */
 static const char *
 options_where(uint32_t kind, const char *name, char *out, size_t size)
 {
@@ -53,6 +55,8 @@ instance_open(struct registry *registry, const struct instance_request *request,
 	if (r == HF_OK)
 		r = host_open(request->name, services, instance.options, instance.component->options, &instance.host,
 		    err);
+	if (r == HF_OK && request->http != NULL)
+		host_set_http(instance.host, request->http);
 	if (r == HF_OK)
 		r = call_open(&instance, &instance.handle, err);
 	if (r != HF_OK) {
@@ -62,6 +66,22 @@ instance_open(struct registry *registry, const struct instance_request *request,
 	}
 	*ret = instance;
 	return HF_OK;
+}
+
+int
+instance_open_account(struct registry *registry, const struct config *config, const struct config_account *account,
+    const struct host_services *services, struct instance *ret, struct hf_error *err)
+{
+	struct instance_request what = {HF_KIND_SOURCE, account->source, account->name,
+	    {config->file, config->folder, account->mark}, NULL, &account->http};
+	struct preset preset;
+	int r = preset_apply(config, account, &preset, err);
+
+	what.given = &preset.options;
+	if (r == HF_OK)
+		r = instance_open(registry, &what, services, ret, err);
+	preset_release(&preset);
+	return r;
 }
 
 void

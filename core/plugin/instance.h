@@ -20,6 +20,7 @@ struct instance_request {
 	const char *name; /* of the repository, account or type */
 	struct options_place place;
 	const struct config_options *given;
+	const struct config_http *http; /* NULL: the usual */
 };
 
 /*
@@ -29,6 +30,10 @@ struct instance_request {
  */
 int instance_open(struct registry *registry, const struct instance_request *request,
     const struct host_services *services, struct instance *ret, struct hf_error *err);
+/* The same for the source of an account, with the options of its preset. */
+int instance_open_account(struct registry *registry, const struct config *config,
+    const struct config_account *account, const struct host_services *services, struct instance *ret,
+    struct hf_error *err);
 /* Also for a zeroed one. */
 void instance_close(struct instance *instance);
 

@@ -112,21 +112,31 @@ check_text(const char *text, const char *path, const char *what, struct hf_error
 	return HF_OK;
 }
 
-/* An option's name as YAML has it: [a-z][a-z0-9_]{0,63}. */
+/* An option's name as YAML has it: [a-z][a-z0-9_]*, or several of these with dots between; 64 bytes at most. */
 static bool
 option_name_valid(const char *name)
 {
+	bool first = true;
 	size_t i;
 
-	if (name[0] < 'a' || name[0] > 'z')
-		return false;
-	for (i = 1; name[i] != '\0'; i++) {
-		if (i == 64 ||
-		    ((name[i] < 'a' || name[i] > 'z') && (name[i] < '0' || name[i] > '9') &&
-			name[i] != '_'))
+	for (i = 0; name[i] != '\0' && i <= 64; i++) {
+		if (name[i] >= 'a' && name[i] <= 'z')
+			first = false;
+		else if (first || (name[i] != '_' && name[i] != '.' && (name[i] < '0' || name[i] > '9')))
 			return false;
+		else if (name[i] == '.')
+			first = true;
 	}
-	return true;
+	return !first && i <= 64;
+}
+
+/* Whether a name is the same as another, or the map that the other is in. */
+static bool
+option_names_collide(const char *name, const char *other)
+{
+	size_t size = strlen(name);
+
+	return strncmp(name, other, size) == 0 && (other[size] == '\0' || other[size] == '.');
 }
 
 static int
@@ -140,7 +150,8 @@ check_option(const struct hf_option *options, uint32_t at, const char *path, str
 		return hf_error_set(
 		    err, HF_EINVAL, 0, "%s: option %u has an unusable name", path, at);
 	for (i = 0; i < at; i++) {
-		if (strcmp(options[i].name, option->name) == 0)
+		if (option_names_collide(options[i].name, option->name) ||
+		    option_names_collide(option->name, options[i].name))
 			return hf_error_set(err, HF_EINVAL, 0,
 			    "%s: the option \"%s\" is there twice", path, option->name);
 	}
@@ -151,6 +162,10 @@ check_option(const struct hf_option *options, uint32_t at, const char *path, str
 	if ((option->flags & HF_OPTION_SECRET) && option->type != HF_OPTION_STRING)
 		return hf_error_set(err, HF_EINVAL, 0,
 		    "%s: the secret option \"%s\" is not a string", path, option->name);
+	if ((option->flags & HF_OPTION_LIST) && ((option->flags & HF_OPTION_SECRET) ||
+	    (option->type != HF_OPTION_STRING && option->type != HF_OPTION_PATH)))
+		return hf_error_set(err, HF_EINVAL, 0,
+		    "%s: the option \"%s\" cannot be a list", path, option->name);
 	if (option->min > option->max)
 		return hf_error_set(err, HF_EINVAL, 0,
 		    "%s: the option \"%s\" has a minimum above its maximum", path, option->name);

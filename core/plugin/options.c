@@ -7,7 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buffer.h"
 #include "config/scalar.h"
+
+#define LIST_MAX ((size_t)1 << 20) /* bytes of a list, paths made absolute */
 
 static const char *const secret_endings[2] = {"_file", "_command"};
 
@@ -140,7 +143,7 @@ check_range(const struct hf_option *option, const char *text, int64_t number, st
 	    options_format(option->type, option->max, max));
 }
 
-/* Takes a value that is not a secret into place at; the error is a sentence to put behind "NAME: ". */
+/* Takes one value that is not a secret into place at; the error is a sentence to put behind "NAME: ". */
 static int
 take_value(const struct hf_option *option, const char *text, bool quoted, const char *folder,
     struct options *options, uint32_t at, struct hf_error *err)
@@ -154,6 +157,59 @@ take_value(const struct hf_option *option, const char *text, bool quoted, const 
 	if (rc != HF_OK)
 		return rc;
 	value->text = options->strings[at];
+	value->set = 1;
+	return HF_OK;
+}
+
+/* Adds one item to a list's text. */
+static int
+take_item(const struct hf_option *option, const char *text, const char *folder, struct buffer *list,
+    struct hf_error *err)
+{
+	char *string = NULL;
+	int64_t number;
+	int rc;
+
+	rc = read_value(option, text, false, folder, &number, &string, err);
+	if (rc != HF_OK)
+		return rc;
+	/* A path may have got one from the folder that it starts in. */
+	if (strchr(string, '\n') != NULL) {
+		free(string);
+		return hf_error_set(err, HF_EINVAL, 0, "an item of more than one line");
+	}
+	buffer_append_string(list, string);
+	buffer_append_byte(list, '\n');
+	free(string);
+	return HF_OK;
+}
+
+/* The same as take_value for a list; ret_mark: of the item that is wrong.  One value is a list of one. */
+static int
+take_list(const struct hf_option *option, const struct config_option *given, const char *folder,
+    struct options *options, uint32_t at, struct mark *ret_mark, struct hf_error *err)
+{
+	struct buffer list = BUFFER_INIT(LIST_MAX);
+	struct hf_value *value = &options->values[at];
+	size_t i;
+	int rc = HF_OK;
+
+	for (i = 0; rc == HF_OK && i < given->count; i++) {
+		*ret_mark = given->items[i].mark;
+		rc = take_item(option, given->items[i].text, folder, &list, err);
+	}
+	if (given->items == NULL)
+		rc = take_item(option, given->text, folder, &list, err);
+	if (rc == HF_OK && (options->strings[at] = strdup(buffer_string(&list) != NULL ? buffer_string(&list) : "")) ==
+	    NULL)
+		rc = no_memory(err);
+	if (rc == HF_OK && list.failed != HF_OK)
+		rc = buffer_status(&list, "the list", err);
+	buffer_release(&list);
+	if (rc != HF_OK)
+		return rc;
+	value->text = options->strings[at];
+	value->number = given->items != NULL ? (int64_t)given->count : 1;
 	value->set = 1;
 	return HF_OK;
 }
@@ -207,6 +263,23 @@ find(const struct hf_option *table, const char *name, int *ret_way)
 	return NULL;
 }
 
+bool
+options_know(const struct hf_option *table, const char *name)
+{
+	int way;
+
+	return find(table, name, &way) != NULL;
+}
+
+/* Whether name is in the map outer. */
+static bool
+is_inside(const char *name, const char *outer)
+{
+	size_t size = strlen(outer);
+
+	return strncmp(name, outer, size) == 0 && name[size] == '.';
+}
+
 static int
 unknown(const struct hf_option *table, const struct spot *place,
     const struct config_option *given, struct mark mark, struct hf_error *err)
@@ -215,18 +288,42 @@ unknown(const struct hf_option *table, const struct spot *place,
 	struct options_names names;
 	struct nearest_hint hint;
 	struct problem_word word;
+	const struct hf_option *option;
 
+	for (option = table; option != NULL && option->name != NULL; option++) {
+		if (is_inside(option->name, given->name))
+			return wrong(place, mark, err, "%s is a map, with keys such as %s", given->name,
+			    option->name + strlen(given->name) + 1);
+		if (is_inside(given->name, option->name))
+			return wrong(place, mark, err, "%s is no map", option->name);
+	}
 	options_offer(&nearest, table, &names);
 	return wrong(place, mark, err, "unknown option %s%s", problem_quote(&word, given->name),
 	    nearest_hint(&hint, nearest.best));
 }
 
+/* The value itself, after its name was found; the error is a sentence to put behind "NAME: ". */
 static int
-take(const struct hf_option *table, const struct spot *place,
-    const struct config_option *given, struct options *options, struct hf_error *err)
+take_given(const struct hf_option *option, const struct config_option *given, int way, const char *folder,
+    struct options *options, uint32_t at, struct mark *ret_mark, struct hf_error *err)
+{
+	if ((option->flags & HF_OPTION_LIST) != 0)
+		return take_list(option, given, folder, options, at, ret_mark, err);
+	if (given->items != NULL)
+		return hf_error_set(err, HF_EINVAL, 0, "it is one value, not a list");
+	if (way >= 0)
+		return take_secret(given->text, way, folder, options, at, err);
+	return take_value(option, given->text, given->quoted, folder, options, at, err);
+}
+
+static int
+take(const struct hf_option *table, const struct spot *of, const struct config_option *given, struct options *options,
+    struct hf_error *err)
 {
 	struct mark name_mark = {given->name_line, given->name_column};
 	struct mark mark = {given->line, given->column};
+	const struct spot here = {given->file != NULL ? given->file : of->file, of->folder, of->where, of->mark};
+	const struct spot *place = &here;
 	struct hf_error why = HF_ERROR_INIT;
 	const struct hf_option *option;
 	uint32_t at;
@@ -248,16 +345,23 @@ take(const struct hf_option *table, const struct spot *place,
 		    given->name, option->name, option->name);
 	if (options->values[at].set)
 		return wrong(place, name_mark, err, "%s: is given twice", given->name);
-	if (way >= 0)
-		rc = take_secret(given->text, way, place->folder, options, at, &why);
-	else
-		rc = take_value(
-		    option, given->text, given->quoted, place->folder, options, at, &why);
+	rc = take_given(option, given, way, place->folder, options, at, &mark, &why);
 	if (rc == HF_ENOMEM)
 		return no_memory(err);
 	if (rc != HF_OK)
 		return wrong(place, mark, err, "%s: %s", given->name, why.msg);
 	return HF_OK;
+}
+
+/* The default as if it were given. */
+static int
+take_default(const struct hf_option *option, const char *folder, struct options *options, uint32_t at,
+    struct hf_error *err)
+{
+	const struct config_option given = {option->name, option->default_value, false, 0, 0, 0, 0, NULL, 0, NULL};
+	struct mark mark;
+
+	return take_given(option, &given, -1, folder, options, at, &mark, err);
 }
 
 /* Takes the default, or says what is required and not there. */
@@ -272,8 +376,7 @@ complete(const struct hf_option *option, const struct spot *place, struct option
 	if (options->values[at].set)
 		return HF_OK;
 	if (option->default_value != NULL && !(option->flags & HF_OPTION_SECRET)) {
-		rc = take_value(
-		    option, option->default_value, false, place->folder, options, at, &why);
+		rc = take_default(option, place->folder, options, at, &why);
 		if (rc == HF_ENOMEM)
 			return no_memory(err);
 		/* Not the user's fault, and nothing the user can put right but by giving a value. */

@@ -44,8 +44,8 @@ trusted_component(const char *path, bool last, struct hf_error *err)
 		    err, HF_EPERM, 0, "%s: is a symbolic link where none was before", path);
 	if (st.st_uid != 0 && st.st_uid != geteuid())
 		return hf_error_set(err, HF_EPERM, 0,
-		    "%s: the %s belongs to user %lu; plugins are taken from root and from the "
-		    "user that runs holdfast (%lu)",
+		    "%s: the %s belongs to user %lu; plugins and presets are taken from root and from "
+		    "the user that runs holdfast (%lu)",
 		    path, what, (unsigned long)st.st_uid, (unsigned long)geteuid());
 	writable = (st.st_mode & (S_IWGRP | S_IWOTH)) != 0;
 	/*
@@ -56,7 +56,7 @@ trusted_component(const char *path, bool last, struct hf_error *err)
 		return HF_OK;
 	if (writable)
 		return hf_error_set(err, HF_EPERM, 0,
-		    "%s: other users may write to this %s; no plugin is taken from it (chmod go-w)",
+		    "%s: other users may write to this %s; nothing is taken from it (chmod go-w)",
 		    path, what);
 	return HF_OK;
 }

@@ -215,6 +215,18 @@ test_unusable(void)
 	CU_ASSERT_EQUAL(check(), HF_EINVAL);
 	options[0].name = "Page";
 	CU_ASSERT_EQUAL(check(), HF_EINVAL);
+	options[0].name = "rooms..page";
+	CU_ASSERT_EQUAL(check(), HF_EINVAL);
+	options[0].name = "rooms.";
+	CU_ASSERT_EQUAL(check(), HF_EINVAL);
+	options[0].name = "rooms.page";
+	CU_ASSERT_EQUAL(check(), HF_OK);
+	options[1] = options[0];
+	options[0].name = "rooms.page";
+	options[1].name = "rooms";
+	CU_ASSERT_EQUAL(check(), HF_EINVAL);
+	options[0].flags = HF_OPTION_LIST;
+	CU_ASSERT_EQUAL(check(), HF_EINVAL);
 	options[1] = options[0];
 	CU_ASSERT_EQUAL(check(), HF_EINVAL);
 	options[0].type = 99;

@@ -38,7 +38,7 @@ parse(const char *const texts[], size_t count, struct options **options)
 
 	for (i = 0; i < count; i++) {
 		items[i] = (struct config_option){texts[2 * i], texts[2 * i + 1], false,
-		    10 + (unsigned)i, 20, 10 + (unsigned)i, 5};
+		    10 + (unsigned)i, 20, 10 + (unsigned)i, 5, NULL, 0, NULL};
 	}
 	err.msg[0] = '\0';
 	return options_parse(table, &place, &given, options, &err);
@@ -61,7 +61,7 @@ message(const char *name, const char *text)
 static void
 test_where(void)
 {
-	struct config_option item = {"lable", "x", false, 10, 20, 10, 5};
+	struct config_option item = {"lable", "x", false, 10, 20, 10, 5, NULL, 0, NULL};
 	const struct config_options given = {&item, 1};
 	const struct options_place nowhere = {NULL, "/base", {7, 3}};
 	struct options *options = NULL;
@@ -130,7 +130,7 @@ static void
 test_quoted(void)
 {
 	struct config_option items[] = {
-	    {"folder", "/f", true, 1, 1, 1, 1}, {"quick", "true", true, 1, 1, 1, 1}};
+	    {"folder", "/f", true, 1, 1, 1, 1, NULL, 0, NULL}, {"quick", "true", true, 1, 1, 1, 1, NULL, 0, NULL}};
 	struct config_options given = {items, 2};
 	struct options *options = NULL;
 
@@ -148,7 +148,7 @@ test_tables(void)
 	    ENTRY(HF_OPTION_STRING, HF_OPTION_SECRET | HF_OPTION_REQUIRED, "key", NULL, 0, 0), {0}};
 	static const struct hf_option bad[] = {ENTRY(HF_OPTION_INT, 0, "n", "x", 0, 0), {0}};
 	static const struct hf_option later[] = {ENTRY(99, 0, "n", "x", 0, 0), {0}};
-	struct config_option item = {"folder", "/f", false, 1, 1, 1, 1};
+	struct config_option item = {"folder", "/f", false, 1, 1, 1, 1, NULL, 0, NULL};
 	struct config_options given = {&item, 1};
 	struct options *options = NULL;
 
@@ -162,6 +162,90 @@ test_tables(void)
 	CU_ASSERT_EQUAL(options_parse(bad, &place, NULL, &options, &err), HF_EINVAL);
 	CU_ASSERT_PTR_NOT_NULL(strstr(err.msg, "the plugin's own default"));
 	CU_ASSERT_EQUAL(options_parse(later, &place, NULL, &options, &err), HF_EINVAL);
+	CU_ASSERT_PTR_NULL(options);
+}
+
+static const struct hf_option nested[] = {
+    ENTRY(HF_OPTION_STRING, 0, "rooms.collection", "chats", 0, 0),
+    ENTRY(HF_OPTION_STRING, HF_OPTION_LIST, "rooms.fields.text", NULL, 0, 0),
+    ENTRY(HF_OPTION_PATH, HF_OPTION_LIST, "folders", "one", 0, 0),
+    ENTRY(HF_OPTION_STRING, HF_OPTION_SECRET, "auth.token", NULL, 0, 0),
+    {0},
+};
+
+/* What is wrong with one option of the nested table. */
+static const char *
+nested_message(const char *name, const char *text, const struct config_item *items, size_t count)
+{
+	struct config_option item = {name, text, false, 4, 9, 4, 3, items, count, NULL};
+	const struct config_options given = {&item, 1};
+	struct options *options = NULL;
+
+	CU_ASSERT_EQUAL(options_parse(nested, &place, &given, &options, &err), HF_EINVAL);
+	options_free(options);
+	return err.msg;
+}
+
+static void
+test_nested(void)
+{
+	struct config_option items[] = {{"rooms.collection", "groups", false, 1, 1, 1, 1, NULL, 0, NULL},
+	    {"auth.token_file", "t", false, 1, 1, 1, 1, NULL, 0, NULL}};
+	const struct config_options given = {items, 2};
+	const struct config_item two[] = {{"a", {4, 10}}, {"$HOME/x", {4, 13}}};
+	struct options *options = NULL;
+
+	CU_ASSERT_EQUAL_FATAL(options_parse(nested, &place, &given, &options, &err), HF_OK);
+	CU_ASSERT_STRING_EQUAL(options->values[0].text, "groups");
+	CU_ASSERT_EQUAL(options->values[1].set, 0);
+	CU_ASSERT_STRING_EQUAL(options->secrets[3].file, "/base/t");
+	options_free(options);
+	CU_ASSERT_STRING_EQUAL(nested_message("rooms.colection", "x", NULL, 0),
+	    "c.yaml:4:3: unknown option rooms.colection, did you mean rooms.collection?");
+	CU_ASSERT_STRING_EQUAL(nested_message("rooms", "x", NULL, 0),
+	    "c.yaml:4:3: rooms is a map, with keys such as collection");
+	CU_ASSERT_STRING_EQUAL(nested_message("folders.x", "x", NULL, 0), "c.yaml:4:3: folders is no map");
+	CU_ASSERT_STRING_EQUAL(nested_message("auth.token", "x", NULL, 0), "c.yaml:4:3: auth.token: a secret does not "
+	    "belong into the configuration; write auth.token_file or auth.token_command");
+	CU_ASSERT_STRING_EQUAL(nested_message("rooms.collection", "", two, 2),
+	    "c.yaml:4:9: rooms.collection: it is one value, not a list");
+	CU_ASSERT_PTR_NOT_NULL(strstr(nested_message("folders", "", two, 2), "c.yaml:4:13: folders: "));
+	/* In a file of its own. */
+	items[0].name = "x";
+	items[0].file = "p.yaml";
+	CU_ASSERT_EQUAL(options_parse(nested, &place, &given, &options, &err), HF_EINVAL);
+	CU_ASSERT_STRING_EQUAL(err.msg, "p.yaml:1:1: unknown option x");
+}
+
+static void
+test_list(void)
+{
+	const struct config_item two[] = {{"/a b", {1, 1}}, {"c", {1, 1}}};
+	struct config_option items[] = {{"folders", "", false, 1, 1, 1, 1, two, 2, NULL},
+	    {"rooms.fields.text", "just one", true, 1, 1, 1, 1, NULL, 0, NULL}};
+	const struct config_options given = {items, 2};
+	struct options *options = NULL;
+
+	CU_ASSERT_EQUAL_FATAL(options_parse(nested, &place, &given, &options, &err), HF_OK);
+	CU_ASSERT_STRING_EQUAL(options->values[2].text, "/a b\n/base/c\n");
+	CU_ASSERT_EQUAL(options->values[2].number, 2);
+	CU_ASSERT_STRING_EQUAL(options->values[1].text, "just one\n");
+	CU_ASSERT_EQUAL(options->values[1].number, 1);
+	options_free(options);
+	/* None is a list as well, and not the default. */
+	items[0].count = 0;
+	CU_ASSERT_EQUAL_FATAL(options_parse(nested, &place, &given, &options, &err), HF_OK);
+	CU_ASSERT_STRING_EQUAL(options->values[2].text, "");
+	CU_ASSERT_EQUAL(options->values[2].number, 0);
+	CU_ASSERT_EQUAL(options->values[2].set, 1);
+	options_free(options);
+	CU_ASSERT_EQUAL_FATAL(options_parse(nested, &place, NULL, &options, &err), HF_OK);
+	CU_ASSERT_STRING_EQUAL(options->values[2].text, "/base/one\n");
+	options_free(options);
+	options = NULL;
+	items[1].text = "two\nlines";
+	CU_ASSERT_EQUAL(options_parse(nested, &place, &given, &options, &err), HF_EINVAL);
+	CU_ASSERT_STRING_EQUAL(err.msg, "c.yaml:1:1: rooms.fields.text: an item of more than one line");
 	CU_ASSERT_PTR_NULL(options);
 }
 
@@ -278,7 +362,7 @@ static void
 test_host(void)
 {
 	struct seen seen = {{0}, 0, 0};
-	struct host_services services = {&seen, seen_log, seen_stop, seen_deadline, seen_progress};
+	struct host_services services = {&seen, seen_log, seen_stop, seen_deadline, seen_progress, NULL, NULL, NULL};
 	const struct hf_host_json *json;
 	const struct hf_host *t;
 	struct host *host = NULL;
@@ -330,7 +414,7 @@ int
 main(void)
 {
 	CU_TestInfo tests[] = {{"table", test_table}, {"where", test_where}, {"wrong", test_wrong},
-	    {"quoted", test_quoted}, {"tables", test_tables}, {"secrets", test_secrets},
+	    {"quoted", test_quoted}, {"tables", test_tables}, {"nested", test_nested}, {"list", test_list}, {"secrets", test_secrets},
 	    {"host", test_host}, CU_TEST_INFO_NULL};
 
 	return unit_run("options", tests);

@@ -52,8 +52,18 @@ uint64_t repository_polynomial(const struct repository *repository);
  * holds the exclusive one.  SIGHUP is ignored from here on (restic sends it to lock holders).
  */
 int repository_lock(struct repository *repository, struct hf_error *err);
+/*
+ * The same, but that two who take their locks at the same time may not have seen each other yet when it returns.
+ * Reading may begin, and counts only once repository_lock_held has said so; what was found missing before may be
+ * what the other one deletes.
+ */
+int repository_lock_begin(struct repository *repository, struct hf_error *err);
 void repository_unlock(struct repository *repository);
-/* HF_OK while the lock is proved to be held; called before each write to the storage. */
+bool repository_is_locked(const struct repository *repository);
+/*
+ * HF_OK while the lock is proved to be held; called before each write to the storage.  Waits, after
+ * repository_lock_begin, until that can be said; then HF_EBUSY as above.
+ */
 int repository_lock_held(struct repository *repository, struct hf_error *err);
 
 /* ---- reading (blob.c, index.c) ---- */

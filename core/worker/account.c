@@ -26,6 +26,8 @@ struct work {
 	struct units *units;
 	struct result_counts counts;
 	struct hf_error fatal; /* of the repository, while planning */
+	bool whole;            /* a unit has all of the account's folder */
+	struct hf_error lost;  /* why that one failed; code HF_OK: it did not */
 };
 
 /* ---- planning ---- */
@@ -41,6 +43,20 @@ check_place(const struct work *work, const char *path, struct hf_error *err)
 	    work->prefix);
 }
 
+/* A unit may own all of the account's folder, if it is the only one. */
+static int
+check_unit(struct work *work, const char *path, struct hf_error *err)
+{
+	size_t size = strlen(work->prefix) - 1;
+	bool whole = path != NULL && strlen(path) == size && strncmp(path, work->prefix, size) == 0;
+
+	if (work->whole || (whole && units_count(work->units) > 0))
+		return hf_error_set(err, HF_EINVAL, 0, "a unit has the whole folder %.*s, and another is in it",
+		    (int)size, work->prefix);
+	work->whole = whole;
+	return whole ? HF_OK : check_place(work, path, err);
+}
+
 static int
 plan_unit(void *ctx, const struct hf_unit *unit, struct hf_error *err)
 {
@@ -51,7 +67,7 @@ plan_unit(void *ctx, const struct hf_unit *unit, struct hf_error *err)
 	memset(&whole, 0, sizeof(whole));
 	memcpy(&whole, unit, unit->struct_size < sizeof(whole) ? unit->struct_size : sizeof(whole));
 	if (r == HF_OK)
-		r = check_place(work, whole.path, err);
+		r = check_unit(work, whole.path, err);
 	return r == HF_OK ? units_add(work->units, &whole, err) : r;
 }
 
@@ -76,20 +92,29 @@ plan_failed(void *ctx, const char *item, const struct hf_error *why, struct hf_e
 
 	work->counts.items++;
 	work->counts.failed++;
-	run_progress(work->run, work->request->type, 1, 1);
-	return run_item_failed(work->run, work->request->type, work->request->account->name, item, why->msg, err);
+	run_progress(work->run, work->request->type, 1, 0, 1);
+	return run_item_failed(work->run, work->request->type, work->request->name, item, why->msg, err);
 }
 
 static int
 open_source(struct work *work, struct hf_error *err)
 {
 	const struct config_account *account = work->request->account;
-	const struct instance_request what = {HF_KIND_SOURCE, account->source, account->name,
-	    {work->run->config->file, work->run->config->folder, account->mark}, &account->options};
+	int r = instance_open_account(work->run->registry, work->run->config, account, &work->run->services,
+	    &work->source, err);
 
-	int r = instance_open(work->run->registry, &what, &work->run->services, &work->source, err);
+	if (r == HF_OK)
+		r = run_note_plugin(work->run, &work->source, err);
+	if (r == HF_OK)
+		view_init(&work->view, &work->source, account->name);
+	return r;
+}
 
-	return r == HF_OK ? run_note_plugin(work->run, &work->source, err) : r;
+/* What the records come from, for the result. */
+static const char *
+source_name(const struct account_request *request)
+{
+	return request->account != NULL ? request->account->source : request->strategy->component->name;
 }
 
 static int
@@ -103,10 +128,12 @@ make_plan(struct work *work, struct hf_error *err)
 
 	if (r != HF_OK)
 		return hf_error_set(err, r, work->fatal.os_errno, "%s", work->fatal.msg);
-	r = open_source(work, err);
+	if (work->request->account != NULL)
+		r = open_source(work, err);
+	else
+		view_init_host(&work->view, work->request->name);
 	if (r != HF_OK)
 		return r;
-	view_init(&work->view, &work->source, work->request->account->name);
 	r = strategy->component->ops.strategy.plan(strategy->handle, &work->view.table, &planner, err);
 	return r == HF_OK ? units_seal(work->units, err) : r;
 }
@@ -144,15 +171,15 @@ take_over(struct work *work, const struct hf_unit *unit, const char *text, struc
 	            i < json_object_array_length(errors); i++) {
 		pair = json_object_array_get_idx(errors, i);
 		if (json_object_is_type(pair, json_type_array) && json_object_array_length(pair) == 2)
-			r = result_error(work->run->result, work->request->type, work->request->account->name,
+			r = result_error(work->run->result, work->request->type, work->request->name,
 			    json_object_get_string(json_object_array_get_idx(pair, 0)),
 			    json_object_get_string(json_object_array_get_idx(pair, 1)), err);
 	}
 	json_object_put(note);
 	result_counts_add(&work->counts, &counts);
-	pace_begin(&work->run->pace, unit->items);
-	run_progress(work->run, work->request->type, counts.items, counts.failed);
-	pace_end(&work->run->pace);
+	pace_unit_begin(&work->run->pace, &(const struct pace_work){unit->items, unit->bytes});
+	run_count(work->run, work->request->type, counts.items, counts.bytes_read, counts.failed);
+	pace_unit_end(&work->run->pace);
 	return r;
 }
 
@@ -182,13 +209,15 @@ unit_failed(struct work *work, const struct hf_unit *unit, struct emitter *emitt
 	char item[256];
 
 	archive_unit_abandon(work->run->destination.archive);
+	if (work->whole)
+		work->lost = *why;
 	(void)snprintf(item, sizeof(item), "%.*s", unit->id.size > 200 ? 200 : (int)unit->id.size, unit->id.data);
 	emitter->counts.kept = 1;
 	emitter->counts.added = 0;
 	emitter->counts.items++;
 	emitter->counts.failed++;
-	run_progress(work->run, work->request->type, 1, 1);
-	return run_item_failed(work->run, work->request->type, work->request->account->name, item,
+	run_progress(work->run, work->request->type, 1, 0, 1);
+	return run_item_failed(work->run, work->request->type, work->request->name, item,
 	    why->msg[0] != '\0' ? why->msg : "it failed without a reason", err);
 }
 
@@ -234,12 +263,12 @@ run_unit(struct work *work, const struct hf_unit *unit, struct hf_error *err)
 
 	if (note != NULL)
 		return take_over(work, unit, note, err);
-	r = emitter_open(&emitter, work->run, work->request->type, work->request->account->name, err);
+	r = emitter_open(&emitter, work->run, work->request->type, work->request->name, err);
 	if (r != HF_OK)
 		return r;
-	pace_begin(&work->run->pace, unit->items);
+	pace_unit_begin(&work->run->pace, &(const struct pace_work){unit->items, unit->bytes});
 	r = execute(work, unit, &emitter, err);
-	pace_end(&work->run->pace);
+	pace_unit_end(&work->run->pace);
 	result_counts_add(&work->counts, &emitter.counts);
 	emitter_close(&emitter);
 	return r == HF_OK ? destination_tick(&work->run->destination, err) : r;
@@ -267,6 +296,12 @@ run_units(struct work *work, struct hf_error *err)
 
 /* ---- the account ---- */
 
+static struct run_tally *
+tally_of(const struct work *work)
+{
+	return work->request->account != NULL ? &work->run->accounts : &work->run->host;
+}
+
 static int
 account_failed(struct work *work, const struct hf_error *why, struct hf_error *err)
 {
@@ -275,13 +310,14 @@ account_failed(struct work *work, const struct hf_error *why, struct hf_error *e
 
 	if (work->run->unreadable.code == HF_OK)
 		work->run->unreadable = *why;
+	tally_of(work)->failed++;
 	work->counts.items++;
 	work->counts.failed++;
-	run_progress(work->run, request->type, 1, 1);
-	r = run_item_failed(work->run, request->type, request->account->name, "",
+	run_progress(work->run, request->type, 1, 0, 1);
+	r = run_item_failed(work->run, request->type, request->name, "",
 	    why->msg[0] != '\0' ? why->msg : "it failed without a reason", err);
-	return r == HF_OK ? result_account(work->run->result, request->type, request->account->name,
-	                        request->account->source, false, &work->counts, err)
+	return r == HF_OK ? result_account(work->run->result, request->type, request->name,
+	                        source_name(request), false, &work->counts, err)
 	                  : r;
 }
 
@@ -293,7 +329,7 @@ static bool
 has_vanished(const struct work *work, struct hf_error *why)
 {
 	const struct account_request *request = work->request;
-	uint64_t before = result_previous_units(work->run->result, request->type, request->account->name);
+	uint64_t before = result_previous_units(work->run->result, request->type, request->name);
 	uint64_t now = units_count(work->units);
 
 	if (before > 1 && now <= 1) {
@@ -304,7 +340,7 @@ has_vanished(const struct work *work, struct hf_error *why)
 	}
 	if (now < before)
 		log_message(HF_LOG_WARNING, "%s: %" PRIu64 " folders now, and %" PRIu64 " at the last backup; what is "
-		    "gone stays in the snapshot", request->account->name, now, before);
+		    "gone stays in the snapshot", request->name, now, before);
 	return false;
 }
 
@@ -314,23 +350,30 @@ run_plan(struct work *work, struct hf_error *err)
 {
 	const struct account_request *request = work->request;
 	struct hf_error why = HF_ERROR_INIT;
-	uint64_t items, unknown;
 	int r;
 
 	if (has_vanished(work, &why))
 		return account_failed(work, &why, err);
-	items = units_items(work->units, &unknown);
-	pace_plan(&work->run->pace, items, unknown);
+	pace_plan(&work->run->pace, units_estimates(work->units));
 	r = run_units(work, err);
-	return r != HF_OK ? r : result_account(work->run->result, request->type, request->account->name,
-	                            request->account->source, true, &work->counts, err);
+	if (r != HF_OK)
+		return r;
+	/* When all that the account consists of failed, it could not be read. */
+	if (work->lost.code != HF_OK && work->run->unreadable.code == HF_OK)
+		work->run->unreadable = work->lost;
+	if (work->lost.code != HF_OK)
+		tally_of(work)->failed++;
+	else
+		tally_of(work)->read++;
+	return result_account(work->run->result, request->type, request->name, source_name(request),
+	    work->lost.code == HF_OK, &work->counts, err);
 }
 
 static int
 set_prefix(struct work *work, struct hf_error *err)
 {
 	char name[PATH_COMPONENT_MAX + 1];
-	int r = path_encode(work->request->account->name, strlen(work->request->account->name), name, err);
+	int r = path_encode(work->request->name, strlen(work->request->name), name, err);
 
 	if (r == HF_OK)
 		(void)snprintf(work->prefix, sizeof(work->prefix), "/%s/%s/", work->request->folder, name);
@@ -348,9 +391,11 @@ account_run(struct run *run, const struct account_request *request, struct hf_er
 	work.run = run;
 	work.request = request;
 	work.fatal = (struct hf_error)HF_ERROR_INIT;
+	work.lost = (struct hf_error)HF_ERROR_INIT;
 	r = set_prefix(&work, err);
 	if (r != HF_OK)
 		return r;
+	pace_part_begin(&run->pace);
 	r = make_plan(&work, &why);
 	why.code = r;
 	if (work.fatal.code != HF_OK && work.fatal.code != HF_EINVAL) {
@@ -362,6 +407,7 @@ account_run(struct run *run, const struct account_request *request, struct hf_er
 	} else {
 		r = run_plan(&work, err);
 	}
+	pace_part_end(&run->pace);
 	units_close(work.units);
 	instance_close(&work.source);
 	return r;

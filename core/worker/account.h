@@ -9,7 +9,8 @@ struct account_request {
 	const char *type;                /* "device_info" */
 	const char *folder;              /* at the top of the snapshot: "device" */
 	const struct instance *strategy; /* opened */
-	const struct config_account *account;
+	const char *name;                /* the account's, or this machine's */
+	const struct config_account *account; /* NULL: the strategy is about this machine */
 };
 
 /*

@@ -123,11 +123,30 @@ test_missing_sinks(void)
 	source.unreadable = false;
 }
 
+/* This machine has a name, and nothing to enumerate. */
+static void
+test_host(void)
+{
+	struct hf_source_caps caps = {(uint32_t)sizeof(caps), HF_UNKNOWN, HF_UNKNOWN, HF_UNKNOWN};
+	const struct hf_query query = {sizeof(query), HF_QUERY_ROOMS, 0, 0, {NULL, 0, 0, 0}, {NULL, 0}};
+	struct hf_record_sink sink = {.struct_size = sizeof(sink)};
+	struct hf_error err = HF_ERROR_INIT;
+	struct view view;
+
+	view_init_host(&view, "ada");
+	CU_ASSERT_STRING_EQUAL(view.table.account, "ada");
+	CU_ASSERT_EQUAL(view.table.caps(view.table.ctx, &caps, &err), HF_OK);
+	CU_ASSERT_EQUAL(caps.can_incremental, HF_NO);
+	CU_ASSERT_EQUAL(view.table.enumerate(view.table.ctx, &query, &sink, &err), HF_ENOTSUP);
+	CU_ASSERT_STRING_EQUAL(err.msg, "ada is this machine, and has no records");
+	CU_ASSERT_EQUAL(view.table.fetch_media(view.table.ctx, NULL, &err), HF_ENOTSUP);
+}
+
 int
 main(void)
 {
 	CU_TestInfo tests[] = {{"short record", test_short_record}, {"false success", test_false_success},
-	    {"missing sinks", test_missing_sinks}, CU_TEST_INFO_NULL};
+	    {"missing sinks", test_missing_sinks}, {"host", test_host}, CU_TEST_INFO_NULL};
 
 	return unit_run("view", tests);
 }

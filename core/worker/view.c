@@ -128,3 +128,39 @@ view_init(struct view *view, const struct instance *source, const char *account)
 	view->table = (struct hf_source_view){(uint32_t)sizeof(view->table), 0, view, account,
 	    source->component->name, view_caps, view_enumerate, view_fetch_media};
 }
+
+/* ---- this machine ---- */
+
+static int
+host_caps(void *ctx, struct hf_source_caps *ret_caps, struct hf_error *err)
+{
+	(void)ctx;
+	(void)err;
+	*ret_caps = (struct hf_source_caps){(uint32_t)sizeof(*ret_caps), HF_NO, HF_NO, HF_NO};
+	return HF_OK;
+}
+
+static int
+host_enumerate(void *ctx, const struct hf_query *query, const struct hf_record_sink *sink, struct hf_error *err)
+{
+	const struct view *view = ctx;
+
+	(void)query;
+	(void)sink;
+	return hf_error_set(err, HF_ENOTSUP, 0, "%s is this machine, and has no records", view->table.account);
+}
+
+static int
+host_fetch_media(void *ctx, const struct hf_media_exchange *exchange, struct hf_error *err)
+{
+	(void)exchange;
+	return host_enumerate(ctx, NULL, NULL, err);
+}
+
+void
+view_init_host(struct view *view, const char *name)
+{
+	view->source = NULL;
+	view->table = (struct hf_source_view){(uint32_t)sizeof(view->table), 0, view, name, "", host_caps,
+	    host_enumerate, host_fetch_media};
+}

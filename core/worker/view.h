@@ -12,10 +12,12 @@
  */
 struct view {
 	struct hf_source_view table; /* for the strategy; ctx is this struct */
-	const struct instance *source;
+	const struct instance *source; /* NULL: there is none */
 };
 
 /* source and account must outlive the view. */
 void view_init(struct view *view, const struct instance *source, const char *account);
+/* For a strategy that is about this machine: the account is the machine's name, and it has no records. */
+void view_init_host(struct view *view, const char *name);
 
 #endif

@@ -53,7 +53,7 @@ static const struct plugin_component *
 check_common(const struct plugin *plugin)
 {
 	const struct plugin_component *component;
-	struct config_option given = {"second", "4", false, 1, 1, 1, 1};
+	struct config_option given = {"second", "4", false, 1, 1, 1, 1, NULL, 0, NULL};
 	struct config_options list = {&given, 1};
 	struct options_place place = {NULL, "/", {1, 1}};
 	struct options *options = NULL;

@@ -23,10 +23,12 @@ extern "C" {
 
 #define HF_OPTION_REQUIRED 1u
 #define HF_OPTION_SECRET   2u /* written NAME_file or NAME_command; fetched with host->secret */
+#define HF_OPTION_LIST     4u /* STRING, PATH: a list of such values, or one value for a list of one */
 
 /*
- * One option.  A component's table ends with an entry whose name is NULL.  min and max hold for
- * INT, SIZE and DURATION; both 0: no limits.
+ * One option.  A component's table ends with an entry whose name is NULL.  A name with dots is written as
+ * nested maps: "rooms.collection" as "rooms: {collection: chats}"; no name may be another's map.  min and
+ * max hold for INT, SIZE and DURATION; both 0: no limits.
  */
 struct hf_option {
 	uint32_t struct_size;
@@ -35,7 +37,7 @@ struct hf_option {
 	uint32_t since; /* the component's option table version, 1 at first */
 	const char *name;
 	const char *help;          /* one line */
-	const char *default_value; /* as written in the configuration; NULL: none */
+	const char *default_value; /* as written in the configuration, a list's as one value; NULL: none */
 	int64_t min;
 	int64_t max;
 };
@@ -44,8 +46,8 @@ struct hf_option {
 struct hf_value {
 	uint32_t type;
 	uint32_t set;
-	int64_t number;   /* BOOL 0 or 1, INT, SIZE, DURATION */
-	const char *text; /* STRING, PATH; else NULL */
+	int64_t number;   /* BOOL 0 or 1, INT, SIZE, DURATION; of a list, how many items it has */
+	const char *text; /* STRING, PATH; else NULL.  Of a list: each item followed by '\n' */
 };
 
 #ifdef __cplusplus

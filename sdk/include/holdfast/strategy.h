@@ -124,7 +124,10 @@ struct hf_emitter {
 	uint32_t struct_size;
 	uint32_t flags;
 	void *ctx;
-	/* Pushes a file of the previous snapshot, or HF_ENOTFOUND.  For small files: at most 16 MiB. */
+	/*
+	 * Pushes a file of the previous snapshot in pieces, or HF_ENOTFOUND; HF_ECORRUPT, perhaps after some of
+	 * them: it is damaged.
+	 */
 	int (*previous)(void *ctx, const char *path, const struct hf_sink *sink, struct hf_error *err);
 	/* Writes a small file whole.  mtime_ns: of the newest record in it. */
 	int (*file)(void *ctx, const char *path, const struct hf_blob *data, int64_t mtime_ns,
@@ -149,6 +152,8 @@ struct hf_emitter {
 	int (*file_from)(void *ctx, const char *path, const struct hf_reader *data, int64_t mtime_ns,
 	    struct hf_error *err);
 	const struct hf_snapshot_view *snapshot;
+	/* Counts records of files that are new or different; those of logs the host counts itself. */
+	int (*added)(void *ctx, uint64_t records, struct hf_error *err);
 };
 
 #define HF_RUN_FULL 1u /* read everything again, whatever the cursors say */
