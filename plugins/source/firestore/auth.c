@@ -139,7 +139,8 @@ refuse(struct auth *auth, uint32_t status, const struct text *reply, struct hf_e
 
 	reason_of(auth, reply, reason, sizeof(reason));
 	if (status != 400 && status != 401 && status != 403)
-		return hf_error_set(err, HF_ECORRUPT, 0, "the sign-in was answered with status %u and makes no sense", status);
+		return hf_error_set(err, HF_ECORRUPT, 0, "the sign-in was answered with status %u and makes no sense",
+		    status);
 	(void)hf_error_set(&auth->dead, HF_EAUTH, 0,
 	    "needs login: the service refused the %s (%s)%s", auth->settings->sign_in == SIGN_IN_ACCOUNT ?
 	    "service account" : auth->settings->sign_in == SIGN_IN_REFRESH ? "refresh token" : "password",
@@ -359,8 +360,8 @@ keep_refresh(struct auth *auth, const struct text *newest, struct hf_error *err)
 		if (r != HF_OK)
 			return r;
 	} else if (auth->settings->sign_in == SIGN_IN_REFRESH) {
-		hf_log(auth->host, HF_LOG_WARNING, "the service gave a new refresh token, which is not kept: should the "
-		    "configured one stop working, set \"token_store\"");
+		hf_log(auth->host, HF_LOG_WARNING, "the service gave a new refresh token, which is not kept: should "
+		    "the configured one stop working, set \"token_store\"");
 	}
 	text_clear(&auth->stored);
 	text_put(&auth->stored, auth->refresh.data, auth->refresh.size);

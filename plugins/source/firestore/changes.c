@@ -116,7 +116,8 @@ put_moment(const struct service *s, const struct value *like, int64_t ns, struct
 	int64_t n = value_number(like, 0), unit;
 
 	if (like->kind == VALUE_INTEGER || like->kind == VALUE_DOUBLE) {
-		unit = n >= 100000000000000000 ? 1 : n >= 100000000000000 ? 1000 : n >= 100000000000 ? 1000000 : 1000000000;
+		unit = n >= 100000000000000000 ? 1 : n >= 100000000000000 ? 1000 : n >= 100000000000 ? 1000000 :
+		    1000000000;
 		if (like->kind == VALUE_INTEGER)
 			text_printf(out, "{\"integerValue\":\"%" PRId64 "\"}", ns / unit);
 		else
@@ -258,8 +259,8 @@ is_not_offered(const struct changes *c, int code, const struct hf_error *why)
 {
 	if (code != HF_EINVAL && code != HF_EPERM && code != HF_ENOTSUP && code != HF_ERANGE)
 		return false;
-	hf_log(c->service->host, HF_LOG_WARNING, "every room is asked for its changes, as one query for all of them is not "
-	    "possible: %s", code == HF_ERANGE ? "there are too many rooms" : why->msg);
+	hf_log(c->service->host, HF_LOG_WARNING, "every room is asked for its changes, as one query for all of them "
+	    "is not possible: %s", code == HF_ERANGE ? "there are too many rooms" : why->msg);
 	return true;
 }
 
@@ -417,7 +418,8 @@ start_over(struct changes *c, struct pager *pager, struct hf_error *err)
 		text_put(&c->at, pager->at.data, pager->at.size);
 	else
 		text_string(&c->at, "{}");
-	return c->base[0] != '\0' ? HF_OK : hf_error_set(err, HF_ECORRUPT, 0, "the service does not say when it has read");
+	return c->base[0] != '\0' ? HF_OK : hf_error_set(err, HF_ECORRUPT, 0,
+	    "the service does not say when it has read");
 }
 
 static int

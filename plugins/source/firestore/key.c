@@ -39,7 +39,8 @@ read_file(const struct hf_host *host, const char *path, struct text *out, struct
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY), r;
 
 	if (fd < 0)
-		return hf_error_set(err, errno == ENOENT ? HF_ENOTFOUND : HF_EIO, errno, "%s: %s", path, strerror(errno));
+		return hf_error_set(err, errno == ENOENT ? HF_ENOTFOUND : HF_EIO, errno, "%s: %s", path,
+		    strerror(errno));
 	if (fstat(fd, &st) == 0 && (st.st_mode & (S_IRWXG | S_IRWXO)) != 0)
 		hf_log(host, HF_LOG_WARNING, "%s can be read by others: chmod 600 it", path);
 	/* At once beforehand, so that no copy stays behind in a block that moved. */

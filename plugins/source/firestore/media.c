@@ -74,7 +74,8 @@ make_url(const struct service *s, const char *given, struct text *out, bool *ret
 		*ret_own_token = false;
 		return out->failed;
 	}
-	if (!starts_with(given, s->settings->storage, &rest) || strncmp(rest, "/v0/b/", 6) != 0 || strchr(rest, '#') != NULL)
+	if (!starts_with(given, s->settings->storage, &rest) || strncmp(rest, "/v0/b/", 6) != 0 ||
+	    strchr(rest, '#') != NULL)
 		return HF_ENOTSUP;
 	text_string(out, given);
 	if (!has_parameter(given, "alt=media"))

@@ -402,7 +402,8 @@ begin(struct push *p, bool *ret_nothing)
 	p->before_ns = HF_NO_TIME;
 	if (!take_cursor(p)) {
 		if (p->query->cursor.size > 0)
-			hf_log(p->service->host, HF_LOG_WARNING, "a room's cursor is damaged: it is read from its start");
+			hf_log(p->service->host, HF_LOG_WARNING, "a room's cursor is damaged: it is read from its "
+			    "start");
 		text_clear(&place->at);
 		text_clear(&place->name);
 		*place = (struct place){.pass = p->changes->complete ? PASS_TIME : PASS_ALL, .since_ns = HF_NO_TIME,
@@ -443,7 +444,8 @@ messages_push(struct service *service, const struct changes *changes, struct rec
 	bool nothing, resumed;
 	int r = HF_OK;
 
-	if (query->room.data == NULL || query->room.size == 0 || memchr(query->room.data, '\0', (size_t)query->room.size) ||
+	if (query->room.data == NULL || query->room.size == 0 ||
+	    memchr(query->room.data, '\0', (size_t)query->room.size) != NULL ||
 	    memchr(query->room.data, '/', (size_t)query->room.size) != NULL)
 		return hf_error_set(err, HF_EINVAL, 0, "that is no room's id");
 	record->service = service;

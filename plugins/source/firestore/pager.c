@@ -179,8 +179,8 @@ compare_values(const struct service *s, const struct value *a, const struct valu
 	int order;
 
 	if (a->kind != b->kind || (a->kind != VALUE_TIME && a->kind != VALUE_INTEGER))
-		return a->whole.size == b->whole.size && memcmp(a->whole.data, b->whole.data, (size_t)a->whole.size) == 0
-		    ? 0 : NOT_COMPARABLE;
+		return a->whole.size == b->whole.size &&
+		    memcmp(a->whole.data, b->whole.data, (size_t)a->whole.size) == 0 ? 0 : NOT_COMPARABLE;
 	x = a->kind == VALUE_TIME ? value_time(s->write, a) : value_number(a, 0);
 	y = b->kind == VALUE_TIME ? value_time(s->write, b) : value_number(b, 0);
 	order = x < y ? -1 : x > y;
@@ -209,7 +209,8 @@ check_order(const struct pager *p, const struct value *value, const char *name, 
 	if (order == 0 && p->name.size > 0 && !is_numeric(name, size))
 		order = compare_names(p->name.data, p->name.size, name, size) < 0 ? -1 : 1;
 	if (order == 1)
-		return hf_error_set(err, HF_ECORRUPT, 0, "the service answers with documents in another order than asked for");
+		return hf_error_set(err, HF_ECORRUPT, 0, "the service answers with documents in another order than "
+		    "asked for");
 	return HF_OK;
 }
 
@@ -267,7 +268,8 @@ take_document(struct pager *p, const struct hf_json_value *slice, document_fn fn
 	if (r == HF_OK && p->query.order != NULL) {
 		value = document_value(d, p->query.order);
 		if (value.kind == VALUE_NONE)
-			r = hf_error_set(err, HF_ECORRUPT, 0, "the service answers with a document without the field it is sorted by");
+			r = hf_error_set(err, HF_ECORRUPT, 0, "the service answers with a document without the "
+			    "field it is sorted by");
 	}
 	if (r == HF_OK)
 		r = check_order(p, &value, name, size, err);
@@ -335,7 +337,8 @@ take_page(struct pager *p, const struct hf_json_value *reply, uint32_t limit, do
 		if (r != HF_OK || v[E_DOCUMENT].type == HF_JSON_NONE)
 			continue;
 		if (p->count == limit)
-			return hf_error_set(err, HF_ECORRUPT, 0, "the service answers with more documents than asked for");
+			return hf_error_set(err, HF_ECORRUPT, 0, "the service answers with more documents than "
+			    "asked for");
 		p->count++;
 		s->documents++;
 		r = take_document(p, &v[E_DOCUMENT], fn, ctx, err);
@@ -439,8 +442,8 @@ take_got(struct pager *p, const struct hf_json_value *reply, uint64_t count, doc
 			r = fn(ctx, p->document, err);
 	}
 	if (r == HF_OK && got != count)
-		return hf_error_set(err, HF_ECORRUPT, 0, "the service answers for %" PRIu64 " documents, not %" PRIu64, got,
-		    count);
+		return hf_error_set(err, HF_ECORRUPT, 0, "the service answers for %" PRIu64 " documents, not %" PRIu64,
+		    got, count);
 	return r;
 }
 
@@ -485,7 +488,8 @@ take_count(const struct service *s, const struct hf_json_value *reply, int64_t *
 	if (reply->type != HF_JSON_ARRAY || s->json->next(reply, &pos, NULL, &inner, NULL) <= 0)
 		return hf_error_set(err, HF_ECORRUPT, 0, "the service's answer is no list");
 	for (i = 0; i < 3; i++) {
-		if (inner.type != HF_JSON_OBJECT || s->json->object(inner.data, inner.size, &path[i], 1, &v, NULL) != HF_OK)
+		if (inner.type != HF_JSON_OBJECT ||
+		    s->json->object(inner.data, inner.size, &path[i], 1, &v, NULL) != HF_OK)
 			return hf_error_set(err, HF_ECORRUPT, 0, "the service did not count");
 		inner = v;
 	}

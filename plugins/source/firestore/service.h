@@ -43,8 +43,8 @@ int service_post(struct service *service, const char *place, const char *verb, s
 /* The reading time as a member behind a comma, or nothing. */
 void service_put_read_time(struct service *service, struct text *out);
 /*
- * Takes the reading time of an answer, where none is in use.  HF_ECORRUPT: it is from before an earlier answer, as of one
- * that somebody has kept.
+ * Takes the reading time of an answer, where none is in use.  HF_ECORRUPT: it is from before an earlier
+ * answer, as of one that somebody has kept.
  */
 int service_take_read_time(struct service *service, const struct hf_json_value *text, struct hf_error *err);
 /*

@@ -5,12 +5,12 @@
 #include <string.h>
 
 enum {
-	O_PROJECT, O_DATABASE, O_SERVICE_ACCOUNT, O_API_KEY, O_REFRESH_TOKEN, O_TOKEN_STORE, O_EMAIL, O_PASSWORD, O_USER,
-	O_READ_BUDGET, O_PAGE_SIZE, O_LOOK_BACK,
-	O_ROOMS, O_ROOMS_MEMBER_FIELD, O_ROOM_NAME, O_ROOM_KIND, O_ROOM_TOPIC, O_ROOM_CREATED, O_ROOM_MEMBERS, O_ROOM_COUNT,
-	O_MESSAGES, O_ROOM_FIELD, O_ROOM_REFERENCE, O_CHANGES,
-	O_ID, O_TEXT, O_SENDER, O_SENT, O_UPDATED, O_EDITED, O_DELETED, O_KIND, O_REPLY_TO, O_THREAD, O_REACTIONS, O_MEDIA,
-	O_MEDIA_NAME, O_MEDIA_MIME, O_MEDIA_SIZE, O_MEDIA_WIDTH, O_MEDIA_HEIGHT, O_MEDIA_DURATION,
+	O_PROJECT, O_DATABASE, O_SERVICE_ACCOUNT, O_API_KEY, O_REFRESH_TOKEN, O_TOKEN_STORE, O_EMAIL, O_PASSWORD,
+	O_USER, O_READ_BUDGET, O_PAGE_SIZE, O_LOOK_BACK,
+	O_ROOMS, O_ROOMS_MEMBER_FIELD, O_ROOM_NAME, O_ROOM_KIND, O_ROOM_TOPIC, O_ROOM_CREATED, O_ROOM_MEMBERS,
+	O_ROOM_COUNT, O_MESSAGES, O_ROOM_FIELD, O_ROOM_REFERENCE, O_CHANGES,
+	O_ID, O_TEXT, O_SENDER, O_SENT, O_UPDATED, O_EDITED, O_DELETED, O_KIND, O_REPLY_TO, O_THREAD, O_REACTIONS,
+	O_MEDIA, O_MEDIA_NAME, O_MEDIA_MIME, O_MEDIA_SIZE, O_MEDIA_WIDTH, O_MEDIA_HEIGHT, O_MEDIA_DURATION,
 	O_PEOPLE, O_ROOM_PEOPLE, O_PERSON_ID, O_PERSON_NAME,
 	O_CONTACTS, O_CONTACT_ID, O_CONTACT_NAME, O_CONTACT_EMAIL, O_CONTACT_PHONE, O_CONTACT_ORGANIZATION,
 	O_CONTACT_TITLE, O_CONTACT_NOTE, O_CONTACT_URL,
@@ -26,20 +26,22 @@ const struct hf_option settings_options[] = {
 	[O_PROJECT] = OPTION(STRING, HF_OPTION_REQUIRED, "project", "id of the Firebase project", NULL, 0, 0),
 	[O_DATABASE] = STRING("database", "id of the Firestore database", "(default)"),
 	[O_SERVICE_ACCOUNT] = OPTION(PATH, 0, "service_account", "key file of a service account", NULL, 0, 0),
-	[O_API_KEY] = OPTION(STRING, HF_OPTION_SECRET, "api_key", "the app's API key, to sign in as a user", NULL, 0, 0),
+	[O_API_KEY] = OPTION(STRING, HF_OPTION_SECRET, "api_key", "the app's API key, to sign in as a user", NULL, 0,
+	    0),
 	[O_REFRESH_TOKEN] = OPTION(STRING, HF_OPTION_SECRET, "refresh_token", "a user's refresh token", NULL, 0, 0),
-	[O_TOKEN_STORE] = OPTION(PATH, 0, "token_store", "file for the newest refresh token, where the service gives new ones",
-	    NULL, 0, 0),
+	[O_TOKEN_STORE] = OPTION(PATH, 0, "token_store", "file for the newest refresh token, where the service "
+	    "gives new ones", NULL, 0, 0),
 	[O_EMAIL] = STRING("email", "a user's e-mail address, to sign in with a password", NULL),
 	[O_PASSWORD] = OPTION(STRING, HF_OPTION_SECRET, "password", "the user's password", NULL, 0, 0),
 	[O_USER] = STRING("user", "id of the user whose rooms rooms.member_field finds", NULL),
 	[O_READ_BUDGET] = OPTION(INT, 0, "read_budget", "documents a run may read; 0: any number", "0", 0, INT64_MAX),
 	[O_PAGE_SIZE] = OPTION(INT, 0, "page_size", "documents in one answer", "300", 1, 1000),
-	[O_LOOK_BACK] = OPTION(DURATION, 0, "look_back", "how late a change may appear after its time of update", "10 min",
-	    0, 0),
+	[O_LOOK_BACK] = OPTION(DURATION, 0, "look_back", "how late a change may appear after its time of update",
+	    "10 min", 0, 0),
 
 	[O_ROOMS] = STRING("rooms.collection", "path of the collection of rooms", "rooms"),
-	[O_ROOMS_MEMBER_FIELD] = STRING("rooms.member_field", "array that has the user's id in the rooms to back up", NULL),
+	[O_ROOMS_MEMBER_FIELD] = STRING("rooms.member_field", "array that has the user's id in the rooms to back up",
+	    NULL),
 	[O_ROOM_NAME] = STRING("rooms.fields.name", "name of a room", "name"),
 	[O_ROOM_KIND] = STRING("rooms.fields.kind", "direct, group, channel", "kind"),
 	[O_ROOM_TOPIC] = STRING("rooms.fields.topic", "what it is about", "topic"),
@@ -50,8 +52,8 @@ const struct hf_option settings_options[] = {
 	[O_MESSAGES] = STRING("messages.collection", "collection of messages, below each room", "messages"),
 	[O_ROOM_FIELD] = STRING("messages.room_field",
 	    "field with the room's id, where messages are not below rooms but in one collection", NULL),
-	[O_ROOM_REFERENCE] = OPTION(BOOL, 0, "messages.room_reference", "room_field is a reference, not an id", "false", 0,
-	    0),
+	[O_ROOM_REFERENCE] = OPTION(BOOL, 0, "messages.room_reference", "room_field is a reference, not an id",
+	    "false", 0, 0),
 	[O_CHANGES] = STRING("messages.changes", "how changed rooms are found: group or each", "group"),
 	[O_ID] = STRING("messages.fields.id", "id of a message; without it, that of the document", NULL),
 	[O_TEXT] = STRING("messages.fields.text", "what it says", "text"),
@@ -64,8 +66,10 @@ const struct hf_option settings_options[] = {
 	[O_KIND] = STRING("messages.fields.kind", "text, image, ...", "type"),
 	[O_REPLY_TO] = STRING("messages.fields.reply_to", "id of the message it answers, or a reference", "replyTo"),
 	[O_THREAD] = STRING("messages.fields.thread", "id of the thread's first message", NULL),
-	[O_REACTIONS] = STRING("messages.fields.reactions", "map from each reaction to an array of users' ids", "reactions"),
-	[O_MEDIA] = OPTION(STRING, HF_OPTION_LIST, "messages.fields.media", "URLs of pictures and files", "media.url", 0, 0),
+	[O_REACTIONS] = STRING("messages.fields.reactions", "map from each reaction to an array of users' ids",
+	    "reactions"),
+	[O_MEDIA] = OPTION(STRING, HF_OPTION_LIST, "messages.fields.media", "URLs of pictures and files", "media.url",
+	    0, 0),
 	[O_MEDIA_NAME] = STRING("messages.media.name", "beside the URL: the file's name", "name"),
 	[O_MEDIA_MIME] = STRING("messages.media.mime", "beside the URL: the file's MIME type", "mimeType"),
 	[O_MEDIA_SIZE] = STRING("messages.media.size", "beside the URL: bytes", "size"),
@@ -90,10 +94,13 @@ const struct hf_option settings_options[] = {
 	[O_CONTACT_URL] = STRING("contacts.fields.url", "address of a page", NULL),
 
 	[O_FIRESTORE] = STRING("endpoints.firestore", "where Firestore is", "https://firestore.googleapis.com"),
-	[O_TOKEN] = STRING("endpoints.oauth", "where a service account gets tokens; without it, as its key file says", NULL),
-	[O_SECURE_TOKEN] = STRING("endpoints.refresh", "where a user gets tokens", "https://securetoken.googleapis.com"),
+	[O_TOKEN] = STRING("endpoints.oauth", "where a service account gets tokens; without it, as its key file says",
+	    NULL),
+	[O_SECURE_TOKEN] = STRING("endpoints.refresh", "where a user gets tokens",
+	    "https://securetoken.googleapis.com"),
 	[O_IDENTITY] = STRING("endpoints.identity", "where a user signs in", "https://identitytoolkit.googleapis.com"),
-	[O_STORAGE] = STRING("endpoints.storage", "where Firebase Storage is", "https://firebasestorage.googleapis.com"),
+	[O_STORAGE] = STRING("endpoints.storage", "where Firebase Storage is",
+	    "https://firebasestorage.googleapis.com"),
 	[O_COUNT] = {0, 0, 0, 0, NULL, NULL, NULL, 0, 0},
 };
 
@@ -144,7 +151,8 @@ check_updated(const struct settings *s, struct hf_error *err)
 
 	for (i = 0; i < field->count; i++)
 		if (field->steps[i].each)
-			return wrong("messages.fields.updated", "\"[]\" cannot be in it, as it is what messages are sorted by", err);
+			return wrong("messages.fields.updated", "\"[]\" cannot be in it, as it is what messages are "
+			    "sorted by", err);
 	return HF_OK;
 }
 
@@ -159,7 +167,8 @@ take_media(struct settings *s, struct hf_error *err)
 		if (end == p)
 			continue;
 		if (s->message.media_count == MEDIA_FIELDS)
-			return hf_error_set(err, HF_EINVAL, 0, "\"messages.fields.media\": more than %d paths", MEDIA_FIELDS);
+			return hf_error_set(err, HF_EINVAL, 0, "\"messages.fields.media\": more than %d paths",
+			    MEDIA_FIELDS);
 		if (field_parse(p, (size_t)(end - p), &s->message.media[s->message.media_count++], &why) != HF_OK)
 			return wrong("messages.fields.media", why.msg, err);
 	}
@@ -172,7 +181,8 @@ take_all_fields(struct settings *s, struct hf_error *err)
 	struct room_fields *room = &s->room;
 	struct message_fields *m = &s->message;
 	struct contact_fields *c = &s->contact;
-	struct field *const rooms[] = {&room->name, &room->kind, &room->topic, &room->created, &room->members, &room->count};
+	struct field *const rooms[] = {&room->name, &room->kind, &room->topic, &room->created, &room->members,
+	    &room->count};
 	struct field *const messages[] = {&m->id, &m->text, &m->sender, &m->sent, &m->updated, &m->edited, &m->deleted,
 	    &m->kind, &m->reply_to, &m->thread, &m->reactions};
 	struct field *const people[] = {&s->person_id, &s->person_name};
@@ -200,7 +210,8 @@ take_sign_in(struct settings *s, bool has_api_key, bool has_password, struct hf_
 		return hf_error_set(err, HF_EINVAL, 0,
 		    "\"service_account\" and a user's sign-in are given; one of them has to go");
 	if (!account && !user)
-		return hf_error_set(err, HF_EINVAL, 0, "nothing to sign in with: give \"service_account\", or \"api_key_file\" "
+		return hf_error_set(err, HF_EINVAL, 0, "nothing to sign in with: give \"service_account\", or "
+		    "\"api_key_file\" "
 		    "with \"refresh_token_file\" or with \"email\" and \"password_file\"");
 	if (user && !has_api_key)
 		return wrong("api_key_file", "it is needed to sign in as a user", err);

@@ -84,7 +84,8 @@ look_at(const struct hf_http_request *request, struct fake_request *ret, char *b
 	    request->body.size > 0 ? (const char *)request->body.data : "");
 	ret->body = body;
 	for (i = 0; i < request->header_count; i++)
-		if (request->headers[i].name.size == 13 && memcmp(request->headers[i].name.data, "authorization", 13) == 0)
+		if (request->headers[i].name.size == 13 && memcmp(request->headers[i].name.data, "authorization",
+		    13) == 0)
 			(void)snprintf(ret->bearer, sizeof(ret->bearer), "%.*s", (int)request->headers[i].value.size,
 			    request->headers[i].value.data);
 }
@@ -258,7 +259,8 @@ note_attachment(const struct hf_attachment *a)
 	note("name", &a->name);
 	note("mime", &a->mime);
 	note("url", &a->url);
-	buffer_appendf(&fake.log, " %lld %lldx%lld %lldms]", (long long)a->size, (long long)a->width, (long long)a->height,
+	buffer_appendf(&fake.log, " %lld %lldx%lld %lldms]", (long long)a->size, (long long)a->width,
+	    (long long)a->height,
 	    (long long)a->duration_ms);
 }
 
@@ -456,7 +458,8 @@ fake_make_key(const char *path)
 	    PEM_write_bio_PKCS8PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL) != 1)
 		return false;
 	n = BIO_get_mem_data(bio, &pem);
-	(void)fprintf(file, "{\"type\": \"service_account\", \"client_email\": \"a@b.example\", \"private_key_id\": \"k1\",\n"
+	(void)fprintf(file, "{\"type\": \"service_account\", \"client_email\": \"a@b.example\", \"private_key_id\": "
+	    "\"k1\",\n"
 	    "\"token_uri\": \"https://oauth.example/token\", \"private_key\": \"");
 	for (i = 0, p = pem; i < n; i++, p++)
 		(void)(*p == '\n' ? fputs("\\n", file) : fputc(*p, file));

@@ -115,7 +115,8 @@ static void
 test_options(void)
 {
 	const char *none[] = {"project", "p", NULL};
-	const char *both[] = {"project", "p", "service_account", "x", "refresh_token", "(secret)", "api_key", "k", NULL};
+	const char *both[] = {"project", "p", "service_account", "x", "refresh_token", "(secret)", "api_key", "k",
+	    NULL};
 	const char *no_key[] = {"project", "p", "refresh_token", "(secret)", NULL};
 	const char *half[] = {"project", "p", "email", "a@b", "api_key", "k", NULL};
 	const char *path[] = {"project", "p", "service_account", "x", "messages.fields.text", "a..b", NULL};
@@ -168,12 +169,14 @@ test_real_documents(void)
 		line[n] = '\0';
 		name = strstr(line, "\"name\": \"projects/");
 		CU_ASSERT_PTR_NOT_NULL_FATAL(name);
-		(void)sscanf(name, "\"name\": \"projects/%63[^/]/databases/(default)/documents/%63[^/]", project, collection);
+		(void)sscanf(name, "\"name\": \"projects/%63[^/]/databases/(default)/documents/%63[^/]", project,
+		    collection);
 		begin_script();
 		step("/token", 200, TOKEN);
 		step(collection, 200, page);
 		play();
-		(void)snprintf(page, sizeof(page), "[ {\"document\" : %s,\n \"readTime\": \"2024-01-01T00:00:00Z\"} ]", line);
+		(void)snprintf(page, sizeof(page), "[ {\"document\" : %s,\n \"readTime\": \"2024-01-01T00:00:00Z\"} ]",
+		    line);
 		handle = open_with(options);
 		CU_ASSERT_EQUAL(fake_ask(handle, HF_QUERY_PARTICIPANTS, NULL, NULL, &err), HF_OK);
 		CU_ASSERT_EQUAL(fake.people, 1);
@@ -190,8 +193,8 @@ test_real_documents(void)
 }
 
 #define ROOM ROOT "/rooms/r1/messages/"
-#define DOC(id, fields) "{\"document\":{\"name\":\"" ROOM id "\",\"fields\":{" fields                                      \
-	"},\"createTime\":\"2024-01-01T00:00:00Z\",\"updateTime\":\"2024-01-01T00:00:09.5Z\"},"                          \
+#define DOC(id, fields) "{\"document\":{\"name\":\"" ROOM id "\",\"fields\":{" fields \
+	"},\"createTime\":\"2024-01-01T00:00:00Z\",\"updateTime\":\"2024-01-01T00:00:09.5Z\"}," \
 	"\"readTime\":\"2024-01-01T00:01:00Z\"}"
 #define UPDATED(second) "\"updatedAt\":{\"timestampValue\":\"2024-01-01T00:00:" second "Z\"}"
 
@@ -204,22 +207,31 @@ test_message(void)
 	void *handle;
 	struct hf_error err = HF_ERROR_INIT;
 	static const char page[] = "[" DOC("m1",
-	    "\"uid\":{\"integerValue\":\"12345678901234567890\"},\"text\":{\"stringValue\":\"a\\u0000\\ud83d\\ude00 \\\"q\\\"\"},"
-	    "\"senderId\":{\"referenceValue\":\"" ROOT "/users/u\\u00e9\"},\"sentAt\":{\"integerValue\":\"1700000000123\"},"
+	    "\"uid\":{\"integerValue\":\"12345678901234567890\"},\"text\":{\"stringValue\":\"a\\u0000\\ud83d\\ude00 "
+	    "\\\"q\\\"\"},"
+	    "\"senderId\":{\"referenceValue\":\"" ROOT "/users/u\\u00e9\"},"
+	    "\"sentAt\":{\"integerValue\":\"1700000000123\"},"
 	    "\"meta\":{\"mapValue\":{\"fields\":{\"up-at\":{\"timestampValue\":\"2024-01-01T00:00:05Z\"}}}},"
-	    "\"edited\":{\"booleanValue\":true},\"deletedAt\":{\"nullValue\":null},\"type\":{\"stringValue\":\"image\"},"
+	    "\"edited\":{\"booleanValue\":true},\"deletedAt\":{\"nullValue\":null},"
+	    "\"type\":{\"stringValue\":\"image\"},"
 	    "\"replyTo\":{\"referenceValue\":\"" ROOM "m0\"},\"thread\":{\"stringValue\":\"t\"},"
 	    "\"reactions\":{\"mapValue\":{\"fields\":{\"+1\":{\"arrayValue\":{\"values\":[{\"stringValue\":\"u1\"},"
-	    "{\"referenceValue\":\"" ROOT "/users/u2\"}]}},\"x\":{\"integerValue\":\"3\"},\"none\":{\"arrayValue\":{}}}}},"
-	    "\"media\":{\"mapValue\":{\"fields\":{\"url\":{\"stringValue\":\"https://h/1\"},\"name\":{\"stringValue\":\"n.jpg\"},"
+	    "{\"referenceValue\":\"" ROOT "/users/u2\"}]}},\"x\":{\"integerValue\":\"3\"},"
+	    "\"none\":{\"arrayValue\":{}}}}},"
+	    "\"media\":{\"mapValue\":{\"fields\":{\"url\":{\"stringValue\":\"https://h/1\"},"
+	    "\"name\":{\"stringValue\":\"n.jpg\"},"
 	    "\"mimeType\":{\"stringValue\":\"image/jpeg\"},\"size\":{\"integerValue\":\"77\"},"
 	    "\"width\":{\"doubleValue\":4.0},\"height\":{\"doubleValue\":\"NaN\"},\"duration\":{\"doubleValue\":2}}}},"
-	    "\"attachments\":{\"arrayValue\":{\"values\":[{\"mapValue\":{\"fields\":{\"file\":{\"mapValue\":{\"fields\":{"
-	    "\"url\":{\"stringValue\":\"gs://b/2\"}}}}}}},{\"mapValue\":{}},{\"nullValue\":null},{\"mapValue\":{\"fields\":"
+	    "\"attachments\":{\"arrayValue\":{\"values\":[{\"mapValue\":{\"fields\":{"
+	    "\"file\":{\"mapValue\":{\"fields\":{"
+	    "\"url\":{\"stringValue\":\"gs://b/2\"}}}}}}},{\"mapValue\":{}},{\"nullValue\":null},"
+	    "{\"mapValue\":{\"fields\":"
 	    "{\"file\":{\"mapValue\":{\"fields\":{\"url\":{\"stringValue\":\"https://h/3\"}}}}}}}]}},"
 	    "\"photo\":{\"stringValue\":\"https://h/4\"}") ","
-	    DOC("m2", "\"deletedAt\":{\"timestampValue\":\"2024-01-01T00:00:07Z\"},\"text\":{\"bytesValue\":\"AAE=\"}") ","
-	    DOC("m3", "\"deletedAt\":{\"booleanValue\":true},\"text\":{\"mapValue\":{}},\"sentAt\":{\"doubleValue\":\"NaN\"}")
+	    DOC("m2", "\"deletedAt\":{\"timestampValue\":\"2024-01-01T00:00:07Z\"},\"text\":{\"bytesValue\":\"AAE=\"}")
+	    ","
+	    DOC("m3", "\"deletedAt\":{\"booleanValue\":true},\"text\":{\"mapValue\":{}},"
+	    "\"sentAt\":{\"doubleValue\":\"NaN\"}")
 	    "]";
 
 	begin_script();
@@ -229,8 +241,10 @@ test_message(void)
 	handle = open_with(options);
 	CU_ASSERT_EQUAL(fake_ask(handle, HF_QUERY_MESSAGES, "r1", NULL, &err), HF_OK);
 	CU_ASSERT_STRING_EQUAL(buffer_string(&fake.log),
-	    "message id=\"12345678901234567890\" sender=\"u\\u00e9\" kind=\"image\" text=\"a\\u0000\\ud83d\\ude00 \\\"q\\\"\""
-	    " reply=\"m0\" thread=\"t\" sent=1700000000123 edited=1704067205000 flags=2 key=\"+1\"*2 by=\"u1\" by=\"u2\""
+	    "message id=\"12345678901234567890\" sender=\"u\\u00e9\" kind=\"image\" text=\"a\\u0000\\ud83d\\ude00 "
+	    "\\\"q\\\"\""
+	    " reply=\"m0\" thread=\"t\" sent=1700000000123 edited=1704067205000 flags=2 key=\"+1\"*2 by=\"u1\" "
+	    "by=\"u2\""
 	    " key=\"x\"*3 [ kind=\"image\" name=\"n.jpg\" mime=\"image/jpeg\" url=\"https://h/1\" 77 4x-1 2000ms]"
 	    " [ kind=\"file\" url=\"gs://b/2\" -1 -1x-1 -1ms] [ kind=\"file\" url=\"https://h/3\" -1 -1x-1 -1ms]"
 	    " [ kind=\"file\" url=\"https://h/4\" -1 -1x-1 -1ms]\n"
@@ -252,7 +266,8 @@ test_wrong_pages(void)
 	    "[{\"document\":{\"fields\":{}}}]", "[{\"document\":[]}]", "[7]", "[{\"error\":{\"code\":503}}]",
 	    "[{\"document\":{\"name\":\"" ROOT "/rooms/r1/messages/m1\",\"fields\":[]}}]",
 	    "[" DOC("m1", UPDATED("01")) "," DOC("m2", UPDATED("01")) "," DOC("m3", UPDATED("01")) "]"};
-	const char *options[] = {"project", "p", "service_account", key_path, "page_size", "2", "messages.changes", "each",
+	const char *options[] = {"project", "p", "service_account", key_path, "page_size", "2", "messages.changes",
+	    "each",
 	    NULL};
 	struct hf_error err;
 	void *handle;
@@ -289,7 +304,8 @@ test_wrong_pages(void)
 static void
 test_pages(void)
 {
-	const char *options[] = {"project", "p", "service_account", key_path, "page_size", "2", "messages.changes", "each",
+	const char *options[] = {"project", "p", "service_account", key_path, "page_size", "2", "messages.changes",
+	    "each",
 	    NULL};
 	struct buffer cursor = BUFFER_INIT(1u << 16);
 	struct hf_error err = HF_ERROR_INIT;
@@ -299,7 +315,8 @@ test_pages(void)
 	step("/token", 200, TOKEN);
 	step("\"limit\":2}", HF_ERANGE, NULL);
 	step("\"limit\":1}", 200, "[" DOC("m1", UPDATED("05")) "]");
-	step("\"startAt\":{\"values\":[{\"referenceValue\":\"" ROOM "m1\"}],\"before\":false},\"limit\":1},\"readTime\":"
+	step("\"startAt\":{\"values\":[{\"referenceValue\":\"" ROOM
+	    "m1\"}],\"before\":false},\"limit\":1},\"readTime\":"
 	    "\"2024-01-01T00:01:00Z\"", 200, "[" DOC("m2", UPDATED("03")) "]");
 	step("\"referenceValue\":\"" ROOM "m2\"", 200, "[{\"readTime\":\"2024-01-01T00:01:00Z\"}]");
 	play();
@@ -316,11 +333,13 @@ test_pages(void)
 	/* The look-back of ten minutes reaches back behind the newest message. */
 	begin_script();
 	step("/token", 200, TOKEN);
-	step("\"orderBy\":[{\"field\":{\"fieldPath\":\"updatedAt\"},\"direction\":\"ASCENDING\"},{\"field\":{\"fieldPath\":"
+	step("\"orderBy\":[{\"field\":{\"fieldPath\":\"updatedAt\"},\"direction\":\"ASCENDING\"},"
+	    "{\"field\":{\"fieldPath\":"
 	    "\"__name__\"},\"direction\":\"ASCENDING\"}],\"startAt\":{\"values\":[{\"timestampValue\":"
 	    "\"2023-12-31T23:51:00Z\"}],\"before\":true},\"limit\":2}", 200,
 	    "[" DOC("m2", UPDATED("03")) "," DOC("m1", UPDATED("05")) "]");
-	step("{\"timestampValue\":\"2024-01-01T00:00:05Z\"},{\"referenceValue\":\"" ROOM "m1\"}],\"before\":false}", 200,
+	step("{\"timestampValue\":\"2024-01-01T00:00:05Z\"},{\"referenceValue\":\"" ROOM "m1\"}],\"before\":false}",
+	    200,
 	    "[{\"readTime\":\"2024-01-01T00:02:00Z\"}]");
 	play();
 	handle = open_with(options);
@@ -332,11 +351,13 @@ test_pages(void)
 
 	/* A pass that was cut off goes on where it was, whatever has come since. */
 	buffer_clear(&cursor);
-	buffer_append_string(&cursor, "{\"v\":1,\"pass\":\"time\",\"whole\":false,\"read\":\"2024-01-01T00:01:00Z\",\"at\":"
+	buffer_append_string(&cursor, "{\"v\":1,\"pass\":\"time\",\"whole\":false,"
+	    "\"read\":\"2024-01-01T00:01:00Z\",\"at\":"
 	    "{\"timestampValue\":\"2024-01-01T00:00:05Z\"},\"name\":\"" ROOM "m1\"}");
 	begin_script();
 	step("/token", 200, TOKEN);
-	step("\"values\":[{\"timestampValue\":\"2024-01-01T00:00:05Z\"},{\"referenceValue\":\"" ROOM "m1\"}],\"before\":false}",
+	step("\"values\":[{\"timestampValue\":\"2024-01-01T00:00:05Z\"},{\"referenceValue\":\"" ROOM
+	    "m1\"}],\"before\":false}",
 	    200, "[" DOC("m3", UPDATED("06")) "]");
 	/* What was written late in the meantime is looked for at once. */
 	step("\"2023-12-31T23:51:00Z\"}],\"before\":true},\"limit\":2},\"readTime\":\"2024-01-01T00:01:00Z\"", 200,
@@ -380,10 +401,12 @@ test_no_update_field(void)
 	buffer_append_string(&cursor, "{\"v\":1,\"pass\":\"all\",\"whole\":true,\"read\":\"2024-01-01T00:00:09Z\"}");
 	begin_script();
 	step("/token", 200, TOKEN);
-	step("\"select\":{\"fields\":[{\"fieldPath\":\"__name__\"}]}", 200, "[" DOC("m1", "") ",{\"document\":{\"name\":\"" ROOM
+	step("\"select\":{\"fields\":[{\"fieldPath\":\"__name__\"}]}", 200, "[" DOC("m1", "")
+	    ",{\"document\":{\"name\":\"" ROOM
 	    "m2\",\"updateTime\":\"2024-01-01T00:00:08Z\"}},{\"document\":{\"name\":\"" ROOM "m3\",\"updateTime\":"
 	    "\"2024-01-01T00:00:09.000001Z\"}}]");
-	step("{\"documents\":[\"" ROOM "m1\",\n\"" ROOM "m3\"]", 200, "[{\"found\":{\"name\":\"" ROOM "m3\",\"updateTime\":"
+	step("{\"documents\":[\"" ROOM "m1\",\n\"" ROOM "m3\"]", 200, "[{\"found\":{\"name\":\"" ROOM
+	    "m3\",\"updateTime\":"
 	    "\"2024-01-01T00:00:09.000001Z\"}},{\"missing\":\"" ROOM "m1\"}]");
 	play();
 	handle = open_with(options);
@@ -444,7 +467,8 @@ test_service_account(void)
 	play();
 	handle = open_with(usual);
 	CU_ASSERT_EQUAL(fake_ask(handle, HF_QUERY_MESSAGES, "r1", NULL, &err), HF_EAUTH);
-	CU_ASSERT_STRING_EQUAL(err.msg, "needs login: the service refused the service account (invalid_grant: Invalid JWT "
+	CU_ASSERT_STRING_EQUAL(err.msg, "needs login: the service refused the service account (invalid_grant: "
+	    "Invalid JWT "
 	    "Signature.); is this machine's clock right?");
 	CU_ASSERT_EQUAL(fake_ask(handle, HF_QUERY_MESSAGES, "r2", NULL, &err), HF_EAUTH);
 	CU_ASSERT_EQUAL(fake.requests, 1);
@@ -497,7 +521,8 @@ ask_people(struct hf_error *err)
 }
 
 #define NOBODY "[{\"readTime\":\"2024-01-01T00:00:00Z\"}]"
-#define RENEWED(token) "{\"id_token\":\"i\",\"access_token\":\"a\",\"expires_in\":\"3600\",\"refresh_token\":\"" token "\"}"
+#define RENEWED(token) "{\"id_token\":\"i\",\"access_token\":\"a\",\"expires_in\":\"3600\",\"refresh_token\":\"" \
+	token "\"}"
 #define REFUSED "{\"error\":{\"code\":400,\"message\":\"INVALID_REFRESH_TOKEN\"}}"
 
 static void
@@ -544,7 +569,8 @@ test_refresh_token(void)
 	step("refresh_token=r9", 400, REFUSED);
 	play();
 	CU_ASSERT_EQUAL(ask_people(&err), HF_EAUTH);
-	CU_ASSERT_PTR_NOT_NULL(strstr(err.msg, "needs login: the service refused the refresh token (INVALID_REFRESH_TOKEN)"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.msg, "needs login: the service refused the refresh token "
+	    "(INVALID_REFRESH_TOKEN)"));
 	CU_ASSERT(all_played());
 	/* The service's own trouble says nothing of the token. */
 	begin_script();
@@ -561,29 +587,37 @@ static void
 test_lists(void)
 {
 	const char *options[] = {"project", "p", "service_account", key_path, "rooms.collection", "teams/a b/chat",
-	    "contacts.collection", "contacts", "contacts.fields.phone", "phones[].number", "rooms.member_field", "memberIds",
+	    "contacts.collection", "contacts", "contacts.fields.phone", "phones[].number", "rooms.member_field",
+	    "memberIds",
 	    "user", "u\"1", "messages.changes", "each", "contacts.fields.note", "note", NULL};
 	struct hf_error err = HF_ERROR_INIT;
 	void *handle;
 
 	begin_script();
 	step("/token", 200, TOKEN);
-	step("/v1/projects/p/databases/(default)/documents/teams/a%20b:runQuery", 200, "[{\"document\":{\"name\":\"" ROOT
+	step("/v1/projects/p/databases/(default)/documents/teams/a%20b:runQuery", 200,
+	    "[{\"document\":{\"name\":\"" ROOT
 	    "/teams/a b/chat/r1\",\"fields\":{\"name\":{\"stringValue\":\"N\"},\"createdAt\":{\"timestampValue\":"
-	    "\"2024-01-01T00:00:00Z\"},\"messageCount\":{\"integerValue\":\"7\"},\"memberIds\":{\"arrayValue\":{\"values\":["
+	    "\"2024-01-01T00:00:00Z\"},\"messageCount\":{\"integerValue\":\"7\"},"
+	    "\"memberIds\":{\"arrayValue\":{\"values\":["
 	    "{\"stringValue\":\"u1\"},{\"referenceValue\":\"" ROOT "/users/u2\"}]}}}}},{\"document\":{\"name\":\"" ROOT
-	    "/teams/a b/chat/r2\",\"fields\":{\"memberIds\":{\"mapValue\":{\"fields\":{\"u3\":{\"booleanValue\":true}}}}}}},"
+	    "/teams/a b/chat/r2\",\"fields\":{"
+	    "\"memberIds\":{\"mapValue\":{\"fields\":{\"u3\":{\"booleanValue\":true}}}}}}},"
 	    "{\"document\":{\"name\":\"" ROOT "/teams/a b/chat/r3\"}}]");
-	step("contacts", 200, "[{\"document\":{\"name\":\"" ROOT "/contacts/c1\",\"updateTime\":\"2024-01-01T00:00:00Z\","
-	    "\"fields\":{\"name\":{\"stringValue\":\"A; B, \\\\C\\nD\"},\"phones\":{\"arrayValue\":{\"values\":[{\"mapValue\":{"
-	    "\"fields\":{\"number\":{\"stringValue\":\"+1\"}}}},{\"mapValue\":{\"fields\":{\"number\":{\"stringValue\":\"+2\"}}}}"
+	step("contacts", 200, "[{\"document\":{\"name\":\"" ROOT
+	    "/contacts/c1\",\"updateTime\":\"2024-01-01T00:00:00Z\","
+	    "\"fields\":{\"name\":{\"stringValue\":\"A; B, \\\\C\\nD\"},"
+	    "\"phones\":{\"arrayValue\":{\"values\":[{\"mapValue\":{"
+	    "\"fields\":{\"number\":{\"stringValue\":\"+1\"}}}},"
+	    "{\"mapValue\":{\"fields\":{\"number\":{\"stringValue\":\"+2\"}}}}"
 	    "]}},\"email\":{\"arrayValue\":{\"values\":[{\"stringValue\":\"a@b\"},{\"stringValue\":\"c@d\"}]}},"
 	    "\"note\":{\"stringValue\":\"BEGIN:VCARD 234567890123456789012345678901234567890123456789012345678901234567"
 	    "\\u00e9\\u0007x\"}}}}]");
 	play();
 	handle = open_with(options);
 	CU_ASSERT_EQUAL(fake_ask(handle, HF_QUERY_ROOMS, NULL, NULL, &err), HF_OK);
-	CU_ASSERT_PTR_NOT_NULL(strstr(script.last_body, "\"where\":{\"fieldFilter\":{\"field\":{\"fieldPath\":\"memberIds\"},"
+	CU_ASSERT_PTR_NOT_NULL(strstr(script.last_body,
+	    "\"where\":{\"fieldFilter\":{\"field\":{\"fieldPath\":\"memberIds\"},"
 	    "\"op\":\"ARRAY_CONTAINS\",\"value\":{\"stringValue\":\"u\\\"1\"}}}"));
 	CU_ASSERT_EQUAL(fake_ask(handle, HF_QUERY_PARTICIPANTS, "r1", NULL, &err), HF_OK);
 	CU_ASSERT_EQUAL(fake_ask(handle, HF_QUERY_PARTICIPANTS, "r2", NULL, &err), HF_OK);
@@ -594,7 +628,8 @@ test_lists(void)
 	    "room id=\"r1\" name=\"N\" created=1704067200000 count=7\nroom id=\"r2\" count=0\nroom id=\"r3\" count=0\n"
 	    "person id=\"u1\"\nperson id=\"u2\"\nperson id=\"u3\"\n"
 	    " id=\"c1\" revision=\"2024-01-01T00:00:00Z\"\n"
-	    "BEGIN:VCARD\r\nVERSION:3.0\r\nUID:c1\r\nFN:A\\; B\\, \\\\C\\nD\r\nN:A\\; B\\, \\\\C\\nD\r\nEMAIL:a@b\r\nEMAIL:c@d\r\n"
+	    "BEGIN:VCARD\r\nVERSION:3.0\r\nUID:c1\r\nFN:A\\; B\\, \\\\C\\nD\r\nN:A\\; B\\, "
+	    "\\\\C\\nD\r\nEMAIL:a@b\r\nEMAIL:c@d\r\n"
 	    "TEL:+1\r\nTEL:+2\r\n"
 	    "NOTE:BEGIN:VCARD 2345678901234567890123456789012345678901234567890123456789\r\n 01234567\xc3\xa9x\r\n"
 	    "END:VCARD\r\n");
@@ -661,10 +696,13 @@ media_end(void *ctx, uint64_t token, int code, const struct hf_error *why, struc
 static void
 test_media(void)
 {
-	static const char *const urls[] = {"gs://bucket/a b\\/c.jpg", "https://firebasestorage.googleapis.com/v0/b/b/o/x%2Fy",
-	    "https://firebasestorage.googleapis.com/v0/b/b/o/z?alt=media&token=tt", "https://elsewhere.example/v0/b/b/o/x",
+	static const char *const urls[] = {"gs://bucket/a b\\/c.jpg",
+	    "https://firebasestorage.googleapis.com/v0/b/b/o/x%2Fy",
+	    "https://firebasestorage.googleapis.com/v0/b/b/o/z?alt=media&token=tt",
+	    "https://elsewhere.example/v0/b/b/o/x",
 	    "gs://bucket", "https://firebasestorage.googleapis.com.evil.example/v0/b/b/o/x", NULL};
-	const struct hf_media_exchange exchange = {sizeof(exchange), 0, NULL, 10, 0, media_next, media_begin, media_write,
+	const struct hf_media_exchange exchange = {sizeof(exchange), 0, NULL, 10, 0, media_next, media_begin,
+	    media_write,
 	    media_end};
 	struct hf_error err = HF_ERROR_INIT;
 	void *handle;

@@ -133,7 +133,8 @@ parse(const struct fake_request *request, struct ask *ask)
 	ask->before = strstr(start, "\"before\":true") != NULL;
 	ask->from = time_in(start, "\"timestampValue\":\"");
 	if ((p = strstr(start, "\"referenceValue\":\"" ROOT "/rooms/r")) != NULL)
-		(void)sscanf(strchr(p + 20, '/') == NULL ? "" : strstr(p, "/rooms/r"), "/rooms/r%d/messages/m%d", &ask->from_room,
+		(void)sscanf(strchr(p + 20, '/') == NULL ? "" : strstr(p, "/rooms/r"), "/rooms/r%d/messages/m%d",
+		    &ask->from_room,
 		    &ask->from_doc);
 }
 
@@ -371,11 +372,14 @@ missing_in(unsigned room, bool whole)
 	return missing;
 }
 
-static const char *const with_group[] = {"project", "p", "api_key", "k", "refresh_token", "r", "messages.fields.updated", "at",
+static const char *const with_group[] = {"project", "p", "api_key", "k", "refresh_token", "r",
+    "messages.fields.updated", "at",
     "look_back", SECONDS "000000000", "page_size", "3", NULL};
-static const char *const with_each[] = {"project", "p", "api_key", "k", "refresh_token", "r", "messages.fields.updated", "at",
+static const char *const with_each[] = {"project", "p", "api_key", "k", "refresh_token", "r",
+    "messages.fields.updated", "at",
     "look_back", SECONDS "000000000", "page_size", "4", "messages.changes", "each", NULL};
-static const char *const without[] = {"project", "p", "api_key", "k", "refresh_token", "r", "messages.fields.updated", "",
+static const char *const without[] = {"project", "p", "api_key", "k", "refresh_token", "r", "messages.fields.updated",
+    "",
     "page_size", "3", NULL};
 
 static unsigned
@@ -431,6 +435,8 @@ history(uint64_t seed, const char *const *options)
 	for (room = 0; room < ROOMS; room++)
 		buffer_clear(&app.cursors[room]);
 	buffer_clear(&app.account);
+	buffer_clear(&app.answer);
+	app.answered = -1;
 	app.random = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
 	app.now = 3600 * INT64_C(1000000);
 	app.all_known = roll(2) == 0;
@@ -457,7 +463,8 @@ static void
 run(const char *name, const char *const *options)
 {
 	const char *count = getenv("HISTORIES"), *first = getenv("SEED");
-	uint64_t n = count == NULL ? 500 : strtoull(count, NULL, 10), seed = first == NULL ? 1 : strtoull(first, NULL, 10),
+	uint64_t n = count == NULL ? 500 : strtoull(count, NULL, 10), seed = first == NULL ? 1 : strtoull(first, NULL,
+	    10),
 		 end = seed + n, lost = 0;
 
 	fake.answer = answer;
