@@ -61,6 +61,7 @@ static const struct schema_field http_fields[] = {
         .default_value = "30 s", .min = SECOND, .max = 3600 * SECOND},
     {.name = "timeout", .type = SCHEMA_DURATION, .offset = AT(config_http, timeout_ns),
         .default_value = "60 s", .min = SECOND, .max = 3600 * SECOND},
+    {.name = "media_origin", .type = SCHEMA_STRING, .offset = AT(config_http, media_origin)},
     {.name = "allow_http", .type = SCHEMA_BOOL, .offset = AT(config_http, allow_http),
         .default_value = "false"},
     {.name = NULL},

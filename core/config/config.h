@@ -39,6 +39,7 @@ struct config_http {
 	int64_t timeout_ns; /* without a byte */
 	bool allow_http; /* for URLs that come from messages */
 	bool usual;      /* nothing was said about it */
+	const char *media_origin; /* "https://files.example:8443": media there may have any address; NULL: none */
 };
 
 extern const struct config_http config_http_usual;

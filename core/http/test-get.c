@@ -156,7 +156,7 @@ run(struct get *get, const struct config_http *settings)
 {
 	const struct hf_http_exchange exchange = {(uint32_t)sizeof(exchange), 0, get, get->parallel, 0, get_next,
 	    get_begin, get_write, get_end};
-	struct host_services services = {NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL};
+	struct host_services services = {.ctx = NULL};
 	struct hf_error err = HF_ERROR_INIT;
 	struct host *host = NULL;
 	const struct retry_limits limits = {3, 10000000, INT64_C(60000000000)};

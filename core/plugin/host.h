@@ -25,6 +25,7 @@ struct host_services {
 	void (*received)(void *ctx, const char *instance, uint64_t bytes);
 	struct http *http; /* the process's client */
 	struct image *image; /* what makes pictures smaller */
+	const char *scratch; /* folder of the job for what outlives a crash; may be set later; NULL: there is none */
 };
 
 struct host;
@@ -55,6 +56,8 @@ const struct config_http *host_http(const struct host *host);
 /* NULL: there is none. */
 struct http *host_client(const struct host *host);
 struct image *host_image(const struct host *host);
+/* host_services.scratch */
+const char *host_scratch(const struct host *host);
 void host_received(const struct host *host, uint64_t bytes);
 
 #endif

@@ -11,6 +11,7 @@
 
 #include "base/json.h"
 #include "base/log.h"
+#include "base/path.h"
 #include "base/time.h"
 #include "http/http.h"
 #include "image/image.h"
@@ -18,6 +19,7 @@
 #include "repository/origin.h"
 #include "supervisor/channel.h"
 #include "worker/account.h"
+#include "worker/scratch.h"
 
 #define TOLD_MAX      1000u /* failed items that are told one by one; the rest is only counted */
 #define PERCENT_MAX   99.9
@@ -516,6 +518,8 @@ open_run(struct run *run, const char *state_directory, struct hf_error *err)
 	if (r == HF_OK)
 		r = host_set_extension(HF_HOST_IMAGE, &image_host_extension, err);
 	if (r == HF_OK)
+		r = host_set_extension(HF_HOST_SCRATCH, &scratch_host_extension, err);
+	if (r == HF_OK)
 		r = registry_open(&run->registry, err);
 	if (r == HF_OK) {
 		about_init(&run->about, registry_scan(run->registry));
@@ -533,6 +537,9 @@ open_run(struct run *run, const char *state_directory, struct hf_error *err)
 	request.plan = run->plan;
 	request.registry = run->registry;
 	r = destination_open(&run->destination, &request, err);
+	if (r == HF_OK && (run->scratch = path_join(run->destination.directory, "scratch")) == NULL)
+		r = hf_error_set(err, HF_ENOMEM, 0, "out of memory");
+	run->services.scratch = run->scratch;
 	if (r == HF_OK)
 		r = run_note_plugin(run, &run->destination.storage, err);
 	if (r == HF_OK && (run->result = result_new(run->destination.manifest)) == NULL)
@@ -610,6 +617,8 @@ run_job(struct channel *channel, const struct job *job, const char *state_direct
 	(void)host_set_extension(HF_HOST_IMAGE, NULL, NULL);
 	image_close(run.services.image);
 	(void)host_set_extension(HF_HOST_HTTP, NULL, NULL);
+	(void)host_set_extension(HF_HOST_SCRATCH, NULL, NULL);
+	free(run.scratch);
 	http_close(run.services.http);
 	config_free(run.config);
 	if (r != HF_OK) {

@@ -26,6 +26,7 @@ struct run {
 	struct registry *registry;
 	struct about about; /* offered to plugins */
 	struct host_services services;
+	char *scratch; /* folder for what outlives a crash */
 	struct destination destination;
 	struct result *result;
 	struct progress progress;
