@@ -106,6 +106,18 @@ int repository_save_blob(struct repository_writer *writer, enum blob_type type, 
 int repository_save_content(struct repository_writer *writer, const void *data, size_t size,
     struct buffer *out_ids, struct hf_error *err);
 /*
+ * The same for what a reader gives, from where it stands to its end.  Needs memory for one chunk, not for the
+ * file.  ret_size: how much it was.  What the reader fails with is returned as it is.
+ */
+int repository_save_stream(struct repository_writer *writer, const struct hf_reader *data, struct buffer *out_ids,
+    uint64_t *ret_size, struct hf_error *err);
+/*
+ * Appends the plaintext of a blob that this writer has saved and that no pack in the storage has yet; HF_ENOTFOUND:
+ * it is not one of those, so repository_load_blob may have it.
+ */
+int repository_writer_load_blob(struct repository_writer *writer, enum blob_type type,
+    const struct repository_id *id, struct buffer *out, struct hf_error *err);
+/*
  * From now on each blob that is saved, known before or not, is noted in blobs: BLOB_NOTE_SIZE bytes, its type
  * and its id.  NULL: no longer.  The buffer's limit is one to what can be saved.
  */

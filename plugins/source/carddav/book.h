@@ -4,7 +4,7 @@
 
 #include "dav.h"
 
-#include "lib/match.h"
+#include "common/match.h"
 
 /* The source's instance. */
 struct carddav {

@@ -5,7 +5,7 @@
 #include <holdfast/http.h>
 #include <holdfast/source.h>
 
-#include "lib/bytes.h"
+#include "common/bytes.h"
 #include "multistatus.h"
 
 #define DAV_CARD_MAX (16u << 20) /* of a card with its pictures */

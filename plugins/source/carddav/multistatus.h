@@ -6,7 +6,7 @@
 
 #include <holdfast/stream.h>
 
-#include "lib/bytes.h"
+#include "common/bytes.h"
 
 /* One response of a multistatus (RFC 4918, 14.24), with the properties that matter here.  Empty: not told. */
 struct dav_response {

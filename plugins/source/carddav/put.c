@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "book.h"
 
-#include "lib/vcard.h"
+#include "common/vcard.h"
 
 #define NAME_MAX_SIZE 150u
 

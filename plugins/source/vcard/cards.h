@@ -7,7 +7,7 @@
 
 #include <holdfast/source.h>
 
-#include "lib/bytes.h"
+#include "common/bytes.h"
 
 /* A card in a file, or what stands there instead of one. */
 struct card_range {

@@ -6,7 +6,7 @@
 
 #include <holdfast/source.h>
 
-#include "lib/bytes.h"
+#include "common/bytes.h"
 
 /*
  * What the last run saw: lines of text, "F FINGERPRINT PATH" for each file in the order of the paths as they are

@@ -7,7 +7,7 @@
 
 #include <holdfast/source.h>
 
-#include "lib/bytes.h"
+#include "common/bytes.h"
 
 /* A file that may hold cards. */
 struct folder_file {

@@ -9,7 +9,7 @@
 #include "cards.h"
 #include "cursor.h"
 #include "folder.h"
-#include "lib/vcard.h"
+#include "common/vcard.h"
 
 #define PATH_SIZE 4096u
 #define SHARED    "*" /* version of a card in a file with others */

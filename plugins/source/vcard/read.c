@@ -8,7 +8,7 @@
 #include "cards.h"
 #include "cursor.h"
 #include "folder.h"
-#include "lib/vcard.h"
+#include "common/vcard.h"
 
 #define CURSOR_MAX (64u << 20)
 #define ID_MAX     4096u

@@ -4,7 +4,7 @@
 
 #include <holdfast/source.h>
 
-#include "lib/match.h"
+#include "common/match.h"
 
 /* The source's instance. */
 struct vcard {

@@ -4,7 +4,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "lib/vcard.h"
+#include "common/vcard.h"
 
 #define ACCOUNT_MAX (1u << 20)
 #define BATCH       64u /* cards between two calls of the host */

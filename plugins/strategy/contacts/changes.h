@@ -4,7 +4,7 @@
 
 #include <holdfast/source.h>
 
-#include "lib/bytes.h"
+#include "common/bytes.h"
 #include "spool.h"
 
 /* A card that the source pushed, or said is gone.  Its bytes are in the spool. */

@@ -2,7 +2,7 @@
 #ifndef CHARSET_H
 #define CHARSET_H
 
-#include "lib/bytes.h"
+#include "common/bytes.h"
 
 /*
  * Appends text of a character set as UTF-8, U+FFFD for what is no character.  name: as a CHARSET parameter has it;

@@ -4,7 +4,7 @@
 
 #include <holdfast/source.h>
 
-#include "lib/bytes.h"
+#include "common/bytes.h"
 #include "spool.h"
 
 /* What the host lends. */

@@ -5,7 +5,7 @@
 #include <strings.h>
 
 #include "charset.h"
-#include "lib/vcard.h"
+#include "common/vcard.h"
 
 #define TEXT_MAX   (8u << 20)
 #define PARAMS_MAX 64u /* of one property; more are in contacts.vcf alone */

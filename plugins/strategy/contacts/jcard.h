@@ -2,7 +2,7 @@
 #ifndef JCARD_H
 #define JCARD_H
 
-#include "lib/bytes.h"
+#include "common/bytes.h"
 
 /*
  * Appends a vCard of any version as one jCard (RFC 7095) on one line: ["vcard",[["version",{},"text","4.0"],..]].

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "base/unit.h"
 #include "base/write.h"
-#include "lib/match.h"
-#include "lib/vcard.h"
+#include "common/match.h"
+#include "common/vcard.h"
 
 #include <stdlib.h>
 #include <string.h>
