@@ -103,7 +103,7 @@ fill_book() {
 start_proxy() {
 	rm -f "$T/proxy-input" "$T/proxy-port"
 	mkfifo "$T/proxy-input"
-	"$PYTHON" "$tests/tools/fault-server" --proxy "127.0.0.1:$port" --record "$@" \
+	"$PYTHON" "$tests/tools/fault-server" --proxy "127.0.0.1:$port" --record --lifetime 14400 "$@" \
 		<"$T/proxy-input" >"$T/proxy-port" 2>"$T/proxy-log" &
 	proxy_pid=$!
 	spawned="$spawned $proxy_pid"

@@ -302,7 +302,8 @@ vcard_next(struct vcard_reader *reader, struct vcard_property *property, struct 
 	if (reader->line.failed == HF_ENOMEM)
 		return hf_error_set(err, HF_ENOMEM, 0, "a card: out of memory");
 	if (reader->line.failed == HF_OK) {
-		parse_head(property, (struct vcard_text){reader->line.data, reader->line.size});
+		parse_head(property, (struct vcard_text){reader->line.size == 0 ? "" : reader->line.data,
+		    reader->line.size});
 	} else {
 		/* Too long to be unfolded: it stays in the card as it is. */
 		property->broken = true;
@@ -359,15 +360,13 @@ vcard_check(const char *data, size_t size, struct hf_error *err)
 static void
 put_unescaped(struct vcard_text text, struct bytes *out)
 {
+	bool escaped;
 	size_t i;
 
 	for (i = 0; i < text.size; i++) {
-		if (text.data[i] != '\\' || i + 1 == text.size)
-			bytes_char(out, text.data[i]);
-		else if (text.data[++i] == 'n' || text.data[i] == 'N')
-			bytes_char(out, '\n');
-		else
-			bytes_char(out, text.data[i]);
+		escaped = text.data[i] == '\\' && i + 1 < text.size;
+		i += escaped;
+		bytes_char(out, escaped && (text.data[i] == 'n' || text.data[i] == 'N') ? '\n' : text.data[i]);
 	}
 }
 

@@ -32,7 +32,7 @@ static void *handle;
 
 struct answer {
 	const char *method, *path, *wanted; /* wanted: has to be in the request; NULL: anything */
-	unsigned status;
+	unsigned long status;
 	const char *body;
 	const char *to; /* where redirects led, a URL; NULL: nowhere */
 	int code;       /* instead of an answer */
@@ -88,7 +88,7 @@ respond(const struct hf_http_exchange *exchange, const struct hf_http_request *r
     struct hf_error *why)
 {
 	struct hf_http_header etag = {{"etag", 4, HF_TEXT_UTF8, 0}, {"\"e\"", 3, HF_TEXT_UTF8, 0}, 0, 0};
-	struct hf_http_response response = {.struct_size = sizeof(response), .status = answer->status, .headers = &etag,
+	struct hf_http_response response = {.struct_size = sizeof(response), .status = (uint32_t)answer->status, .headers = &etag,
 	    .header_count = 1, .size = -1, .url = request->url};
 	size_t size = answer->body == NULL ? 0 : strlen(answer->body), at, n;
 	int r;
@@ -128,8 +128,8 @@ http_exchange(void *host_ctx, const struct hf_http_exchange *exchange, struct hf
 	} else {
 		code = hf_error_set(&why, answer->status == 401 ? HF_EAUTH : answer->status == 403 ? HF_EPERM
 		    : answer->status == 404 ? HF_ENOTFOUND : answer->status == 500 ? HF_EAGAIN : HF_EINVAL, 0,
-		    "HTTP status %u", answer->status);
-		why.http_status = answer->status;
+		    "HTTP status %lu", answer->status);
+		why.http_status = (uint32_t)answer->status;
 	}
 	CU_ASSERT_EQUAL(exchange->end(exchange->ctx, request.token, code, code == HF_OK ? NULL : &why, err), HF_OK);
 	CU_ASSERT_EQUAL(exchange->next(exchange->ctx, &request, NULL), HF_ENOTFOUND);

@@ -49,12 +49,11 @@ folder_fingerprint(const struct stat *st)
 {
 	const uint64_t parts[] = {(uint64_t)st->st_ino, (uint64_t)st->st_size, (uint64_t)time_of(&st->st_mtim),
 	    (uint64_t)time_of(&st->st_ctim)};
-	const unsigned char *byte = (const unsigned char *)parts;
 	uint64_t hash = 14695981039346656037ull;
 	size_t i;
 
-	for (i = 0; i < sizeof(parts); i++)
-		hash = (hash ^ byte[i]) * 1099511628211ull;
+	for (i = 0; i < 8 * sizeof(parts) / sizeof(parts[0]); i++)
+		hash = (hash ^ (parts[i / 8] >> i % 8 * 8 & 0xff)) * 1099511628211ull;
 	return hash == 0 ? 1 : hash;
 }
 
