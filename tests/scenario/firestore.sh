@@ -8,6 +8,12 @@
 . "$tests/firestore.sh"
 need "$PYTHON" restic
 
+# The preset is one that the source takes.
+begin_config
+add_firestore 1
+printf '    preset: chat-app\n    service_account: %s\n' "$T/key.json" >>"$HOLDFAST_CONFIG"
+expect 0 holdfast config check
+
 messages=${MESSAGES:-2000}
 rooms=8
 make_key

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KEYS_LIMIT     2000 /* documents in an answer that has their times only */
+#define KEYS_LIMIT     5000 /* documents in an answer that has their times only */
 #define FIRST_CAPACITY 1024
 #define LAST_CAPACITY  (1u << 18)
 #define VALUE_MAX      16384

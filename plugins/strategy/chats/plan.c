@@ -234,7 +234,8 @@ plan_checkpoint(void *ctx, const struct hf_blob *cursor, struct hf_error *err)
 
 	out_clear(&plan->cursor);
 	if (cursor->size > CURSOR_MAX) {
-		hf_log(plan->chats->host, HF_LOG_WARNING, "%s: the source's cursor is too long to be kept", plan->folder);
+		hf_log(plan->chats->host, HF_LOG_WARNING, "%s: the source's cursor is too long to be kept",
+		    plan->folder);
 		return HF_OK;
 	}
 	out_put(&plan->cursor, cursor->data, (size_t)cursor->size);
