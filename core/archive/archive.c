@@ -487,6 +487,54 @@ archive_unit_previous(struct archive *archive, const char *path, struct buffer *
 	return read_from_tree(archive, &archive->unit.tree, path, out, err);
 }
 
+/* Pushes the blobs one by one, so that the file may be of any size. */
+static int
+push_content(struct archive *archive, const struct lookup *lookup, const char *path, const struct hf_sink *sink,
+    struct hf_error *err)
+{
+	struct buffer blob = BUFFER_INIT(FILE_MAX);
+	struct repository_id id;
+	uint64_t pushed = 0;
+	size_t at;
+	int r = HF_OK;
+
+	for (at = 0; r == HF_OK && at < lookup->content->size; at += HASH_SIZE) {
+		memcpy(id.bytes, lookup->content->data + at, HASH_SIZE);
+		buffer_clear(&blob);
+		r = previous_load(archive->repository, BLOB_DATA, &id, &blob, err);
+		pushed += blob.size;
+		if (r == HF_OK && pushed > lookup->file_size)
+			break;
+		if (r == HF_OK && blob.size > 0)
+			r = sink->write(sink->ctx, blob.data, blob.size, err);
+	}
+	buffer_release(&blob);
+	if (r == HF_OK && pushed != lookup->file_size)
+		return hf_error_set(err, HF_ECORRUPT, 0, "%s: not as long as the previous snapshot says", path);
+	return r;
+}
+
+int
+archive_unit_previous_push(struct archive *archive, const char *path, const struct hf_sink *sink, struct hf_error *err)
+{
+	struct buffer content = BUFFER_INIT(FILE_MAX);
+	struct lookup lookup = {path, strlen(path), NODE_FILE, false, {{0}}, &content, 0};
+	int r = check_unit(archive, err);
+
+	if (r != HF_OK)
+		return r;
+	if (strchr(path, '/') != NULL)
+		return hf_error_set(err, HF_EINVAL, 0, "\"%s\": only files at the top of a unit can be read", path);
+	if (archive->unit.has_before)
+		r = tree_walk(archive->unit.tree.data, archive->unit.tree.size, match_node, &lookup, err);
+	if (r == HF_OK && !lookup.found)
+		r = hf_error_set(err, HF_ENOTFOUND, 0, "%s: not in the previous snapshot", path);
+	if (r == HF_OK)
+		r = push_content(archive, &lookup, path, sink, err);
+	buffer_release(&content);
+	return r;
+}
+
 /* Names in the journal what the unit consists of, before the unit itself. */
 static int
 write_blobs(struct archive *archive, struct hf_error *err)

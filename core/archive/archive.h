@@ -73,6 +73,9 @@ int archive_unit_resume(struct archive *archive, const char *path, struct archiv
 int archive_unit_checkpoint(struct archive *archive, const struct hf_blob *cursor, const char *note,
     struct hf_error *err);
 int archive_unit_previous(struct archive *archive, const char *path, struct buffer *out, struct hf_error *err);
+/* The same of a file of any size, pushed in pieces; what the sink refuses with is returned. */
+int archive_unit_previous_push(struct archive *archive, const char *path, const struct hf_sink *sink,
+    struct hf_error *err);
 int archive_unit_file(struct archive *archive, const char *path, const void *data, size_t size, int64_t mtime_ns,
     struct hf_error *err);
 /*

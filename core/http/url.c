@@ -58,13 +58,11 @@ static void
 redact_path(struct url *url, const char *path, bool has_query)
 {
 	size_t used = strlen(url->redacted), n, shown = 0;
-	const char *part = "";
 
 	for (; *path != '\0' && shown < PATH_SHOWN; path += n) {
 		n = 1 + strcspn(path + 1, "/");
-		part = is_secret(path, n) ? "/..." : NULL;
 		used += (size_t)snprintf(url->redacted + used, sizeof(url->redacted) - used, "%.*s",
-		    part != NULL ? (int)strlen(part) : n > PATH_SHOWN ? PATH_SHOWN : (int)n, part != NULL ? part : path);
+		    n > PATH_SHOWN ? PATH_SHOWN : (int)n, is_secret(path, n) ? "/..." : path);
 		shown += n;
 		if (used >= sizeof(url->redacted) - 8)
 			break;
@@ -149,9 +147,11 @@ set_url(struct url *url, const char *text, uint64_t size, struct hf_error *err)
 
 	if (r != HF_OK)
 		return r;
-	copy = strndup(text, size);
+	copy = malloc(size + 1);
 	if (copy == NULL)
 		return hf_error_set(err, HF_ENOMEM, 0, "out of memory");
+	memcpy(copy, text, size);
+	copy[size] = '\0';
 	r = status_of(curl.url_set(url->handle, CURLUPART_URL, copy,
 	    CURLU_DISALLOW_USER | CURLU_URLENCODE | CURLU_NON_SUPPORT_SCHEME), err);
 	free(copy);

@@ -183,7 +183,8 @@ run_child(const struct image *image, int channel)
 	out = move_up(image->out);
 	/* dup2 clears close-on-exec. */
 	if (null < 0 || channel < 0 || in < 0 || out < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 ||
-	    dup2(null, 2) < 0 || dup2(channel, HELPER_CHANNEL_FD) < 0 || dup2(in, HELPER_IN_FD) < 0 || dup2(out, HELPER_OUT_FD) < 0)
+	    dup2(null, 2) < 0 || dup2(channel, HELPER_CHANNEL_FD) < 0 || dup2(in, HELPER_IN_FD) < 0 ||
+	    dup2(out, HELPER_OUT_FD) < 0)
 		_exit(127);
 	os_close_from(HELPER_OUT_FD + 1);
 	(void)execve(image->program, arguments, no_environment);
@@ -532,23 +533,16 @@ image_close(struct image *image)
 
 /* ---- for plugins ---- */
 
-/* As the table of extensions: one of the process. */
-static struct image *offered;
-
 static int
-offered_recompress(void *host_ctx, const struct hf_image_request *request, const struct hf_reader *in,
+host_recompress(void *host_ctx, const struct hf_image_request *request, const struct hf_reader *in,
     const struct hf_sink *out, struct hf_image_result *ret, struct hf_error *err)
 {
-	const struct hf_host *host = host_table(host_ctx);
+	const struct hf_host *table = host_table(host_ctx);
+	struct image *image = host_image(host_ctx);
 
-	return image_recompress(offered, request, in, out, host->stop_requested, host->ctx, ret, err);
+	if (image == NULL)
+		return hf_error_set(err, HF_ENOTSUP, 0, "pictures cannot be made smaller here");
+	return image_recompress(image, request, in, out, table->stop_requested, table->ctx, ret, err);
 }
 
-static const struct hf_host_image extension = {(uint32_t)sizeof(extension), 0, offered_recompress};
-
-int
-image_offer(struct image *image, struct hf_error *err)
-{
-	offered = image;
-	return host_set_extension(HF_HOST_IMAGE, image != NULL ? &extension : NULL, err);
-}
+const struct hf_host_image image_host_extension = {(uint32_t)sizeof(image_host_extension), 0, host_recompress};

@@ -30,7 +30,7 @@ int image_recompress(struct image *image, const struct hf_image_request *request
 /* The most memory, in KiB, that a process for a picture has used. */
 uint32_t image_peak_kib(const struct image *image);
 
-/* Offers HF_HOST_IMAGE to all plugins of the process, done by image; NULL takes it back. */
-int image_offer(struct image *image, struct hf_error *err);
+/* What HF_HOST_IMAGE gives plugins: done by the image of the host's services. */
+extern const struct hf_host_image image_host_extension;
 
 #endif

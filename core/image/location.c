@@ -356,7 +356,7 @@ element_end(char *name, char *behind, const char *end)
 
 /* The property around colon, which stands before "GPS": blank, or LOCATION_LEFT; 0: it is only text. */
 static unsigned
-strip_property(char *text, char *colon, const char *end)
+strip_property(const char *text, char *colon, const char *end)
 {
 	char *name = colon, *behind = colon + 1, *from, *to;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The fuzzer's corpus, and the test pictures with bytes changed, through tests/fuzz/image: what was once found to
+ * The fuzzer's corpus, and the test pictures with bytes changed, through fuzz.c: what was once found to
  * be wrong stays right.  FUZZ_ROUNDS makes it more.
  */
 #include "compat/compat.h"

@@ -310,13 +310,13 @@ test_offer(void)
 	struct hf_sink out = {(uint32_t)sizeof(out), 0, &target, target_write};
 	const struct hf_host_image *extension;
 	const struct hf_host *table;
-	struct image *image = open_image(PROGRAM);
+	struct host_services services = {.image = open_image(PROGRAM)};
 	struct host *host = NULL;
 
-	CU_ASSERT_EQUAL_FATAL(host_open("family", NULL, NULL, NULL, &host, &err), HF_OK);
+	CU_ASSERT_EQUAL_FATAL(host_open("family", &services, NULL, NULL, &host, &err), HF_OK);
 	table = host_table(host);
 	CU_ASSERT_PTR_NULL(table->get_extension(table->ctx, HF_HOST_IMAGE));
-	CU_ASSERT_EQUAL(image_offer(image, &err), HF_OK);
+	CU_ASSERT_EQUAL(host_set_extension(HF_HOST_IMAGE, &image_host_extension, &err), HF_OK);
 	extension = table->get_extension(table->ctx, HF_HOST_IMAGE);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(extension);
 	CU_ASSERT(HF_HAS(extension, recompress));
@@ -324,10 +324,12 @@ test_offer(void)
 	CU_ASSERT_EQUAL(extension->recompress(table->ctx, &request, &in, &out, &got, &err), HF_OK);
 	expect_used(&source);
 	CU_ASSERT_EQUAL(count_entries(".", "image-"), 0);
-	CU_ASSERT_EQUAL(image_offer(NULL, &err), HF_OK);
+	CU_ASSERT_EQUAL(host_set_extension(HF_HOST_IMAGE, NULL, &err), HF_OK);
 	CU_ASSERT_PTR_NULL(table->get_extension(table->ctx, HF_HOST_IMAGE));
+	image_close(services.image);
+	services.image = NULL;
+	CU_ASSERT_EQUAL(extension->recompress(table->ctx, &request, &in, &out, &got, &err), HF_ENOTSUP);
 	host_free(host);
-	image_close(image);
 	CU_ASSERT_EQUAL(waitpid(-1, NULL, WNOHANG), -1);
 	free(target.data);
 	target.data = NULL;

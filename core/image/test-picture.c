@@ -78,6 +78,18 @@ make(unsigned side, int quality, J_COLOR_SPACE space, int h, int v, int progress
 	return make_picture(&what, ret_size);
 }
 
+/* The same bytes, which are freed, with room for more. */
+static uint8_t *
+with_room(uint8_t *data, size_t size, size_t more)
+{
+	uint8_t *larger = malloc(size + more);
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(larger);
+	memcpy(larger, data, size);
+	free(data);
+	return larger;
+}
+
 /* Where a marker is, outside of coded data; fails the test when it is not there. */
 static size_t
 find_marker(const uint8_t *data, size_t size, int marker)
@@ -266,8 +278,7 @@ test_strip_odd(void)
 	size_t size;
 	uint8_t *data = make_with_segments(97, &size);
 
-	data = realloc(data, size + 10);
-	CU_ASSERT_PTR_NOT_NULL_FATAL(data);
+	data = with_room(data, size, 10);
 	memset(data + size, 'x', 10);
 	reply = shrink(data, size + 10, 80, PICTURE_STRIP_LOCATION);
 	CU_ASSERT_EQUAL(reply.reason, IMAGE_LOCATION_REMOVED);
@@ -445,8 +456,7 @@ test_more_data(void)
 	size_t size;
 	uint8_t *data = make(64, 97, JCS_YCbCr, 1, 1, 0, &size);
 
-	data = realloc(data, size + 10);
-	CU_ASSERT_PTR_NOT_NULL_FATAL(data);
+	data = with_room(data, size, 10);
 	data[size] = 0;
 	expect(data, size + 1, IMAGE_TRAILING_DATA);
 	/* A segment behind the scan would be lost. */

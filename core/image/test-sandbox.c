@@ -23,18 +23,30 @@
 static int file = -1;
 static pid_t parent;
 
+static bool
+was_opened(int fd)
+{
+	if (fd >= 0)
+		(void)close(fd);
+	return fd >= 0;
+}
+
 /* ---- what is denied: each returns true when it could be done ---- */
 
 static bool
 try_open(void)
 {
-	return open("/etc/passwd", O_RDONLY) >= 0;
+	int fd = open("/etc/passwd", O_RDONLY);
+
+	return was_opened(fd);
 }
 
 static bool
 try_create(void)
 {
-	return open("sandbox-created", O_WRONLY | O_CREAT, 0600) >= 0;
+	int fd = open("sandbox-created", O_WRONLY | O_CREAT, 0600);
+
+	return was_opened(fd);
 }
 
 static bool
@@ -46,7 +58,9 @@ try_unlink(void)
 static bool
 try_socket_inet(void)
 {
-	return socket(AF_INET, SOCK_STREAM, 0) >= 0;
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	return was_opened(fd);
 }
 
 static bool

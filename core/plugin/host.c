@@ -232,6 +232,12 @@ host_client(const struct host *host)
 	return host->services == NULL ? NULL : host->services->http;
 }
 
+struct image *
+host_image(const struct host *host)
+{
+	return host->services != NULL ? host->services->image : NULL;
+}
+
 void
 host_received(const struct host *host, uint64_t bytes)
 {

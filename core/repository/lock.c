@@ -53,7 +53,8 @@ struct lock_state {
 	pthread_mutex_t mutex; /* of what follows */
 	pthread_cond_t wake;    /* the thread is to stop */
 	pthread_cond_t settled_cond;
-	bool settled;           /* no exclusive lock that was written at the same time is there, or refused says why not */
+	/* No exclusive lock is there that was written at the same time, or refused says why not. */
+	bool settled;
 	struct hf_error refused;
 	bool stop;
 	bool lost; /* for good: somebody else removed the lock */

@@ -29,6 +29,7 @@ struct work {
 	struct looker looker;
 	bool rate_limited; /* the source is: what it gave is not to be asked for twice */
 	bool whole;            /* a unit has all of the account's folder */
+	struct hf_error lost;  /* why that one failed; code HF_OK: it did not */
 };
 
 /* ---- planning ---- */
@@ -93,7 +94,7 @@ plan_failed(void *ctx, const char *item, const struct hf_error *why, struct hf_e
 
 	work->counts.items++;
 	work->counts.failed++;
-	run_progress(work->run, work->request->type, 1, 1);
+	run_progress(work->run, work->request->type, 1, 0, 1);
 	return run_item_failed(work->run, work->request->type, work->request->name, item, why->msg, err);
 }
 
@@ -157,9 +158,9 @@ take_over(struct work *work, const struct hf_unit *unit, const char *text, struc
 
 	if (r != HF_OK)
 		return r;
-	pace_begin(&work->run->pace, unit->items);
+	pace_unit_begin(&work->run->pace, &(const struct pace_work){unit->items, unit->bytes});
 	r = emitter_take_note(&emitter, text, 0, err);
-	pace_end(&work->run->pace);
+	pace_unit_end(&work->run->pace);
 	result_counts_add(&work->counts, &emitter.counts);
 	emitter_close(&emitter);
 	return r;
@@ -185,12 +186,14 @@ unit_failed(struct work *work, const struct hf_unit *unit, struct emitter *emitt
 	char item[256];
 
 	archive_unit_abandon(work->run->destination.archive);
+	if (work->whole)
+		work->lost = *why;
 	(void)snprintf(item, sizeof(item), "%.*s", unit->id.size > 200 ? 200 : (int)unit->id.size, unit->id.data);
 	emitter->counts.kept = 1;
 	emitter->counts.added = 0;
 	emitter->counts.items++;
 	emitter->counts.failed++;
-	run_progress(work->run, work->request->type, 1, 1);
+	run_progress(work->run, work->request->type, 1, 0, 1);
 	return run_item_failed(work->run, work->request->type, work->request->name, item,
 	    why->msg[0] != '\0' ? why->msg : "it failed without a reason", err);
 }
@@ -264,9 +267,9 @@ run_unit(struct work *work, const struct hf_unit *unit, struct hf_error *err)
 	r = emitter_open(&emitter, work->run, work->request->type, work->request->name, &work->looker, err);
 	if (r != HF_OK)
 		return r;
-	pace_begin(&work->run->pace, unit->items);
+	pace_unit_begin(&work->run->pace, &(const struct pace_work){unit->items, unit->bytes});
 	r = execute(work, unit, &emitter, err);
-	pace_end(&work->run->pace);
+	pace_unit_end(&work->run->pace);
 	result_counts_add(&work->counts, &emitter.counts);
 	emitter_close(&emitter);
 	return r == HF_OK ? destination_tick(&work->run->destination, err) : r;
@@ -311,7 +314,7 @@ account_failed(struct work *work, const struct hf_error *why, struct hf_error *e
 	tally_of(work)->failed++;
 	work->counts.items++;
 	work->counts.failed++;
-	run_progress(work->run, request->type, 1, 1);
+	run_progress(work->run, request->type, 1, 0, 1);
 	r = run_item_failed(work->run, request->type, request->name, "",
 	    why->msg[0] != '\0' ? why->msg : "it failed without a reason", err);
 	return r == HF_OK ? result_account(work->run->result, request->type, request->name,
@@ -348,17 +351,23 @@ run_plan(struct work *work, struct hf_error *err)
 {
 	const struct account_request *request = work->request;
 	struct hf_error why = HF_ERROR_INIT;
-	uint64_t items, unknown;
 	int r;
 
 	if (has_vanished(work, &why))
 		return account_failed(work, &why, err);
-	items = units_items(work->units, &unknown);
-	pace_plan(&work->run->pace, items, unknown);
-	tally_of(work)->read++;
+	pace_plan(&work->run->pace, units_estimates(work->units));
 	r = run_units(work, err);
-	return r != HF_OK ? r : result_account(work->run->result, request->type, request->name,
-	                            source_name(request), true, &work->counts, err);
+	if (r != HF_OK)
+		return r;
+	/* When all that the account consists of failed, it could not be read. */
+	if (work->lost.code != HF_OK && work->run->unreadable.code == HF_OK)
+		work->run->unreadable = work->lost;
+	if (work->lost.code != HF_OK)
+		tally_of(work)->failed++;
+	else
+		tally_of(work)->read++;
+	return result_account(work->run->result, request->type, request->name, source_name(request),
+	    work->lost.code == HF_OK, &work->counts, err);
 }
 
 static int
@@ -383,10 +392,12 @@ account_run(struct run *run, const struct account_request *request, struct hf_er
 	work.run = run;
 	work.request = request;
 	work.fatal = (struct hf_error)HF_ERROR_INIT;
+	work.lost = (struct hf_error)HF_ERROR_INIT;
 	looker_init(&work.looker, run->destination.archive);
 	r = set_prefix(&work, err);
 	if (r != HF_OK)
 		return r;
+	pace_part_begin(&run->pace);
 	r = make_plan(&work, &why);
 	why.code = r;
 	if (work.fatal.code != HF_OK && work.fatal.code != HF_EINVAL) {
@@ -398,6 +409,7 @@ account_run(struct run *run, const struct account_request *request, struct hf_er
 	} else {
 		r = run_plan(&work, err);
 	}
+	pace_part_end(&run->pace);
 	units_close(work.units);
 	instance_close(&work.source);
 	return r;

@@ -9,7 +9,6 @@
 
 #include "base/json.h"
 
-#define PREVIOUS_MAX (16u << 20)
 #define NOTE_ERRORS  16u
 #define NOTE_TEXT    300u /* bytes of an error's item and message */
 #define NOTE_MAX     (1u << 16)
@@ -29,22 +28,34 @@ fails(struct emitter *emitter, int code, bool writing, struct hf_error *why, str
 	return hf_error_set(err, code, why->os_errno, "%s", why->msg);
 }
 
+/* A strategy's sink, and what it said no with: that is the strategy's own affair. */
+struct asking {
+	const struct hf_sink *sink;
+	int refused;
+};
+
+static int
+pass_previous(void *ctx, const void *data, uint64_t size, struct hf_error *err)
+{
+	struct asking *asking = ctx;
+
+	asking->refused = asking->sink->write(asking->sink->ctx, data, size, err);
+	return asking->refused;
+}
+
 static int
 emit_previous(void *ctx, const char *path, const struct hf_sink *sink, struct hf_error *err)
 {
 	struct emitter *emitter = ctx;
+	struct asking asking = {sink, HF_OK};
+	const struct hf_sink pass = {(uint32_t)sizeof(pass), 0, &asking, pass_previous};
 	struct hf_error why = HF_ERROR_INIT;
-	int r;
+	int r = archive_unit_previous_push(emitter->run->destination.archive, path, &pass, &why);
 
-	buffer_clear(&emitter->scratch);
-	r = archive_unit_previous(emitter->run->destination.archive, path, &emitter->scratch, &why);
 	/* A damaged older file is for the strategy to decide about: what it makes anew heals it. */
-	if (r == HF_ENOTFOUND || r == HF_ECORRUPT)
-		return hf_error_set(err, r, 0, "%s", why.msg);
-	if (r != HF_OK)
-		return fails(emitter, r, false, &why, err);
-	return emitter->scratch.size == 0 ? HF_OK
-	                                  : sink->write(sink->ctx, emitter->scratch.data, emitter->scratch.size, err);
+	if (r == HF_ENOTFOUND || r == HF_ECORRUPT || asking.refused != HF_OK)
+		return hf_error_set(err, r, why.os_errno, "%s", why.msg);
+	return r == HF_OK ? HF_OK : fails(emitter, r, false, &why, err);
 }
 
 static int
@@ -203,11 +214,21 @@ emit_done(void *ctx, uint64_t items, uint64_t bytes, struct hf_error *err)
 
 	emitter->counts.items += items;
 	emitter->counts.bytes_read += bytes;
-	run_progress(emitter->run, emitter->type, items, 0);
+	run_progress(emitter->run, emitter->type, items, bytes, 0);
 	r = run_go_on(emitter->run, &why);
 	if (r == HF_OK)
 		r = destination_tick(&emitter->run->destination, &why);
 	return r == HF_OK ? HF_OK : fails(emitter, r, true, &why, err);
+}
+
+static int
+emit_added(void *ctx, uint64_t records, struct hf_error *err)
+{
+	struct emitter *emitter = ctx;
+
+	(void)err;
+	emitter->counts.added += records;
+	return HF_OK;
 }
 
 /* Keeps an error for the unit's note, so that it is not lost when a later worker takes the note over. */
@@ -235,7 +256,7 @@ emit_failed(void *ctx, const char *item, const struct hf_error *why, struct hf_e
 
 	emitter->counts.items++;
 	emitter->counts.failed++;
-	run_progress(emitter->run, emitter->type, 1, 1);
+	run_progress(emitter->run, emitter->type, 1, 0, 1);
 	note_error(emitter, item == NULL ? "" : item, message);
 	return run_item_failed(emitter->run, emitter->type, emitter->account, item == NULL ? "" : item, message, err);
 }
@@ -281,7 +302,7 @@ emitter_take_note(struct emitter *emitter, const char *text, uint64_t lines, str
 	            i < json_object_array_length(errors); i++)
 		r = take_error(emitter, json_object_array_get_idx(errors, i), err);
 	json_object_put(note);
-	run_progress(emitter->run, emitter->type, emitter->counts.items, emitter->counts.failed);
+	run_count(emitter->run, emitter->type, emitter->counts.items, emitter->counts.bytes_read, emitter->counts.failed);
 	return r;
 }
 
@@ -294,7 +315,6 @@ emitter_open(struct emitter *emitter, struct run *run, const char *type, const c
 	emitter->type = type;
 	emitter->account = account;
 	emitter->looker = looker;
-	emitter->scratch.max = PREVIOUS_MAX;
 	emitter->failure = (struct hf_error)HF_ERROR_INIT;
 	emitter->counts.units = 1;
 	emitter->table = (struct hf_emitter){.struct_size = (uint32_t)sizeof(emitter->table), .ctx = emitter,
@@ -302,7 +322,8 @@ emitter_open(struct emitter *emitter, struct run *run, const char *type, const c
 	    .file = emit_file, .log_open = emit_log_open, .log_known = emit_log_known,
 	    .log_before = emit_log_before, .log_append = emit_log_append, .log_close = emit_log_close,
 	    .checkpoint = emit_checkpoint, .done = emit_done, .failed = emit_failed, .file_from = emit_file_from,
-	    .snapshot = looker == NULL ? NULL : &looker->table, .file_same = emit_file_same};
+	    .snapshot = looker == NULL ? NULL : &looker->table, .file_same = emit_file_same,
+	    .added = emit_added};
 	emitter->errors = json_object_new_array();
 	return emitter->errors == NULL ? hf_error_set(err, HF_ENOMEM, 0, "out of memory") : HF_OK;
 }
@@ -311,5 +332,4 @@ void
 emitter_close(struct emitter *emitter)
 {
 	json_object_put(emitter->errors);
-	buffer_release(&emitter->scratch);
 }

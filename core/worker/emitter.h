@@ -17,7 +17,6 @@ struct emitter {
 	const char *type, *account;
 	struct result_counts counts;
 	struct json_object *errors; /* of this unit, as its note keeps them */
-	struct buffer scratch;
 	struct hf_error failure; /* the first of a call; code HF_OK: none */
 	bool fatal;              /* it was the repository's: no other unit would fare better */
 	struct looker *looker;

@@ -26,7 +26,8 @@ struct header {
 
 struct units {
 	FILE *file;
-	uint64_t count, taken, items, unknown;
+	uint64_t count, taken;
+	struct pace_units estimates;
 	struct buffer marks; /* MARK_SIZE bytes of each path */
 	struct buffer bytes; /* of the unit read last */
 };
@@ -111,8 +112,7 @@ units_add(struct units *units, const struct hf_unit *unit, struct hf_error *err)
 		r = put(units, unit->data.data, header.data_size, err);
 	if (r == HF_OK) {
 		units->count++;
-		units->items += unit->items;
-		units->unknown += unit->items == 0;
+		pace_units_add(&units->estimates, &(const struct pace_work){unit->items, unit->bytes});
 	}
 	return r;
 }
@@ -176,9 +176,8 @@ units_count(const struct units *units)
 	return units->count;
 }
 
-uint64_t
-units_items(const struct units *units, uint64_t *ret_unknown)
+const struct pace_units *
+units_estimates(const struct units *units)
 {
-	*ret_unknown = units->unknown;
-	return units->items;
+	return &units->estimates;
 }

@@ -223,13 +223,14 @@ grep '^accepted.*8\.8\.8\.8' trap >trap.public || :
 grep '^accepted.*GET http://10\.0\.0\.1/' trap >trap.configured || :
 E
 
-"$PYTHON" forms.py given >given || fail "no forms"
-"$PYTHON" forms.py addresses >addresses || fail "no addresses"
+for kind in given addresses; do
+	"$PYTHON" forms.py $kind >"$T/$kind" || fail "no $kind"
+done
 awk '{ print "http://127.0.0.1:8000/" NR - 1 }' given >redirects
 awk '{ n = NR - 1; print "http://n" n ".test/"; print "https://two" n ".test/" }
 	NR % 2 == 1 { print "http://flip" NR - 1 ".test/" }
 	NR % 4 == 1 { print "http://n" NR - 1 ".test./"; print "http://N" NR - 1 ".TEST:80/x" }' addresses >names
-: >trap
+: >"$T/trap"
 unshare -n -m sh "$T/inside.sh" "$T" "$GET" "$PYTHON" >inside 2>&1 || fail "inside: $(cat inside)"
 
 # --- what must hold ------------------------------------------------------------------------------

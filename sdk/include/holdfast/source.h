@@ -128,6 +128,10 @@ struct hf_record_sink {
 };
 
 #define HF_QUERY_ACCOUNT      1u
+/*
+ * All rooms, whatever the cursor: it is the source's own note on what it has seen of all of them.  That of the last
+ * checkpoint comes again in the next job, also when some rooms could not be backed up in this one.
+ */
 #define HF_QUERY_ROOMS        2u
 #define HF_QUERY_PARTICIPANTS 3u /* of one room, or of the account where room is NULL */
 #define HF_QUERY_MESSAGES     4u /* of one room */

@@ -126,7 +126,10 @@ struct hf_emitter {
 	uint32_t struct_size;
 	uint32_t flags;
 	void *ctx;
-	/* Pushes a file of the previous snapshot, or HF_ENOTFOUND.  For small files: at most 16 MiB. */
+	/*
+	 * Pushes a file of the previous snapshot in pieces, or HF_ENOTFOUND; HF_ECORRUPT, perhaps after some of
+	 * them: it is damaged.
+	 */
 	int (*previous)(void *ctx, const char *path, const struct hf_sink *sink, struct hf_error *err);
 	/* Writes a small file whole.  mtime_ns: of the newest record in it. */
 	int (*file)(void *ctx, const char *path, const struct hf_blob *data, int64_t mtime_ns,
@@ -154,6 +157,8 @@ struct hf_emitter {
 	int (*file_from)(void *ctx, const char *path, const struct hf_reader *data, int64_t mtime_ns,
 	    struct hf_error *err);
 	const struct hf_snapshot_view *snapshot;
+	/* Counts records of files that are new or different; those of logs the host counts itself. */
+	int (*added)(void *ctx, uint64_t records, struct hf_error *err);
 	/* Puts the content of a file that the unit has, of this run or before, at another path.  HF_ENOTFOUND. */
 	int (*file_same)(void *ctx, const char *path, const char *as, int64_t mtime_ns, struct hf_error *err);
 };

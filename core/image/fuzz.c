@@ -63,6 +63,7 @@ is_cheap(int fd, size_t size)
 	struct layout layout;
 	int cheap;
 
+	memset(&layout, 0, sizeof(layout));
 	window_init(&window, fd, size);
 	(void)layout_read(&layout, &window);
 	cheap = (uint64_t)layout.width * layout.height <= PIXELS_MAX && layout.scans <= SCANS_MAX;
