@@ -15,6 +15,7 @@ struct fake fake;
 const struct hf_source_ops *fake_source;
 static const struct hf_component *component;
 static EVP_PKEY *key;
+static void *module;
 
 /* ---- the host ---- */
 
@@ -342,9 +343,9 @@ bool
 fake_load(void)
 {
 	const struct hf_plugin *(*entry)(void);
-	/* Never closed, so that a leak's stack has names. */
-	void *module = dlopen(TEST_PLUGIN, RTLD_NOW | RTLD_LOCAL);
 
+	/* Not closed before all is over, so that a leak's stack has names. */
+	module = dlopen(TEST_PLUGIN, RTLD_NOW | RTLD_LOCAL);
 	if (module == NULL) {
 		(void)fprintf(stderr, "%s\n", dlerror());
 		return false;
