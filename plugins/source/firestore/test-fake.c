@@ -416,7 +416,7 @@ fake_open(const char *const *options, void **ret_handle, struct hf_error *err)
 	uint32_t n;
 	size_t i, known = 0;
 
-	for (n = 0; component->options[n].name != NULL && n < 100; n++) {
+	for (n = 0; n < 100 && component->options[n].name != NULL; n++) {
 		given = NULL;
 		for (i = 0; options[i] != NULL; i += 2) {
 			if (strcmp(options[i], component->options[n].name) == 0) {
