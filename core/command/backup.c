@@ -88,30 +88,52 @@ absolute_path(const char *file, char **ret, struct hf_error *err)
 	return *ret != NULL ? HF_OK : hf_error_set(err, HF_EIO, errno, "%s: %s", file, strerror(errno));
 }
 
+/* Takes value over, also on failure. */
+static bool
+add(struct json_object *object, const char *name, struct json_object *value)
+{
+	if (value != NULL && json_object_object_add(object, name, value) == 0)
+		return true;
+	json_object_put(value);
+	return false;
+}
+
+/* As it is written: what type it is of only the strategy knows. */
+static struct json_object *
+option_to_json(const struct config_option *option)
+{
+	struct json_object *list, *text;
+	size_t i;
+
+	if (option->items == NULL)
+		return json_object_new_string(option->text);
+	list = json_object_new_array();
+	for (i = 0; list != NULL && i < option->count; i++) {
+		text = json_object_new_string(option->items[i].text);
+		if (text != NULL && json_object_array_add(list, text) == 0)
+			continue;
+		json_object_put(text);
+		json_object_put(list);
+		return NULL;
+	}
+	return list;
+}
+
 static struct json_object *
 options_to_json(const struct config_gates *options)
 {
-	const struct {
-		const char *name;
-		struct json_object *value;
-	} members[] = {
-	    {"wifi_only", json_object_new_boolean(options->wifi_only)},
-	    {"min_battery_percent", json_object_new_int64(options->min_battery_percent)},
-	    {"compress_media", json_object_new_boolean(options->compress_media)},
-	    {"media_quality", json_object_new_int64(options->media_quality)},
-	    {"max_media_size", json_object_new_int64(options->max_media_size)},
-	    {"incremental_only", json_object_new_boolean(options->incremental_only)},
-	};
 	struct json_object *object = json_object_new_object();
-	bool ok = object != NULL;
-	size_t i;
+	const struct config_option *option = options->others.items, *end = option + options->others.count;
+	bool ok = object != NULL && add(object, "wifi_only", json_object_new_boolean(options->wifi_only)) &&
+	          add(object, "min_battery_percent", json_object_new_int64(options->min_battery_percent)) &&
+	          add(object, "compress_media", json_object_new_boolean(options->compress_media)) &&
+	          add(object, "media_quality", json_object_new_int64(options->media_quality)) &&
+	          add(object, "max_media_size", json_object_new_int64(options->max_media_size)) &&
+	          add(object, "incremental_only", json_object_new_boolean(options->incremental_only));
 
-	for (i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
-		if (ok && members[i].value != NULL &&
-		    json_object_object_add(object, members[i].name, members[i].value) == 0)
-			continue;
-		json_object_put(members[i].value);
-		ok = false;
+	for (; ok && option < end; option++) {
+		if (json_object_object_get(object, option->name) == NULL)
+			ok = add(object, option->name, option_to_json(option));
 	}
 	if (ok)
 		return object;

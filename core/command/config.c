@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "config/show.h"
 #include "plugin/options.h"
@@ -58,7 +59,9 @@ static int
 configure(const struct plugin_component *component, const struct options *options, struct hf_error *err)
 {
 	int (*fn)(const struct hf_value *, uint32_t, struct hf_error *) =
-	    component->kind == HF_KIND_STORAGE ? component->ops.storage.configure : component->ops.source.configure;
+	    component->kind == HF_KIND_STORAGE    ? component->ops.storage.configure
+	    : component->kind == HF_KIND_STRATEGY ? component->ops.strategy.configure
+	                                          : component->ops.source.configure;
 
 	return fn != NULL ? fn(options->values, options->count, err) : HF_OK;
 }
@@ -137,20 +140,15 @@ look_outside(const struct check *check, const struct plugin_component *component
 	}
 }
 
-/* Holds the lines of one account or repository against the table of its plugin. */
+/* Holds options against the table of a plugin. */
 static void
-check_component(struct check *check, uint32_t kind, const char *component_name, const char *where,
-    const struct mark *mark, const struct mark *component_mark, const struct config_options *given)
+check_options(struct check *check, const struct plugin_component *component, const char *where,
+    const struct mark *mark, const struct config_options *given)
 {
 	const struct options_place place = {check->config->file, check->config->folder, *mark};
-	const struct plugin_component *component;
 	struct hf_error err = HF_ERROR_INIT;
 	struct options *options = NULL;
 
-	if (registry_find(check->registry, kind, component_name, &component, &err) != HF_OK) {
-		problem(check, *component_mark, "%s: %s", where, err.msg);
-		return;
-	}
 	if (options_parse_in(where, component->options, &place, given, &options, &err) != HF_OK) {
 		common_message("%s", err.msg);
 		check->problems++;
@@ -161,6 +159,37 @@ check_component(struct check *check, uint32_t kind, const char *component_name, 
 	else
 		look_outside(check, component, where, mark, given, options);
 	options_free(options);
+}
+
+/* The lines of one account or repository. */
+static void
+check_component(struct check *check, uint32_t kind, const char *component_name, const char *where,
+    const struct mark *mark, const struct mark *component_mark, const struct config_options *given)
+{
+	const struct plugin_component *component;
+	struct hf_error err = HF_ERROR_INIT;
+
+	if (registry_find(check->registry, kind, component_name, &component, &err) != HF_OK)
+		problem(check, *component_mark, "%s: %s", where, err.msg);
+	else
+		check_options(check, component, where, mark, given);
+}
+
+/* Those of the plan's options that are for one strategy. */
+static void
+check_strategy(struct check *check, const struct config_plan *plan, const struct plugin_component *strategy)
+{
+	struct strategy_options options;
+	struct hf_error err = HF_ERROR_INIT;
+	char where[80];
+
+	(void)snprintf(where, sizeof(where), "plan %s", plan->name);
+	if (strategy_options(strategy, plan, &options, &err) != HF_OK) {
+		problem(check, plan->mark, "%s", err.msg);
+		return;
+	}
+	check_options(check, strategy, where, &plan->mark, &options.given);
+	free(options.items);
 }
 
 /* Whether the account has what a strategy works with.  A source that cannot be found is told of at its own place. */
@@ -203,9 +232,13 @@ check_type(struct check *check, const struct config_plan *plan, unsigned type, b
 		if (plan->types_named)
 			problem(check, plan->type_marks[type], "plan %s: %s cannot be backed up: %s", plan->name,
 			    config_type_name(type), err.msg);
-	} else if (!mark_covered(check, plan, strategy, covered) && plan->types_named) {
-		problem(check, plan->type_marks[type], "plan %s: %s cannot be backed up: none of the plan's accounts has any",
-		    plan->name, config_type_name(type));
+		return;
+	}
+	check_strategy(check, plan, strategy);
+	if (!mark_covered(check, plan, strategy, covered) && plan->types_named) {
+		problem(check, plan->type_marks[type],
+		    "plan %s: %s cannot be backed up: none of the plan's accounts has any", plan->name,
+		    config_type_name(type));
 	}
 }
 
@@ -213,12 +246,17 @@ static void
 check_plan(struct check *check, const struct config_plan *plan)
 {
 	bool *covered = calloc(plan->account_count + 1, sizeof(*covered));
+	struct hf_error err = HF_ERROR_INIT;
 	unsigned type;
 	size_t i;
 
 	if (covered == NULL) {
 		problem(check, plan->mark, "plan %s: out of memory", plan->name);
 		return;
+	}
+	if (strategy_check_plan(check->registry, check->config, plan, &err) != HF_OK) {
+		common_message("%s", err.msg);
+		check->problems++;
 	}
 	for (type = 0; type < CONFIG_TYPES; type++) {
 		if ((plan->types & 1u << type) != 0)
@@ -271,6 +309,9 @@ check_account(struct check *check, const struct config_account *account)
 	char where[80];
 
 	(void)snprintf(where, sizeof(where), "account %s", account->name);
+	if (account->http.ca_file != NULL && access(account->http.ca_file, R_OK) != 0)
+		remark(check, "warning", account->mark, "%s: http: ca_file: %s: %s", where, account->http.ca_file,
+		    strerror(errno));
 	if (preset_apply(check->config, account, &preset, &err) != HF_OK) {
 		common_message("%s", err.msg);
 		check->problems++;

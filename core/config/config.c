@@ -47,11 +47,9 @@ static const struct schema_field repository_fields[] = {
 #define SECOND INT64_C(1000000000)
 #define DAY    (86400 * SECOND)
 
-#define HTTP_CONNECT_TIMEOUT 30
-#define HTTP_TIMEOUT         60
-
-const struct config_http config_http_usual = {
-    .connect_timeout_ns = HTTP_CONNECT_TIMEOUT * SECOND, .timeout_ns = HTTP_TIMEOUT * SECOND};
+/* As the defaults in http_fields. */
+const struct config_http config_http_usual = {.connect_timeout_ns = 30 * SECOND, .timeout_ns = 60 * SECOND,
+    .usual = true};
 
 static const struct schema_field http_fields[] = {
     {.name = "ca_file", .type = SCHEMA_PATH, .offset = AT(config_http, ca_file)},
@@ -63,6 +61,7 @@ static const struct schema_field http_fields[] = {
         .default_value = "30 s", .min = SECOND, .max = 3600 * SECOND},
     {.name = "timeout", .type = SCHEMA_DURATION, .offset = AT(config_http, timeout_ns),
         .default_value = "60 s", .min = SECOND, .max = 3600 * SECOND},
+    {.name = "media_origin", .type = SCHEMA_STRING, .offset = AT(config_http, media_origin)},
     {.name = "allow_http", .type = SCHEMA_BOOL, .offset = AT(config_http, allow_http),
         .default_value = "false"},
     {.name = NULL},
@@ -71,21 +70,28 @@ static const struct schema_field http_fields[] = {
 static const struct schema_field account_fields[] = {
     {.name = "source", .type = SCHEMA_NAME, .flags = SCHEMA_REQUIRED,
         .offset = AT(config_account, source)},
-    {.name = "http", .type = SCHEMA_MAP, .offset = AT(config_account, http), .fields = http_fields},
     {.name = "preset", .type = SCHEMA_NAME, .offset = AT(config_account, preset)},
+    {.name = "http", .type = SCHEMA_MAP, .offset = AT(config_account, http), .fields = http_fields},
     {.name = NULL},
 };
 
+const char *const config_plan_options[] = {"wifi_only", "min_battery_percent", "compress_media", "media_quality",
+    "max_media_size", "incremental_only", NULL};
+
+/* What is about media is checked here as well, so that it is right before there is a strategy for them. */
 static const struct schema_field gate_fields[] = {
     {.name = "wifi_only", .type = SCHEMA_BOOL, .offset = AT(config_gates, wifi_only),
         .default_value = "true"},
     {.name = "min_battery_percent", .type = SCHEMA_INT,
         .offset = AT(config_gates, min_battery_percent), .default_value = "20", .max = 100},
-    {.name = "compress_media", .type = SCHEMA_BOOL, .offset = AT(config_gates, compress_media),
+    {.name = "compress_media", .type = SCHEMA_BOOL, .flags = SCHEMA_KEEP,
+        .offset = AT(config_gates, compress_media),
         .default_value = "true"},
-    {.name = "media_quality", .type = SCHEMA_INT, .offset = AT(config_gates, media_quality),
+    {.name = "media_quality", .type = SCHEMA_INT, .flags = SCHEMA_KEEP,
+        .offset = AT(config_gates, media_quality),
         .default_value = "80", .min = 1, .max = 100},
-    {.name = "max_media_size", .type = SCHEMA_SIZE, .offset = AT(config_gates, max_media_size),
+    {.name = "max_media_size", .type = SCHEMA_SIZE, .flags = SCHEMA_KEEP,
+        .offset = AT(config_gates, max_media_size),
         .default_value = "100 MB", .min = 1, .max = INT64_MAX},
     {.name = "incremental_only", .type = SCHEMA_BOOL,
         .offset = AT(config_gates, incremental_only), .default_value = "true"},
@@ -110,8 +116,8 @@ static const struct schema_field plan_fields[] = {
     {.name = "types", .type = SCHEMA_SET, .offset = AT(plan_text, plan.types),
         .words = type_words},
     {.name = "schedule", .type = SCHEMA_CRON, .offset = AT(plan_text, plan.schedule)},
-    {.name = "options", .type = SCHEMA_MAP, .offset = AT(plan_text, plan.options),
-        .fields = gate_fields},
+    {.name = "options", .type = SCHEMA_MAP, .flags = SCHEMA_OPEN, .offset = AT(plan_text, plan.options),
+        .fields = gate_fields, .others = AT(config_gates, others)},
     {.name = "retry", .type = SCHEMA_MAP, .offset = AT(plan_text, plan.retry),
         .fields = retry_fields},
     {.name = NULL},
@@ -202,6 +208,42 @@ config_read_repositories(
 	}
 }
 
+/* The value's place, for a key that is there. */
+static struct mark
+config_http_mark(const struct node *account, const char *key)
+{
+	return node_get(node_get(account, "http"), key)->mark;
+}
+
+/* What libcurl would otherwise find out in the middle of a run, and a password that belongs into no file. */
+static void
+config_check_http(const struct schema_reader *reader, const struct node *account, const struct config_http *http)
+{
+	static const char *const schemes[] = {
+	    "http://", "https://", "socks4://", "socks4a://", "socks5://", "socks5h://", NULL};
+	const char *const *scheme = schemes;
+	const char *c;
+
+	if (http->proxy != NULL && strcmp(http->proxy, "none") != 0) {
+		while (*scheme != NULL && strncmp(http->proxy, *scheme, strlen(*scheme)) != 0)
+			scheme++;
+		if (*scheme == NULL || http->proxy[strlen(*scheme)] == '\0')
+			(void)problem_add(reader->list, config_http_mark(account, "proxy"),
+			    "proxy: neither none nor a URL such as http://proxy.example:3128 or "
+			    "socks5h://127.0.0.1:9050");
+		else if (strchr(http->proxy, '@') != NULL)
+			(void)problem_add(reader->list, config_http_mark(account, "proxy"),
+			    "proxy: an address with a user in it; no secret belongs into this file");
+	}
+	for (c = http->user_agent != NULL ? http->user_agent : ""; *c != '\0'; c++) {
+		if ((unsigned char)*c < 0x20 || (unsigned char)*c > 0x7e) {
+			(void)problem_add(reader->list, config_http_mark(account, "user_agent"),
+			    "user_agent: only printable ASCII characters are allowed");
+			break;
+		}
+	}
+}
+
 static void
 config_read_accounts(
     const struct schema_reader *reader, const struct node *root, struct config *config)
@@ -228,6 +270,8 @@ config_read_accounts(
 			account->source_mark = node_get(node, "source")->mark;
 		if (account->preset != NULL)
 			account->preset_mark = node_get(node, "preset")->mark;
+		account->http.usual = node_get(node, "http") == NULL;
+		config_check_http(reader, node, &account->http);
 	}
 }
 

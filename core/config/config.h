@@ -38,13 +38,17 @@ struct config_http {
 	int64_t connect_timeout_ns;
 	int64_t timeout_ns; /* without a byte */
 	bool allow_http; /* for URLs that come from messages */
+	bool usual;      /* nothing was said about it */
+	const char *media_origin; /* "https://files.example:8443": media there may have any address; NULL: none */
 };
+
+extern const struct config_http config_http_usual;
 
 struct config_account {
 	const char *name;
 	const char *source; /* component name */
-	struct config_http http;
 	const char *preset; /* of the source, whose options these go before; NULL: none */
+	struct config_http http;
 	struct config_options options;
 	struct mark mark;
 	struct mark source_mark;
@@ -58,6 +62,7 @@ struct config_gates {
 	int64_t media_quality;  /* 1..100 */
 	int64_t max_media_size; /* bytes */
 	bool incremental_only;
+	struct config_options others; /* keys that strategies have to know; those about media are there as well */
 };
 
 struct config_retry {
@@ -128,8 +133,8 @@ int config_repository(const struct config *config, const char *name,
     const struct config_repository **ret, struct hf_error *err);
 const struct config_account *config_account(const struct config *config, const char *name);
 
-extern const struct config_http config_http_usual;
-
+/* The names of the plan options that are known here; ends with NULL. */
+extern const char *const config_plan_options[];
 /* "chats", "media", "contacts", "device_info" for 0..CONFIG_TYPES - 1; NULL beyond. */
 const char *config_type_name(unsigned index);
 /* "chats,media" into bits.  HF_EINVAL with a sentence that names the nearest type. */

@@ -270,7 +270,8 @@ schema_map(const struct schema_reader *reader, const struct schema_field *field,
 {
 	if (!schema_is_map(reader, node, field->name))
 		return HF_EINVAL;
-	schema_read(reader, node, field->name, field->fields, place, NULL);
+	schema_read(reader, node, field->name, field->fields, place, (field->flags & SCHEMA_OPEN) == 0 ? NULL :
+	    (struct config_options *)(void *)((char *)place + field->others));
 	return HF_OK;
 }
 
@@ -517,6 +518,7 @@ schema_read(const struct schema_reader *reader, const struct node *map, const ch
 	struct keeping keeping = {reader, NULL, 0};
 	const struct schema_field *field;
 	const struct node *node;
+	bool good;
 
 	schema_defaults(reader, fields, target);
 	if (rest != NULL) {
@@ -526,12 +528,11 @@ schema_read(const struct schema_reader *reader, const struct node *map, const ch
 	}
 	for (node = map->first; node != NULL; node = node->next) {
 		field = schema_find(fields, node->key);
-		if (field != NULL)
-			(void)schema_value(reader, field, node, (char *)target + field->offset);
-		else if (rest != NULL)
-			schema_keep(&keeping, node, NULL);
-		else
+		good = field == NULL || schema_value(reader, field, node, (char *)target + field->offset) == HF_OK;
+		if (field == NULL && rest == NULL)
 			schema_unknown(reader, node, where, fields);
+		else if (field == NULL || (good && rest != NULL && (field->flags & SCHEMA_KEEP) != 0))
+			schema_keep(&keeping, node, NULL);
 	}
 	for (field = fields; field->name != NULL; field++) {
 		if ((field->flags & SCHEMA_REQUIRED) != 0 && node_get(map, field->name) == NULL)

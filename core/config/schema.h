@@ -25,6 +25,8 @@ enum schema_type {
 };
 
 #define SCHEMA_REQUIRED 1u
+#define SCHEMA_KEEP     2u /* kept among the keys that the table does not know, as well */
+#define SCHEMA_OPEN     4u /* of a MAP: keys that its table does not know are kept at others */
 
 struct schema_name {
 	const char *text;
@@ -46,6 +48,7 @@ struct schema_field {
 	int64_t min, max;                  /* INT, SIZE, DURATION; both 0: no limits */
 	const char *const *words;          /* ENUM, SET; ends with NULL */
 	const struct schema_field *fields; /* MAP */
+	size_t others;                     /* MAP, SCHEMA_OPEN: offset of its struct config_options */
 };
 
 struct schema_reader {

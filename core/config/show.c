@@ -231,13 +231,58 @@ show_repository(struct show *show, const struct config_repository *repository)
 }
 
 static void
+show_http(struct show *show, const struct config_http *http)
+{
+	char duration[SCALAR_FORMAT_SIZE];
+
+	show_map(show, "http");
+	show_text(show, "ca_file", http->ca_file, false);
+	show_text(show, "proxy", http->proxy, false);
+	show_text(show, "user_agent", http->user_agent, false);
+	if (http->requests_per_second > 0)
+		show_int(show, "requests_per_second", http->requests_per_second);
+	show_text(show, "connect_timeout", scalar_format_duration(http->connect_timeout_ns, duration), false);
+	show_text(show, "timeout", scalar_format_duration(http->timeout_ns, duration), false);
+	show_bool(show, "allow_http", http->allow_http);
+	show_map_end(show);
+}
+
+static void
 show_account(struct show *show, const struct config_account *account)
 {
 	show_map(show, account->name);
 	show_text(show, "source", account->source, false);
 	show_text(show, "preset", account->preset, false);
 	show_options(show, &account->options);
+	if (!account->http.usual)
+		show_http(show, &account->http);
 	show_map_end(show);
+}
+
+static bool
+is_shown(const struct config_option *option)
+{
+	const char *const *name;
+
+	for (name = config_plan_options; *name != NULL; name++) {
+		if (strcmp(*name, option->name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Those that only a strategy knows. */
+static void
+show_others(struct show *show, const struct config_options *options)
+{
+	size_t i = 0, end;
+
+	while (i < options->count) {
+		for (end = i; end < options->count && !is_shown(&options->items[end]); end++)
+			;
+		show_range(show, options->items + i, options->items + end, 0);
+		i = end + 1;
+	}
 }
 
 static void
@@ -252,6 +297,7 @@ show_gates(struct show *show, const struct config_gates *gates)
 	show_int(show, "media_quality", gates->media_quality);
 	show_text(show, "max_media_size", scalar_format_size(gates->max_media_size, size), false);
 	show_bool(show, "incremental_only", gates->incremental_only);
+	show_others(show, &gates->others);
 	show_map_end(show);
 }
 

@@ -222,8 +222,8 @@ test_keys(void)
 	EXPECT(MINIMAL "plans:\n  p:\n    shedule: x\n    zzz: 1\n",
 	    "f:7:5: plan p: unknown key shedule, did you mean schedule?\n"
 	    "f:8:5: plan p: unknown key zzz");
-	EXPECT(MINIMAL "plans:\n  p:\n    options: {wifi-only: true}\n",
-	    "f:7:15: options: unknown key wifi-only, did you mean wifi_only?");
+	EXPECT(MINIMAL "plans:\n  p:\n    retry: {max-attempts: 3}\n",
+	    "f:7:13: retry: unknown key max-attempts, did you mean max_attempts?");
 	EXPECT(MINIMAL, "f:1:1: plans is missing; at least one plan is needed");
 	EXPECT(MINIMAL "plans:\n", "f:5:1: plans is empty; at least one plan is needed");
 	EXPECT(MINIMAL "plans: {P: }\n", "f:5:9: P is no name for a plan (a lower-case letter, then "
@@ -280,6 +280,20 @@ test_values(void)
 	EXPECT(OPTION("max_media_size: 100 mb"),
 	    "f:7:31: max_media_size: 100 mb has the unknown unit mb (units: B, kB, KiB, MB, MiB, GB "
 	    "or GiB), did you mean MB?");
+#define HTTP(text) "repositories:\n  r: {storage: local, password_file: /p}\naccounts:\n" \
+    "  a: {source: jsonl, http: {" text "}}\nplans:\n  p:\n"
+	EXPECT(HTTP("timeout: 60"),
+	    "f:4:38: timeout: 60 has no unit; write for example 30 s (units: ms, s, min, h or d)");
+	EXPECT(HTTP("timeout: 10 ms"), "f:4:38: timeout: 10 ms is not between 1 s and 1 h");
+	EXPECT(HTTP("timout: 60 s"), "f:4:29: http: unknown key timout, did you mean timeout?");
+	EXPECT(HTTP("requests_per_second: 0"), "f:4:50: requests_per_second: 0 is not between 1 and 1000");
+	EXPECT(HTTP("allow_http: yes"), "f:4:41: allow_http: yes is neither true nor false");
+	EXPECT(HTTP("proxy: proxy.example"), "f:4:36: proxy: neither none nor a URL such as "
+	    "http://proxy.example:3128 or socks5h://127.0.0.1:9050");
+	EXPECT(HTTP("proxy: 'http://ada:word@proxy.example'"),
+	    "f:4:36: proxy: an address with a user in it; no secret belongs into this file");
+	EXPECT(HTTP("user_agent: holdf\xc3\xa4st"),
+	    "f:4:41: user_agent: only printable ASCII characters are allowed");
 #define RETRY(text) MINIMAL "plans:\n  p:\n    retry: {" text "}\n"
 	EXPECT(RETRY("initial: 30"),
 	    "f:7:22: initial: 30 has no unit; write for example 30 s (units: ms, s, min, h or d)");
@@ -354,6 +368,23 @@ test_nested(void)
 	    "f:8:20: l: a map is no item of a list of values\n"
 	    "f:8:28: l: an item of more than one line\n"
 	    "f:8:42: l: an address with a password in it; no secret belongs into this file");
+	/* Those of a plan, with what is about media known here, too. */
+	CU_ASSERT_EQUAL_FATAL(parse(MINIMAL "plans:\n  p:\n    options: {media_quality: 70, wifi_only: false, gps: {drop: true},"
+	                                    " kinds: [a]}\n", &config, NULL, NULL), HF_OK);
+	CU_ASSERT_EQUAL(config->plans[0].options.media_quality, 70);
+	CU_ASSERT_EQUAL_FATAL(config->plans[0].options.others.count, 3);
+	option = config->plans[0].options.others.items;
+	CU_ASSERT_STRING_EQUAL(option[0].name, "media_quality");
+	CU_ASSERT_STRING_EQUAL(option[0].text, "70");
+	CU_ASSERT_STRING_EQUAL(option[1].name, "gps.drop");
+	CU_ASSERT_EQUAL(option[1].name_line, 7);
+	CU_ASSERT_EQUAL(option[1].name_column, 58);
+	CU_ASSERT_STRING_EQUAL(option[2].name, "kinds");
+	config_free(config);
+	EXPECT(MINIMAL "plans:\n  p:\n    options: {media_quality: 0, api_token: x}\n",
+	    "f:7:30: media_quality: 0 is not between 1 and 100\n"
+	    "f:7:33: api_token: no secret belongs into this file; write api_token_file (a file only you can read) or "
+	    "api_token_command");
 	EXPECT(ACCOUNT("    rooms: {a: 1, a: 2}\n"), "f:6:19: a is already given in line 6; remove one of the two");
 }
 
@@ -363,7 +394,7 @@ test_all_problems(void)
 	struct config *config = NULL, *broken = NULL;
 	struct hf_error err = HF_ERROR_INIT;
 
-	CU_ASSERT_EQUAL(parse(MINIMAL "plans:\n  p: {types: chats, options: {x: 1}, repository: q}\n",
+	CU_ASSERT_EQUAL(parse(MINIMAL "plans:\n  p: {types: chats, retry: {x: 1}, repository: q}\n",
 	                    &config, &broken, &err), HF_EINVAL);
 	CU_ASSERT_PTR_NULL(config);
 	CU_ASSERT_PTR_NOT_NULL(broken);

@@ -3,14 +3,22 @@
 
 #include "http/client.h"
 
+#include <netinet/in.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/buffer.h"
+#include "base/hash.h"
 #include "base/path.h"
+#include "http/library.h"
 
 #define IDLE_MAX        4u
+#define SOCKETS_MAX     256u
+#define REFUSED_MAX     256u /* more than libcurl keeps connections */
 #define AUTHORITIES_MAX (UINT64_C(4) << 20)
 #define SECOND          INT64_C(1000000000)
 
@@ -22,7 +30,10 @@ struct http {
 	struct http_account *accounts;
 	CURLM *idle[IDLE_MAX];
 	unsigned idle_count;
-	bool is_global; /* libcurl is set up, which costs memory that most jobs do not need */
+	uint64_t refused[REFUSED_MAX];
+	unsigned refused_count;
+	int sockets[SOCKETS_MAX];
+	unsigned socket_count;
 };
 
 int
@@ -56,14 +67,12 @@ http_close(struct http *http)
 	if (http == NULL)
 		return;
 	while (http->idle_count > 0)
-		(void)curl_multi_cleanup(http->idle[--http->idle_count]);
+		(void)curl.multi_cleanup(http->idle[--http->idle_count]);
 	while ((account = http->accounts) != NULL) {
 		http->accounts = account->next;
 		account_free(account);
 	}
 	(void)pthread_mutex_destroy(&http->mutex);
-	if (http->is_global)
-		curl_global_cleanup();
 	free(http);
 }
 
@@ -79,17 +88,13 @@ int
 client_take(struct http *http, CURLM **ret, struct hf_error *err)
 {
 	CURLM *multi = NULL;
-	bool is_global;
 
 	(void)pthread_mutex_lock(&http->mutex);
 	if (http->idle_count > 0)
 		multi = http->idle[--http->idle_count];
-	if (!http->is_global)
-		http->is_global = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
-	is_global = http->is_global;
 	(void)pthread_mutex_unlock(&http->mutex);
-	if (multi == NULL && is_global)
-		multi = curl_multi_init();
+	if (multi == NULL)
+		multi = curl.multi_init();
 	if (multi == NULL)
 		return hf_error_set(err, HF_ENOMEM, 0, "out of memory");
 	*ret = multi;
@@ -106,7 +111,107 @@ client_give(struct http *http, CURLM *multi)
 	}
 	(void)pthread_mutex_unlock(&http->mutex);
 	if (multi != NULL)
-		(void)curl_multi_cleanup(multi);
+		(void)curl.multi_cleanup(multi);
+}
+
+/* ---- sockets ---- */
+
+void
+client_add_socket(struct http *http, int fd)
+{
+	(void)pthread_mutex_lock(&http->mutex);
+	if (http->socket_count < SOCKETS_MAX)
+		http->sockets[http->socket_count++] = fd;
+	(void)pthread_mutex_unlock(&http->mutex);
+}
+
+void
+client_close_socket(struct http *http, int fd)
+{
+	unsigned i;
+
+	(void)pthread_mutex_lock(&http->mutex);
+	for (i = 0; i < http->socket_count && http->sockets[i] != fd; i++)
+		;
+	if (i < http->socket_count)
+		http->sockets[i] = http->sockets[--http->socket_count];
+	(void)pthread_mutex_unlock(&http->mutex);
+	(void)close(fd);
+}
+
+static int
+port_of(int fd, int (*name_of)(int, struct sockaddr *, socklen_t *))
+{
+	struct sockaddr_storage address;
+	struct sockaddr_in in;
+	struct sockaddr_in6 in6;
+	socklen_t size = sizeof(address);
+
+	if (name_of(fd, (struct sockaddr *)&address, &size) != 0)
+		return -1;
+	if (address.ss_family == AF_INET) {
+		memcpy(&in, &address, sizeof(in));
+		return ntohs(in.sin_port);
+	}
+	memcpy(&in6, &address, sizeof(in6));
+	return address.ss_family == AF_INET6 ? ntohs(in6.sin6_port) : -1;
+}
+
+bool
+client_socket_has_bytes(struct http *http, int local_port, int remote_port)
+{
+	bool has = false;
+	unsigned i;
+	char byte;
+	int fd;
+
+	(void)pthread_mutex_lock(&http->mutex);
+	for (i = 0; i < http->socket_count; i++) {
+		fd = http->sockets[i];
+		if (port_of(fd, getsockname) == local_port && port_of(fd, getpeername) == remote_port)
+			has |= recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+	}
+	(void)pthread_mutex_unlock(&http->mutex);
+	return has;
+}
+
+/* ---- hosts whose certificate was refused ---- */
+
+static uint64_t
+refused_key(const struct url *url)
+{
+	char text[URL_MAX + 8];
+	uint8_t sum[HASH_SIZE];
+	uint64_t key = 0;
+
+	(void)snprintf(text, sizeof(text), "%s:%u", url->host, url->port);
+	if (hash_bytes(text, strlen(text), sum, NULL) == HF_OK)
+		memcpy(&key, sum, sizeof(key));
+	return key;
+}
+
+void
+client_refuse(struct http *http, const struct url *url)
+{
+	uint64_t key = refused_key(url);
+
+	(void)pthread_mutex_lock(&http->mutex);
+	http->refused[http->refused_count++ % REFUSED_MAX] = key;
+	(void)pthread_mutex_unlock(&http->mutex);
+}
+
+bool
+client_refuses(struct http *http, const struct url *url)
+{
+	uint64_t key = refused_key(url);
+	bool refused = false;
+	unsigned i;
+
+	(void)pthread_mutex_lock(&http->mutex);
+	for (i = 0; i < REFUSED_MAX && i < http->refused_count; i++)
+		refused |= http->refused[i] == key;
+	(void)pthread_mutex_unlock(&http->mutex);
+	return refused;
 }
 
 /* ---- accounts ---- */
@@ -115,7 +220,7 @@ client_give(struct http *http, CURLM *multi)
 static int
 read_authorities(const char *file, struct curl_blob *ret, struct hf_error *err)
 {
-	const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
+	const curl_version_info_data *info = curl.version_info(CURLVERSION_NOW);
 	struct buffer all = BUFFER_INIT(AUTHORITIES_MAX);
 	struct hf_error ignored = HF_ERROR_INIT;
 	int r;
@@ -206,7 +311,9 @@ open_exchange(void *host_ctx, struct exchange *exchange, struct hf_error *err)
 	exchange->http = host_client(host);
 	if (exchange->http == NULL)
 		return hf_error_set(err, HF_ENOTSUP, 0, "there is no HTTP in this process");
-	r = client_account(exchange->http, host, &exchange->account, err);
+	r = library_open(err);
+	if (r == HF_OK)
+		r = client_account(exchange->http, host, &exchange->account, err);
 	return r == HF_OK ? client_take(exchange->http, &exchange->multi, err) : r;
 }
 

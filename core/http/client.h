@@ -5,6 +5,7 @@
 #include <curl/curl.h>
 
 #include "http/http.h"
+#include "http/url.h"
 #include "plugin/host.h"
 
 /* What the client knows of one account, as long as the client lives. */
@@ -36,6 +37,19 @@ void client_give(struct http *http, CURLM *multi);
 int client_account(struct http *http, const struct host *host, struct http_account **ret, struct hf_error *err);
 /* When a request of the account may start, now or later; the next one then has to wait for its turn. */
 int64_t client_turn(struct http *http, struct http_account *account, int64_t now);
+
+/* The sockets of all connections, so that the one of a connection that is used again can be looked at. */
+void client_add_socket(struct http *http, int fd);
+void client_close_socket(struct http *http, int fd);
+/* Whether bytes wait to be read at the socket with those ports, before anything was asked for. */
+bool client_socket_has_bytes(struct http *http, int local_port, int remote_port);
+
+/*
+ * Remembers that a host's certificate was refused.  libcurl keeps an HTTP/2 connection to it all the same, and a
+ * transfer that comes to it later does not see the certificate.
+ */
+void client_refuse(struct http *http, const struct url *url);
+bool client_refuses(struct http *http, const struct url *url);
 
 /* Runs an exchange to its end: what hf_host_http's exchange promises. */
 int exchange_run(struct exchange *exchange, struct hf_error *err);

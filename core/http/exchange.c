@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/time.h"
+#include "http/library.h"
 #include "http/transfer.h"
 
 #define PARALLEL_MAX 64u
@@ -86,7 +87,7 @@ start(struct loop *loop, struct transfer *transfer, int64_t now, struct hf_error
 	}
 	if (transfer_prepare(transfer) != HF_OK)
 		return tell_end(loop, transfer, err);
-	if (curl_multi_add_handle(exchange->multi, transfer->easy) != CURLM_OK) {
+	if (curl.multi_add_handle(exchange->multi, transfer->easy) != CURLM_OK) {
 		transfer->code = hf_error_set(&transfer->why, HF_ENOMEM, 0, "out of memory");
 		return tell_end(loop, transfer, err);
 	}
@@ -181,18 +182,18 @@ collect(struct loop *loop, struct hf_error *err)
 	char *private;
 	int left, r = HF_OK;
 
-	while (r == HF_OK && (message = curl_multi_info_read(multi, &left)) != NULL) {
+	while (r == HF_OK && (message = curl.multi_info_read(multi, &left)) != NULL) {
 		if (message->msg != CURLMSG_DONE)
 			continue;
 		result = message->data.result;
-		(void)curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &private);
+		(void)curl.easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &private);
 		transfer = (struct transfer *)(void *)private;
 		loop->moved = true;
 		if (transfer_finish(transfer, result, time_boot())) {
-			(void)curl_multi_remove_handle(multi, transfer->easy);
+			(void)curl.multi_remove_handle(multi, transfer->easy);
 			r = tell_end(loop, transfer, err);
 		} else {
-			(void)curl_multi_remove_handle(multi, transfer->easy);
+			(void)curl.multi_remove_handle(multi, transfer->easy);
 		}
 	}
 	return r;
@@ -212,7 +213,7 @@ wait_some(struct loop *loop)
 			until = loop->transfers[i].due;
 	}
 	if (until > now)
-		(void)curl_multi_poll(loop->exchange->multi, NULL, 0, (int)((until - now + MS - 1) / MS), NULL);
+		(void)curl.multi_poll(loop->exchange->multi, NULL, 0, (int)((until - now + MS - 1) / MS), NULL);
 }
 
 static int
@@ -239,10 +240,10 @@ run(struct loop *loop, struct hf_error *err)
 		r = start_due(loop, err);
 		if (r != HF_OK)
 			return r;
-		code = curl_multi_perform(loop->exchange->multi, &running);
+		code = curl.multi_perform(loop->exchange->multi, &running);
 		if (code != CURLM_OK)
 			return hf_error_set(err, code == CURLM_OUT_OF_MEMORY ? HF_ENOMEM : HF_EIO, 0, "HTTP: %s",
-			    curl_multi_strerror(code));
+			    curl.multi_strerror(code));
 		r = collect(loop, err);
 		if (r != HF_OK)
 			return r;
@@ -258,7 +259,7 @@ release(struct loop *loop)
 
 	for (i = 0; i < loop->count; i++) {
 		if (loop->transfers[i].state == TRANSFER_RUNNING)
-			(void)curl_multi_remove_handle(loop->exchange->multi, loop->transfers[i].easy);
+			(void)curl.multi_remove_handle(loop->exchange->multi, loop->transfers[i].easy);
 		transfer_clear(&loop->transfers[i]);
 		transfer_release(&loop->transfers[i]);
 	}

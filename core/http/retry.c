@@ -6,6 +6,8 @@
 #include <holdfast/error.h>
 #include <string.h>
 
+#include "http/library.h"
+
 #define SECOND       INT64_C(1000000000)
 #define SECONDS_MAX  INT64_C(1000000000) /* more is as good as for ever */
 #define DATE_SIZE    64
@@ -114,7 +116,7 @@ retry_after(const char *value, size_t size, int64_t now)
 		return RETRY_NEVER;
 	memcpy(date, value, size);
 	date[size] = '\0';
-	then = curl_getdate(date, NULL);
+	then = curl.getdate(date, NULL);
 	if (then == (time_t)-1)
 		return RETRY_NEVER;
 	if ((int64_t)then <= now)

@@ -3,6 +3,7 @@
 
 #include "http/transfer.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,8 @@
 
 #include "base/hash.h"
 #include "base/time.h"
+#include "http/certificate.h"
+#include "http/library.h"
 #include "http/policy.h"
 
 #define MS             INT64_C(1000000)
@@ -19,7 +22,8 @@
 #define IGNORED_MAX    65536u    /* bytes of a body nobody wants, before its connection is given up instead */
 #define SPEED_LEAST    64L       /* bytes a second; less is as good as nothing */
 #define SPEED_SLOW     10240     /* bytes a second that the whole transfer has to reach */
-#define READ_SIZE      65536L
+#define READ_SIZE      65536L    /* as much as may be read beyond a limit */
+#define SECONDS_MAX    2000000L /* 23 days */
 #define METHOD_SIZE    (sizeof(((struct wanted *)NULL)->method))
 #define LINE_MAX_SIZE  16384u
 
@@ -84,7 +88,7 @@ fail(struct transfer *transfer, int code, bool again, const char *fmt, ...)
 static bool
 append_line(struct curl_slist **list, const char *line)
 {
-	struct curl_slist *longer = curl_slist_append(*list, line);
+	struct curl_slist *longer = curl.slist_append(*list, line);
 
 	if (longer == NULL)
 		return false;
@@ -100,7 +104,7 @@ free_lines(struct curl_slist **list)
 
 	for (line = *list; line != NULL; line = line->next)
 		explicit_bzero(line->data, strlen(line->data));
-	curl_slist_free_all(*list);
+	curl.slist_free_all(*list);
 	*list = NULL;
 }
 
@@ -116,7 +120,8 @@ take_header(struct wanted *wanted, const struct hf_http_header *header, struct h
 	if (r != HF_OK)
 		return r;
 	if (size > LINE_MAX_SIZE)
-		return hf_error_set(err, HF_EINVAL, 0, "a header of the request is longer than %u bytes", LINE_MAX_SIZE);
+		return hf_error_set(err, HF_EINVAL, 0, "a header of the request is longer than %u bytes",
+		    LINE_MAX_SIZE);
 	wanted->has_range |= header->name.size == 5 && strncasecmp(header->name.data, "range", 5) == 0;
 	wanted->has_encoding |=
 	    header->name.size == 15 && strncasecmp(header->name.data, "accept-encoding", 15) == 0;
@@ -203,10 +208,6 @@ transfer_accept(struct transfer *transfer, const struct hf_http_request *request
 		transfer_clear(transfer);
 		return r;
 	}
-	if (transfer->easy == NULL && (transfer->easy = curl_easy_init()) == NULL) {
-		transfer_clear(transfer);
-		return hf_error_set(err, HF_ENOMEM, 0, "out of memory");
-	}
 	transfer->tries = 1;
 	transfer->state = TRANSFER_WAITING;
 	transfer->due = 0;
@@ -216,7 +217,6 @@ transfer_accept(struct transfer *transfer, const struct hf_http_request *request
 void
 transfer_clear(struct transfer *transfer)
 {
-	CURL *easy = transfer->easy;
 	struct headers *headers = &transfer->headers;
 	const struct exchange *exchange = transfer->exchange;
 	struct buffer text = headers->text;
@@ -227,12 +227,10 @@ transfer_clear(struct transfer *transfer)
 	url_free(transfer->wanted.origin);
 	free_lines(&transfer->wanted.open);
 	free_lines(&transfer->wanted.secret);
-	if (easy != NULL)
-		curl_easy_reset(easy);
+	curl.easy_cleanup(transfer->easy);
 	free_lines(&transfer->lines);
 	memset(transfer, 0, sizeof(*transfer));
 	transfer->exchange = exchange;
-	transfer->easy = easy;
 	headers->text = text;
 	headers_clear(headers);
 	hf_error_init(&transfer->why);
@@ -242,8 +240,6 @@ void
 transfer_release(struct transfer *transfer)
 {
 	headers_release(&transfer->headers);
-	curl_easy_cleanup(transfer->easy);
-	transfer->easy = NULL;
 }
 
 /* ---- the answer's header ---- */
@@ -274,7 +270,7 @@ server_now(struct transfer *transfer)
 	if (date.data != NULL && date.size < sizeof(text)) {
 		memcpy(text, date.data, date.size);
 		text[date.size] = '\0';
-		now = curl_getdate(text, NULL);
+		now = curl.getdate(text, NULL);
 		if (now != (time_t)-1)
 			return (int64_t)now;
 	}
@@ -332,6 +328,14 @@ range_fits(struct transfer *transfer, struct header_range *range)
 	    (strlen(transfer->validator) == etag.size && memcmp(transfer->validator, etag.data, etag.size) == 0);
 }
 
+/* Of these a length says how long the body would be. */
+static bool
+has_no_body(const struct transfer *transfer)
+{
+	return strcmp(method_of(transfer), "HEAD") == 0 || transfer->headers.status == 204 ||
+	    transfer->headers.status == 304;
+}
+
 /* Where the body begins and ends, by the header.  False: it is not what was asked for. */
 static bool
 measure(struct transfer *transfer, uint64_t *ret_start)
@@ -357,10 +361,10 @@ measure(struct transfer *transfer, uint64_t *ret_start)
 	transfer->total = transfer->end = -1;
 	if (length.data != NULL && headers_find(&transfer->headers, "content-encoding").size == 0 &&
 	    headers_find(&transfer->headers, "transfer-encoding").size == 0 &&
-	    header_number(length.data, length.size, &transfer->total))
+	    header_number(length.data, length.size, &transfer->total) && !has_no_body(transfer))
 		transfer->end = transfer->total + (int64_t)*ret_start;
-	if (strcmp(method_of(transfer), "HEAD") == 0)
-		transfer->end = -1;
+	if (range.total >= 0)
+		transfer->total = range.total;
 	return true;
 }
 
@@ -412,8 +416,8 @@ deliver(struct transfer *transfer)
 	transfer->fate = FATE_DELIVER;
 	r = begin(transfer, start);
 	if (r == HF_OK && transfer->end >= 0 && (uint64_t)transfer->end > max)
-		r = fail(transfer, HF_ERANGE, false, "it has %" PRId64 " bytes, more than the %" PRIu64 " that are allowed",
-		    transfer->end, max);
+		r = fail(transfer, HF_ERANGE, false,
+		    "it has %" PRId64 " bytes, more than the %" PRIu64 " that are allowed", transfer->end, max);
 	return r;
 }
 
@@ -493,13 +497,50 @@ static curl_socket_t
 on_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *address)
 {
 	struct transfer *transfer = ctx;
+	int fd;
 
 	if (purpose != CURLSOCKTYPE_IPCXN || (is_strict(transfer) && !policy_is_public(&address->addr))) {
 		transfer->denied = true;
 		return CURL_SOCKET_BAD;
 	}
+	fd = socket(address->family, address->socktype, address->protocol);
+	if (fd < 0)
+		return CURL_SOCKET_BAD;
+	(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
 	transfer->opened = true;
-	return socket(address->family, address->socktype, address->protocol);
+	client_add_socket(transfer->exchange->http, fd);
+	return fd;
+}
+
+/* The connection may outlive the transfer that made it. */
+static int
+on_close(void *ctx, curl_socket_t fd)
+{
+	client_close_socket(ctx, fd);
+	return 0;
+}
+
+/* Of a connection that was made for this transfer: of others it was looked at then. */
+static int
+check_certificate(struct transfer *transfer)
+{
+	struct http *http = transfer->exchange->http;
+	struct curl_certinfo *chain = NULL;
+	struct hf_error why = HF_ERROR_INIT;
+
+	if (!current(transfer)->is_https)
+		return HF_OK;
+	if (curl.easy_getinfo(transfer->easy, CURLINFO_CERTINFO, &chain) == CURLE_OK && chain != NULL &&
+	    chain->num_of_certs > 0) {
+		if (certificate_check(chain, current(transfer)->host, &why) == HF_OK)
+			return HF_OK;
+		client_refuse(http, current(transfer));
+	} else if (client_refuses(http, current(transfer))) {
+		(void)hf_error_set(&why, HF_EPERM, 0, "TLS: the server's certificate was refused before");
+	} else {
+		return HF_OK;
+	}
+	return fail(transfer, HF_EPERM, false, "%s", why.msg);
 }
 
 /* Right before a request is sent, over a new connection or one that was used before. */
@@ -508,11 +549,20 @@ on_request(void *ctx, char *remote, char *local, int remote_port, int local_port
 {
 	struct transfer *transfer = ctx;
 
-	(void)local;
-	(void)remote_port;
-	(void)local_port;
 	if (is_strict(transfer) && !policy_text_is_public(remote)) {
 		transfer->denied = true;
+		return CURL_PREREQFUNC_ABORT;
+	}
+	if (check_certificate(transfer) != HF_OK)
+		return CURL_PREREQFUNC_ABORT;
+	/*
+	 * What came after the last answer would be taken for this one's.  With TLS the bytes may be TLS's own, and only
+	 * the server itself can have sent others.
+	 */
+	if (!current(transfer)->is_https &&
+	    client_socket_has_bytes(transfer->exchange->http, local_port, remote_port)) {
+		(void)fail(transfer, HF_ENET, true, "the connection of port %d of %s holds bytes of no answer",
+		    local_port, local);
 		return CURL_PREREQFUNC_ABORT;
 	}
 	/* libcurl sends a request anew where an old connection turns out to be dead: that counts, too. */
@@ -527,15 +577,15 @@ on_request(void *ctx, char *remote, char *local, int remote_port, int local_port
 
 /* ---- setting up ---- */
 
-#define SET(option, value) (ok = curl_easy_setopt(easy, option, value) == CURLE_OK && ok)
+#define SET(option, value) (ok = curl.easy_setopt(easy, option, value) == CURLE_OK && ok)
 
-/* Whole seconds, for what libcurl counts in them. */
+/* Whole seconds, for what libcurl counts in them, and has to fit into 31 bits of milliseconds. */
 static long
 seconds_of(int64_t ns)
 {
 	int64_t seconds = (ns + SECOND - 1) / SECOND;
 
-	return seconds > 86400 * 30 ? 86400L * 30 : (long)seconds;
+	return seconds > SECONDS_MAX ? SECONDS_MAX : (long)seconds;
 }
 
 static bool
@@ -547,7 +597,7 @@ set_limits(struct transfer *transfer)
 	int64_t wall = settings->timeout_ns * 10;
 	bool ok = true;
 
-	wall += slow > 86400 * 30 ? 86400 * 30 * SECOND : (int64_t)slow * SECOND;
+	wall += slow > SECONDS_MAX ? SECONDS_MAX * SECOND : (int64_t)slow * SECOND;
 	SET(CURLOPT_CONNECTTIMEOUT_MS, (long)(settings->connect_timeout_ns / MS));
 	SET(CURLOPT_LOW_SPEED_LIMIT, SPEED_LEAST);
 	SET(CURLOPT_LOW_SPEED_TIME, seconds_of(settings->timeout_ns));
@@ -569,6 +619,7 @@ set_policy(struct transfer *transfer)
 	SET(CURLOPT_FOLLOWLOCATION, 0L);
 	SET(CURLOPT_SSL_VERIFYPEER, 1L);
 	SET(CURLOPT_SSL_VERIFYHOST, 2L);
+	SET(CURLOPT_CERTINFO, 1L);
 	SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	SET(CURLOPT_PROXY_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	if (account->authorities.data != NULL)
@@ -580,10 +631,12 @@ set_policy(struct transfer *transfer)
 	SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
 	SET(CURLOPT_OPENSOCKETFUNCTION, on_socket);
 	SET(CURLOPT_OPENSOCKETDATA, transfer);
+	SET(CURLOPT_CLOSESOCKETFUNCTION, on_close);
+	SET(CURLOPT_CLOSESOCKETDATA, transfer->exchange->http);
 	SET(CURLOPT_PREREQFUNCTION, on_request);
 	SET(CURLOPT_PREREQDATA, transfer);
 	/* Not over a connection that may be dead, when nobody could tell whether the request arrived. */
-	if ((transfer->wanted.flags & HF_HTTP_ONCE) != 0)
+	if (transfer->fresh || (transfer->wanted.flags & HF_HTTP_ONCE) != 0)
 		SET(CURLOPT_FRESH_CONNECT, 1L);
 	return ok;
 }
@@ -641,8 +694,8 @@ set_method(struct transfer *transfer)
 {
 	const char *method = method_of(transfer);
 	const struct hf_blob *body = &transfer->wanted.body;
-	bool has_body = !transfer->is_get && (body->size > 0 || strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0 ||
-	    strcmp(method, "PATCH") == 0);
+	bool has_body = !transfer->is_get && (body->size > 0 || strcmp(method, "POST") == 0 ||
+	    strcmp(method, "PUT") == 0 || strcmp(method, "PATCH") == 0);
 	CURL *easy = transfer->easy;
 	bool ok = true;
 
@@ -664,10 +717,14 @@ set_method(struct transfer *transfer)
 static bool
 set_easy(struct transfer *transfer)
 {
-	CURL *easy = transfer->easy;
-	bool ok = true;
+	CURL *easy = curl.easy_init();
+	bool ok = easy != NULL;
 
-	curl_easy_reset(easy);
+	/* A new one each time: one that is used again keeps its old, smaller buffer. */
+	curl.easy_cleanup(transfer->easy);
+	transfer->easy = easy;
+	if (!ok)
+		return false;
 	SET(CURLOPT_CURLU, current(transfer)->handle);
 	SET(CURLOPT_PRIVATE, transfer);
 	SET(CURLOPT_NOSIGNAL, 1L);
@@ -699,7 +756,7 @@ transfer_prepare(struct transfer *transfer)
 	if (is_strict(transfer) && !current(transfer)->is_https && !transfer->exchange->account->settings->allow_http)
 		return fail(transfer, HF_EPERM, false, "it comes from a message, and so only https is allowed");
 	if (!set_easy(transfer))
-		return fail(transfer, HF_ENOMEM, false, "out of memory");
+		return fail(transfer, HF_ENOMEM, false, "the request cannot be set up");
 	return HF_OK;
 }
 
@@ -757,7 +814,11 @@ again_or_end(struct transfer *transfer, int64_t now, int64_t at_least)
 		transfer->asked = 0;
 	else if (transfer->begun)
 		transfer->asked = can_resume(transfer) ? transfer->position : 0;
+	/* The others may be as broken. */
+	transfer->fresh = transfer->fate != FATE_AGAIN;
 	wait_for(transfer, now, at_least);
+	hf_log(host_table(transfer->exchange->host), HF_LOG_DEBUG, "%s; trying again in %.1f s", transfer->why.msg,
+	    (double)(transfer->due - now) / (double)SECOND);
 	start_over(transfer);
 	return false;
 }
@@ -841,20 +902,21 @@ explain(struct transfer *transfer, CURLcode result)
 		(void)fail(transfer, HF_EPERM, false, "its connection leads to an address that is not public");
 		return;
 	}
-	(void)fail(transfer, code, again, "%s", transfer->text[0] != '\0' ? transfer->text : curl_easy_strerror(result));
+	(void)fail(transfer, code, again, "%s",
+	    transfer->text[0] != '\0' ? transfer->text : curl.easy_strerror(result));
 }
 
 /*
- * An answer over HTTP/1 that has neither a length nor chunks ends where its connection does, and without TLS nobody
- * can tell whether that was its end.
+ * An answer over HTTP/1 that has neither a length nor chunks ends where its connection does.  Nobody can tell whether
+ * that was its end: not even with TLS, as libcurl takes a connection that is cut for one that was closed.
  */
 static bool
 has_an_end(struct transfer *transfer)
 {
 	long version = 0;
 
-	(void)curl_easy_getinfo(transfer->easy, CURLINFO_HTTP_VERSION, &version);
-	return current(transfer)->is_https || version >= CURL_HTTP_VERSION_2_0 || transfer->position == 0 ||
+	(void)curl.easy_getinfo(transfer->easy, CURLINFO_HTTP_VERSION, &version);
+	return version >= CURL_HTTP_VERSION_2_0 || transfer->position == 0 ||
 	    strcmp(method_of(transfer), "HEAD") == 0 ||
 	    headers_find(&transfer->headers, "content-length").data != NULL ||
 	    headers_find(&transfer->headers, "transfer-encoding").data != NULL;

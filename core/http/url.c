@@ -8,6 +8,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "http/library.h"
+
 #define PATH_SHOWN 120 /* bytes of a path in a message */
 
 /*
@@ -41,7 +43,7 @@ status_of(CURLUcode code, struct hf_error *err)
 	case CURLUE_USER_NOT_ALLOWED:
 		return hf_error_set(err, HF_EINVAL, 0, "the URL holds a user name or password");
 	default:
-		return hf_error_set(err, HF_EINVAL, 0, "the URL is not valid: %s", curl_url_strerror(code));
+		return hf_error_set(err, HF_EINVAL, 0, "the URL is not valid: %s", curl.url_strerror(code));
 	}
 }
 
@@ -56,13 +58,11 @@ static void
 redact_path(struct url *url, const char *path, bool has_query)
 {
 	size_t used = strlen(url->redacted), n, shown = 0;
-	const char *part = "";
 
 	for (; *path != '\0' && shown < PATH_SHOWN; path += n) {
 		n = 1 + strcspn(path + 1, "/");
-		part = is_secret(path, n) ? "/..." : NULL;
 		used += (size_t)snprintf(url->redacted + used, sizeof(url->redacted) - used, "%.*s",
-		    part != NULL ? (int)strlen(part) : n > PATH_SHOWN ? PATH_SHOWN : (int)n, part != NULL ? part : path);
+		    n > PATH_SHOWN ? PATH_SHOWN : (int)n, is_secret(path, n) ? "/..." : path);
 		shown += n;
 		if (used >= sizeof(url->redacted) - 8)
 			break;
@@ -75,23 +75,22 @@ redact_path(struct url *url, const char *path, bool has_query)
 static int
 take_part(CURLU *handle, CURLUPart part, unsigned flags, char **ret, struct hf_error *err)
 {
-	return status_of(curl_url_get(handle, part, ret, flags), err);
+	return status_of(curl.url_get(handle, part, ret, flags), err);
 }
 
 static int
 check_host(struct url *url, struct hf_error *err)
 {
 	char *zone = NULL;
-	int r;
 
-	if (curl_url_get(url->handle, CURLUPART_ZONEID, &zone, 0) == CURLUE_OK) {
-		curl_free(zone);
+	if (curl.url_get(url->handle, CURLUPART_ZONEID, &zone, 0) == CURLUE_OK) {
+		curl.free(zone);
 		return hf_error_set(err, HF_EINVAL, 0, "the URL names a network interface");
 	}
-	r = take_part(url->handle, CURLUPART_HOST, 0, &url->host, err);
-	if (r == HF_OK && url->host[0] == '\0')
-		r = hf_error_set(err, HF_EINVAL, 0, "the URL has no host");
-	return r;
+	/* It says that memory is missing for a name that cannot be written in ASCII as well. */
+	if (curl.url_get(url->handle, CURLUPART_HOST, &url->host, CURLU_PUNYCODE) != CURLUE_OK || url->host[0] == '\0')
+		return hf_error_set(err, HF_EINVAL, 0, "the URL has no host that is one");
+	return HF_OK;
 }
 
 static int
@@ -114,8 +113,8 @@ check_parts(struct url *url, struct hf_error *err)
 		(void)snprintf(url->redacted, sizeof(url->redacted), url->port == (url->is_https ? 443 : 80) ?
 		    "%s://%.100s" : "%s://%.100s:%s", url->is_https ? "https" : "http", url->host, port);
 	}
-	curl_free(scheme);
-	curl_free(port);
+	curl.free(scheme);
+	curl.free(port);
 	return r;
 }
 
@@ -126,17 +125,17 @@ complete(struct url *url, struct hf_error *err)
 	char *path = NULL, *query = NULL;
 	int r;
 
-	(void)curl_url_set(url->handle, CURLUPART_FRAGMENT, NULL, 0);
+	(void)curl.url_set(url->handle, CURLUPART_FRAGMENT, NULL, 0);
 	r = check_parts(url, err);
 	if (r == HF_OK)
 		r = take_part(url->handle, CURLUPART_PATH, 0, &path, err);
 	if (r == HF_OK) {
-		(void)curl_url_get(url->handle, CURLUPART_QUERY, &query, 0);
+		(void)curl.url_get(url->handle, CURLUPART_QUERY, &query, 0);
 		redact_path(url, path, query != NULL);
 		r = take_part(url->handle, CURLUPART_URL, 0, &url->text, err);
 	}
-	curl_free(path);
-	curl_free(query);
+	curl.free(path);
+	curl.free(query);
 	return r;
 }
 
@@ -148,10 +147,12 @@ set_url(struct url *url, const char *text, uint64_t size, struct hf_error *err)
 
 	if (r != HF_OK)
 		return r;
-	copy = strndup(text, size);
+	copy = malloc(size + 1);
 	if (copy == NULL)
 		return hf_error_set(err, HF_ENOMEM, 0, "out of memory");
-	r = status_of(curl_url_set(url->handle, CURLUPART_URL, copy,
+	memcpy(copy, text, size);
+	copy[size] = '\0';
+	r = status_of(curl.url_set(url->handle, CURLUPART_URL, copy,
 	    CURLU_DISALLOW_USER | CURLU_URLENCODE | CURLU_NON_SUPPORT_SCHEME), err);
 	free(copy);
 	return r;
@@ -165,7 +166,7 @@ make(CURLU *handle, const char *text, uint64_t size, struct url **ret, struct hf
 
 	if (url == NULL || handle == NULL) {
 		free(url);
-		curl_url_cleanup(handle);
+		curl.url_cleanup(handle);
 		return hf_error_set(err, HF_ENOMEM, 0, "out of memory");
 	}
 	url->handle = handle;
@@ -183,13 +184,13 @@ make(CURLU *handle, const char *text, uint64_t size, struct url **ret, struct hf
 int
 url_parse(const char *text, uint64_t size, struct url **ret, struct hf_error *err)
 {
-	return make(curl_url(), text, size, ret, err);
+	return make(curl.url(), text, size, ret, err);
 }
 
 int
 url_join(const struct url *base, const char *location, uint64_t size, struct url **ret, struct hf_error *err)
 {
-	return make(curl_url_dup(base->handle), location, size, ret, err);
+	return make(curl.url_dup(base->handle), location, size, ret, err);
 }
 
 void
@@ -197,12 +198,12 @@ url_free(struct url *url)
 {
 	if (url == NULL)
 		return;
-	curl_url_cleanup(url->handle);
+	curl.url_cleanup(url->handle);
 	/* A query may hold a key. */
 	if (url->text != NULL)
 		explicit_bzero(url->text, strlen(url->text));
-	curl_free(url->text);
-	curl_free(url->host);
+	curl.free(url->text);
+	curl.free(url->host);
 	free(url);
 }
 

@@ -16,7 +16,7 @@
 struct url {
 	CURLU *handle; /* the parts, for libcurl, so that nobody parses the text a second time */
 	char *text;    /* the whole, normalized */
-	char *host;    /* as it is written there: "[::1]" with brackets */
+	char *host;    /* in ASCII; "[::1]" with brackets */
 	bool is_https;
 	uint16_t port;
 	char redacted[URL_REDACTED_SIZE]; /* for people: without query and whatever else may be a secret */

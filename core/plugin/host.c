@@ -8,6 +8,7 @@
 
 #include <holdfast/plugin.h>
 
+#include "base/files.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/time.h"
@@ -128,6 +129,8 @@ host_get_extension(void *ctx, const char *id)
 		return &json_host_extension;
 	if (strcmp(id, HF_HOST_WRITE) == 0)
 		return &write_host_extension;
+	if (strcmp(id, HF_HOST_FILES) == 0)
+		return &files_host_extension;
 	for (i = 0; i < EXTENSIONS_MAX; i++) {
 		if (extensions[i].extension != NULL && strcmp(extensions[i].id, id) == 0)
 			return extensions[i].extension;
@@ -217,10 +220,22 @@ host_http(const struct host *host)
 	return host->http;
 }
 
+const char *
+host_scratch(const struct host *host)
+{
+	return host->services == NULL ? NULL : host->services->scratch;
+}
+
 struct http *
 host_client(const struct host *host)
 {
 	return host->services == NULL ? NULL : host->services->http;
+}
+
+struct image *
+host_image(const struct host *host)
+{
+	return host->services != NULL ? host->services->image : NULL;
 }
 
 void

@@ -8,7 +8,7 @@
 
 #include "plugin/preset.h"
 
-/* As the configuration calls it; a strategy has no options there. */
+/* As the configuration calls it; the name of a strategy is no name there. */
 static const char *
 options_where(uint32_t kind, const char *name, char *out, size_t size)
 {

@@ -263,6 +263,14 @@ find(const struct hf_option *table, const char *name, int *ret_way)
 	return NULL;
 }
 
+bool
+options_know(const struct hf_option *table, const char *name)
+{
+	int way;
+
+	return find(table, name, &way) != NULL;
+}
+
 /* Whether name is in the map outer. */
 static bool
 is_inside(const char *name, const char *outer)

@@ -2,6 +2,7 @@
 #ifndef PLUGIN_OPTIONS_H
 #define PLUGIN_OPTIONS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -36,6 +37,8 @@ int options_parse(const struct hf_option *table, const struct options_place *pla
 /* The same with what the options are of, such as "account work", behind the place in messages. */
 int options_parse_in(const char *where, const struct hf_option *table, const struct options_place *place,
     const struct config_options *given, struct options **ret_options, struct hf_error *err);
+/* Whether a table has the option that a name in the configuration is for. */
+bool options_know(const struct hf_option *table, const char *name);
 /* NULL is fine. */
 void options_free(struct options *options);
 

@@ -4,6 +4,8 @@
 #include "base/unit.h"
 #include "plugin/strategy.h"
 
+#include <stdlib.h>
+
 static bool
 takes(uint32_t strategy_flags, uint32_t source_flags)
 {
@@ -35,10 +37,29 @@ test_flags(void)
 	CU_ASSERT_TRUE(takes(1u << 20, 1u << 20));
 }
 
+/* A strategy gets those of a plan's options that it knows. */
+static void
+test_options(void)
+{
+	struct hf_option table[] = {{.name = "quality"}, {.name = "key", .flags = HF_OPTION_SECRET}, {.name = NULL}};
+	const struct config_option items[] = {{.name = "other", .text = "1"}, {.name = "quality", .text = "2"},
+	    {.name = "key_file", .text = "3"}, {.name = "qualit", .text = "4"}};
+	const struct config_plan plan = {.name = "p", .options = {.others = {items, 4}}};
+	const struct plugin_component strategy = {.kind = HF_KIND_STRATEGY, .options = table};
+	struct strategy_options options = {NULL, {NULL, 0}};
+	struct hf_error err = HF_ERROR_INIT;
+
+	CU_ASSERT_EQUAL_FATAL(strategy_options(&strategy, &plan, &options, &err), HF_OK);
+	CU_ASSERT_EQUAL_FATAL(options.given.count, 2);
+	CU_ASSERT_STRING_EQUAL(options.given.items[0].text, "2");
+	CU_ASSERT_STRING_EQUAL(options.given.items[1].text, "3");
+	free(options.items);
+}
+
 int
 main(void)
 {
-	CU_TestInfo tests[] = {{"flags", test_flags}, CU_TEST_INFO_NULL};
+	CU_TestInfo tests[] = {{"flags", test_flags}, {"options", test_options}, CU_TEST_INFO_NULL};
 
 	return unit_run("strategy", tests);
 }

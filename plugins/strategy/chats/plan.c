@@ -22,6 +22,7 @@ struct plan {
 	struct out cursor; /* of the query of rooms: that of the last snapshot, then the one for the next */
 	int64_t newest_ns;
 	bool told; /* the account */
+	bool rate_limited; /* what the source gave is not to be asked for twice */
 };
 
 /* ---- the account ---- */
@@ -164,6 +165,7 @@ push_room(struct plan *plan, const struct hf_room *room, struct hf_error *err)
 	unit.id = (struct hf_text){plan->id.data, plan->id.size, HF_TEXT_UTF8, 0};
 	unit.path = path;
 	unit.data = (struct hf_blob){plan->data.data, plan->data.size};
+	unit.flags = plan->rate_limited ? HF_UNIT_RESUMABLE : 0;
 	unit.items = room->estimated_messages;
 	unit.bytes = room->estimated_bytes;
 	return plan->planner->unit(plan->planner->ctx, &unit, err);
@@ -275,8 +277,11 @@ plan_account(const struct chats *chats, const struct hf_source_view *view, const
 		.cursor = OUT_INIT(&chats->tools, CURSOR_MAX),
 		.newest_ns = HF_NO_TIME};
 	char name[HF_COMPONENT_SIZE];
+	struct hf_source_caps caps = {(uint32_t)sizeof(caps), HF_UNKNOWN, HF_UNKNOWN, HF_UNKNOWN};
 	int r = chats->tools.write->component(view->account, strlen(view->account), name, err);
 
+	if (r == HF_OK && view->caps(view->ctx, &caps, NULL) == HF_OK)
+		plan.rate_limited = caps.rate_limited == HF_YES;
 	if (r == HF_OK) {
 		(void)snprintf(plan.folder, sizeof(plan.folder), "/chats/%s", name);
 		r = describe_account(&plan, err);

@@ -165,6 +165,7 @@ struct hf_media_request {
 	struct hf_text room;      /* id of the room it is in, HF_TEXT_UTF8 */
 	uint64_t offset;          /* so many bytes are there already, of what validator stands for */
 	struct hf_text validator; /* as an earlier begin had it; data NULL: none */
+	uint64_t max_size;        /* more is not wanted, and ends with HF_ERANGE; 0: no limit */
 };
 
 /* What the bytes are of.  Pointers are valid until the call returns. */
