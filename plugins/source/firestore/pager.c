@@ -498,8 +498,8 @@ take_count(const struct service *s, const struct hf_json_value *reply, int64_t *
 	return *ret_count < 0 ? hf_error_set(err, HF_ECORRUPT, 0, "the service did not count") : HF_OK;
 }
 
-int
-pager_count(struct service *s, const struct query *query, int64_t *ret_count, struct hf_error *err)
+static int
+count_once(struct service *s, const struct query *query, int64_t *ret_count, struct hf_error *err)
 {
 	struct hf_json_value reply;
 	int r;
@@ -511,8 +511,18 @@ pager_count(struct service *s, const struct query *query, int64_t *ret_count, st
 	service_put_read_time(s, &s->body);
 	text_string(&s->body, "}");
 	r = service_post(s, query->parent, ":runAggregationQuery", &reply, err);
-	if (r == HF_OK)
-		r = take_count(s, &reply, ret_count, err);
+	return r == HF_OK ? take_count(s, &reply, ret_count, err) : r;
+}
+
+int
+pager_count(struct service *s, const struct query *query, int64_t *ret_count, struct hf_error *err)
+{
+	unsigned tries = 0;
+	int r;
+
+	do
+		r = count_once(s, query, ret_count, err);
+	while (r != HF_OK && (service_drop_read_time(s, r) || (r == HF_ECORRUPT && ++tries < TRIES)));
 	/* As the bill has it: one read for a thousand entries of the index. */
 	if (r == HF_OK)
 		s->documents += (uint64_t)*ret_count / 1000 + 1;

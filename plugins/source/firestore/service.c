@@ -264,7 +264,7 @@ parse_reply(struct service *s, struct hf_json_value *ret_reply, struct hf_error 
 static void
 ask_reason(struct service *s, struct hf_error *err)
 {
-	struct hf_json_value reply;
+	struct hf_json_value reply = {NULL, 0, HF_JSON_NONE, 0};
 	uint32_t status;
 
 	if (err == NULL || s->reasons >= REASONS_MAX)

@@ -15,6 +15,7 @@ struct fake fake;
 const struct hf_source_ops *fake_source;
 static const struct hf_component *component;
 static EVP_PKEY *key;
+static void *module;
 
 /* ---- the host ---- */
 
@@ -342,9 +343,9 @@ bool
 fake_load(void)
 {
 	const struct hf_plugin *(*entry)(void);
-	/* Never closed, so that a leak's stack has names. */
-	void *module = dlopen(TEST_PLUGIN, RTLD_NOW | RTLD_LOCAL);
 
+	/* Not closed before all is over, so that a leak's stack has names. */
+	module = dlopen(TEST_PLUGIN, RTLD_NOW | RTLD_LOCAL);
 	if (module == NULL) {
 		(void)fprintf(stderr, "%s\n", dlerror());
 		return false;
@@ -415,7 +416,7 @@ fake_open(const char *const *options, void **ret_handle, struct hf_error *err)
 	uint32_t n;
 	size_t i, known = 0;
 
-	for (n = 0; component->options[n].name != NULL && n < 100; n++) {
+	for (n = 0; n < 100 && component->options[n].name != NULL; n++) {
 		given = NULL;
 		for (i = 0; options[i] != NULL; i += 2) {
 			if (strcmp(options[i], component->options[n].name) == 0) {

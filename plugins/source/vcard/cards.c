@@ -307,7 +307,8 @@ cards_open(int fd, struct cards *ret, struct hf_error *err)
 		r = add_range(&cards, (struct card_range){scan.stack[i].at, 0, scan.stack[i].line,
 		    "its END:VCARD is missing"}, err);
 	free(scan.stack);
-	if (cards.count > 1)
+	/* Only those are out of order; sorting takes as much memory again. */
+	if (scan.depth > 0 && cards.count > 1)
 		qsort(cards.list, cards.count, sizeof(*cards.list), compare_ranges);
 	if (r == HF_OK)
 		*ret = cards;

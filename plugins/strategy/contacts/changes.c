@@ -104,7 +104,11 @@ changes_seal(struct changes *changes)
 		return;
 	for (i = 0; i < changes->count; i++)
 		changes->list[i].id = changes->ids.data + changes->list[i].id_at;
-	qsort(changes->list, changes->count, sizeof(*changes->list), compare_changes);
+	/* Sources that keep to an order save the memory that sorting takes. */
+	for (i = 1; i < changes->count && compare_changes(&changes->list[i - 1], &changes->list[i]) < 0; i++)
+		;
+	if (i < changes->count)
+		qsort(changes->list, changes->count, sizeof(*changes->list), compare_changes);
 	for (i = 0; i < changes->count; i++) {
 		if (i + 1 == changes->count || compare_ids(&changes->list[i], &changes->list[i + 1]) != 0)
 			changes->list[kept++] = changes->list[i];
