@@ -138,7 +138,7 @@ ask_page(struct listing *listing, const char *token, struct bytes *ret_token, st
 	    "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<D:sync-collection xmlns:D=\"DAV:\"><D:sync-token>");
 	dav_put_xml(&body, token, strlen(token));
 	bytes_string(&body,
-	    "</D:sync-token><D:sync-level>1</D:sync-level><D:prop><D:getetag/><D:resourcetype/></D:prop>"
+	    "</D:sync-token><D:sync-level>1</D:sync-level><D:prop><D:getetag/></D:prop>"
 	                    "</D:sync-collection>\n");
 	r = bytes_status(&body, "a request", err);
 	if (r == HF_OK)
