@@ -8,6 +8,7 @@
 
 #include <holdfast/plugin.h>
 
+#include "base/files.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/time.h"
@@ -128,6 +129,8 @@ host_get_extension(void *ctx, const char *id)
 		return &json_host_extension;
 	if (strcmp(id, HF_HOST_WRITE) == 0)
 		return &write_host_extension;
+	if (strcmp(id, HF_HOST_FILES) == 0)
+		return &files_host_extension;
 	for (i = 0; i < EXTENSIONS_MAX; i++) {
 		if (extensions[i].extension != NULL && strcmp(extensions[i].id, id) == 0)
 			return extensions[i].extension;

@@ -40,7 +40,7 @@ void host_set_http(struct host *host, const struct config_http *settings);
 /* What the plugin gets; lives as long as host. */
 const struct hf_host *host_table(const struct host *host);
 /*
- * The JSON slicer and the writers are always there.  Offers another extension to all instances of the process,
+ * The JSON slicer, the writers and files are always there.  Offers another extension to all instances of the process,
  * before the first plugin is loaded; extension NULL takes it back.  id and extension are kept, not
  * copied.  HF_ERANGE: there are too many.
  */
