@@ -79,7 +79,8 @@ static const struct {
 	{SQLITE_AUTH, HF_EPERM, "a query may only read"},
 	{SQLITE_PERM, HF_EPERM, NULL},
 	{SQLITE_CANTOPEN, HF_EPERM, NULL},
-	{SQLITE_READONLY, HF_EBUSY, "the program that it is of was cut off while it wrote; start it once, so that it repairs it"},
+	{SQLITE_READONLY, HF_EBUSY,
+	    "the program that it is of was cut off while it wrote; start it once, so that it repairs it"},
 };
 
 int
@@ -136,7 +137,8 @@ connect_functions(sqlite3 *db)
 static int
 authorize(void *ctx, int action, const char *first, const char *second, const char *schema, const char *via)
 {
-	static const char *const refused[] = {"load_extension", "fts3_tokenizer", "sqlite_log", "zeroblob", "randomblob"};
+	static const char *const refused[] = {"load_extension", "fts3_tokenizer", "sqlite_log", "zeroblob",
+		"randomblob"};
 	size_t i;
 
 	(void)ctx;
@@ -292,7 +294,9 @@ has_column(struct database *database, const char *table, size_t table_size, cons
 	(void)sqlite3_finalize(stmt);
 	sqlite3_free(text);
 	*ret = code == SQLITE_OK;
-	if (code == SQLITE_OK || (code == SQLITE_ERROR && strncmp(sqlite3_errmsg(database->db), "no such column", 14) == 0))
+	if (code == SQLITE_OK)
+		return HF_OK;
+	if (code == SQLITE_ERROR && strncmp(sqlite3_errmsg(database->db), "no such column", 14) == 0)
 		return HF_OK;
 	return database_error(database, code, "optional", err);
 }
@@ -502,7 +506,7 @@ open_file(struct database *database, const char *path, bool unchanging, struct h
 	int code;
 
 	n = (size_t)snprintf(uri, sizeof(uri), "file:");
-	for (i = 0; path[i] != '\0' && i < PATH_SIZE; i++)
+	for (i = 0; i < PATH_SIZE && path[i] != '\0'; i++)
 		n += (size_t)snprintf(uri + n, sizeof(uri) - n, strchr("%?#", path[i]) != NULL ? "%%%02x" : "%c",
 		    (unsigned char)path[i]);
 	(void)snprintf(uri + n, sizeof(uri) - n, "?mode=ro%s", unchanging ? "&immutable=1" : "");
@@ -662,7 +666,8 @@ copy_database(struct database *database, const char *path, bool hold, struct hf_
  * is true.
  */
 static int
-copy_idle(struct database *database, const char *path, const struct files *before, bool *ret_again, struct hf_error *err)
+copy_idle(struct database *database, const char *path, const struct files *before, bool *ret_again,
+    struct hf_error *err)
 {
 	struct hf_error why = HF_ERROR_INIT;
 	struct files after;

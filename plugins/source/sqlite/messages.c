@@ -10,6 +10,11 @@
 #define VERSION_MAX 2048
 #define CURSOR_MAX  1024
 
+/* Of what names a part that cannot be read, and of an id in it. */
+#define WHERE_SIZE    420
+#define PART_SIZE     200
+#define NAME_MAX_SIZE 150
+
 /*
  * What a checkpoint says: {"q": of the options, "state": of the file, "version": of the room, "after": cursor}.
  * "state" and "version" are there only when all was read, and then say that nothing has changed as long as they are
@@ -236,6 +241,27 @@ checkpoint(struct reading *reading, bool is_new, struct hf_error *err)
 	return push_checkpoint(reading, ordered ? &reading->before : &reading->previous, false, err);
 }
 
+/* The first bytes of a text behind a prefix, in printable ASCII. */
+static void
+name_text(char *out, size_t size, const char *prefix, const struct hf_text *text)
+{
+	size_t n = (size_t)snprintf(out, size, "%s", prefix), i;
+
+	for (i = 0; i < text->size && i < NAME_MAX_SIZE && n + 1 < size; i++, n++)
+		out[n] = text->data[i] > ' ' && text->data[i] < 0x7f ? text->data[i] : '?';
+	out[n] = '\0';
+}
+
+/* "room ID: WHAT" */
+static void
+name_part(char *out, size_t size, const struct reading *reading, const char *what)
+{
+	char room[PART_SIZE];
+
+	name_text(room, sizeof(room), "room ", &reading->query->room);
+	(void)snprintf(out, size, "%s: %s", room, what);
+}
+
 static int
 push_message(struct reading *reading, struct hf_error *err)
 {
@@ -243,13 +269,16 @@ push_message(struct reading *reading, struct hf_error *err)
 	struct hf_error why = HF_ERROR_INIT;
 	struct hf_message message;
 	bool is_new = false;
-	char where[300];
+	char where[WHERE_SIZE], what[PART_SIZE];
 	int r;
 
 	r = record_message(run->source, &reading->query->room, &message, &why);
 	if (is_item_failure(r)) {
-		(void)snprintf(where, sizeof(where), "message %.*s", message.id.size < 200 ? (int)message.id.size : 200,
-		    message.id.data != NULL ? message.id.data : "");
+		if (message.id.size == 0)
+			(void)snprintf(what, sizeof(what), "queries.messages: row %" PRIu64, run->pushed + 1);
+		else
+			name_text(what, sizeof(what), "message ", &message.id);
+		name_part(where, sizeof(where), reading, what);
 		r = run_failed(run, where, &why, err);
 	} else if (r != HF_OK) {
 		r = hf_error_set(err, r, why.os_errno, "%s", why.msg);
@@ -282,6 +311,7 @@ push_messages(struct reading *reading, struct hf_error *err)
 	struct query *query = &run->source->queries[QUERY_MESSAGES];
 	struct hf_error why = HF_ERROR_INIT;
 	struct cell before = reading->after;
+	char where[WHERE_SIZE];
 	int r = HF_OK, got = 0;
 
 	begin(reading);
@@ -291,10 +321,12 @@ push_messages(struct reading *reading, struct hf_error *err)
 	if (r != HF_OK)
 		return r;
 	/* What was read of a damaged file stays. */
-	if (is_item_failure(got))
-		r = run_failed(run, "the rest", &why, err);
-	else if (got < 0)
+	if (is_item_failure(got)) {
+		name_part(where, sizeof(where), reading, "the rest");
+		r = run_failed(run, where, &why, err);
+	} else if (got < 0) {
 		r = hf_error_set(err, got, why.os_errno, "%s", why.msg);
+	}
 	if (r == HF_OK)
 		r = push_checkpoint(reading, run->failed == 0 ? next_after(reading, &before) : &reading->previous,
 		    run->failed == 0, err);

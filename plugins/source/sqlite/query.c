@@ -72,9 +72,9 @@ find_fields(struct query *query, const char *const *fields, struct hf_error *err
 	for (i = 0; fields != NULL && fields[i] != NULL; i++)
 		for (column = 0; column < query->columns; column++) {
 			name = sqlite3_column_name(query->stmt, column);
-			if (name != NULL && name[0] == '=' && sqlite3_stricmp(name + 1, fields[i]) == 0)
-				query->fields[i] = column;
-			else if (name != NULL && !is_apart(query, query->fields[i]) && sqlite3_stricmp(name, fields[i]) == 0)
+			if (name == NULL || (name[0] != '=' && is_apart(query, query->fields[i])))
+				continue;
+			if (sqlite3_stricmp(name[0] == '=' ? name + 1 : name, fields[i]) == 0)
 				query->fields[i] = column;
 		}
 	if (fields != NULL && query->fields[0] < 0)

@@ -21,7 +21,8 @@ struct query {
 
 /*
  * fields: names of which the first is a column that must be there, up to NULL.  Of two columns with one name the later
- * one is the field, and "=FIELD" comes before "FIELD".  HF_EINVAL: sql is wrong, with the reason.  name stays the caller's.
+ * one is the field, and "=FIELD" comes before "FIELD".  HF_EINVAL: sql is wrong, with the reason.  name stays the
+ * caller's.
  */
 int query_open(struct database *database, const char *name, const char *sql, const char *const *fields,
     struct query *ret, struct hf_error *err);

@@ -12,7 +12,8 @@ enum { A_ID, A_NAME, A_SERVICE };
 static const char *const account_fields[] = {"id", "name", "service", NULL};
 
 enum { R_ID, R_NAME, R_KIND, R_TOPIC, R_CREATED, R_UPDATED, R_MESSAGES, R_BYTES };
-static const char *const room_fields[] = {"id", "name", "kind", "topic", "created", "updated", "messages", "bytes", NULL};
+static const char *const room_fields[] = {"id", "name", "kind", "topic", "created", "updated", "messages", "bytes",
+	NULL};
 
 enum { P_ID, P_NAME };
 static const char *const person_fields[] = {"id", "name", NULL};
@@ -21,9 +22,9 @@ enum {
 	M_ID, M_REF, M_SENDER, M_KIND, M_TEXT, M_REPLY_TO, M_THREAD, M_SENT, M_EDITED, M_DELETED, M_REACTIONS, M_CURSOR,
 	M_MEDIA_ID, M_MEDIA /* the attachment's fields follow */
 };
-static const char *const message_fields[] = {"id", "ref", "sender", "kind", "text", "reply_to", "thread", "sent", "edited",
-	"deleted", "reactions", "cursor", "media_id", "media_kind", "media_name", "media_mime", "media_url", "media_path",
-	"media_missing", "media_size", "media_width", "media_height", "media_duration", NULL};
+static const char *const message_fields[] = {"id", "ref", "sender", "kind", "text", "reply_to", "thread", "sent",
+	"edited", "deleted", "reactions", "cursor", "media_id", "media_kind", "media_name", "media_mime", "media_url",
+	"media_path", "media_missing", "media_size", "media_width", "media_height", "media_duration", NULL};
 
 /* Kind and what follows are as in message_fields. */
 enum { T_ID, T_KIND, T_NAME, T_MIME, T_URL, T_PATH, T_MISSING, T_SIZE, T_WIDTH, T_HEIGHT, T_DURATION, T_FIELDS };
@@ -33,7 +34,10 @@ static const char *const attachment_fields[] = {"id", "kind", "name", "mime", "u
 enum { E_KEY, E_SENDER, E_COUNT };
 static const char *const reaction_fields[] = {"key", "sender", "count", NULL};
 
-enum { C_ID, C_REVISION, C_VCARD, C_NAME, C_FAMILY, C_GIVEN, C_PHONE, C_EMAIL, C_ADDRESS, C_ORGANIZATION, C_NOTE, C_UPDATED };
+enum {
+	C_ID, C_REVISION, C_VCARD, C_NAME, C_FAMILY, C_GIVEN, C_PHONE, C_EMAIL, C_ADDRESS, C_ORGANIZATION, C_NOTE,
+	C_UPDATED
+};
 static const char *const contact_fields[] = {"id", "revision", "vcard", "name", "family", "given", "phone", "email",
 	"address", "organization", "note", "updated", NULL};
 

@@ -16,25 +16,27 @@ static const struct hf_option options[] = {
 	    "read a copy of it: auto, always, or never, which holds a lock meanwhile", "auto", 0, 0},
 	{sizeof(struct hf_option), HF_OPTION_STRING, 0, 1, "time",
 	    "what times are: unix-s, unix-ms, unix-us, unix-ns, apple, iso", "unix-s", 0, 0},
-	{sizeof(struct hf_option), HF_OPTION_PATH, 0, 1, "media_folder", "where paths of attachments begin", NULL, 0, 0},
+	{sizeof(struct hf_option), HF_OPTION_PATH, 0, 1, "media_folder", "where paths of attachments begin",
+	    NULL, 0, 0},
 	{sizeof(struct hf_option), HF_OPTION_STRING, HF_OPTION_LIST, 1, "optional",
 	    "TABLE.COLUMN that may be missing, and is NULL then", NULL, 0, 0},
-	{sizeof(struct hf_option), HF_OPTION_BOOL, 0, 1, "views", "queries may use views of the database", "false", 0, 0},
+	{sizeof(struct hf_option), HF_OPTION_BOOL, 0, 1, "views", "queries may use views of the database",
+	    "false", 0, 0},
 	{sizeof(struct hf_option), HF_OPTION_DURATION, 0, 1, "query_timeout", "how long a query may look for a row",
 	    "10 min", 1, 86400000000000},
-	{sizeof(struct hf_option), HF_OPTION_STRING, 0, 1, "identity.service", "the chat system, as account.json has it",
-	    NULL, 0, 0},
+	{sizeof(struct hf_option), HF_OPTION_STRING, 0, 1, "identity.service",
+	    "the chat system, as account.json has it", NULL, 0, 0},
 	{sizeof(struct hf_option), HF_OPTION_STRING, 0, 1, "identity.id", "the account's id there", NULL, 0, 0},
 	{sizeof(struct hf_option), HF_OPTION_STRING, 0, 1, "identity.name", "the account's name there", NULL, 0, 0},
 	{sizeof(struct hf_option), HF_OPTION_INT, 0, 1, "cursor.look_back",
 	    "how far before the last cursor to begin, in what the column counts", "0", 0, INT64_MAX},
-	{sizeof(struct hf_option), HF_OPTION_BOOL, 0, 1, "cursor.ordered", "messages come sorted by their cursor", "false",
-	    0, 0},
+	{sizeof(struct hf_option), HF_OPTION_BOOL, 0, 1, "cursor.ordered", "messages come sorted by their cursor",
+	    "false", 0, 0},
 	QUERY("account", "one row: id, name, service"),
 	QUERY("rooms", "conversations: id, name, kind, topic, created, updated, messages, bytes"),
 	QUERY("participants", "people of the conversation :room: id, name"),
 	QUERY("people", "all people: id, name"),
-	QUERY("messages", "of :room: id, ref, sender, kind, text, sent, edited, deleted, reply_to, thread, cursor, ..."),
+	QUERY("messages", "of :room: id, sender, kind, text, sent, edited, deleted, reply_to, thread, cursor, ..."),
 	QUERY("attachments", "of the message :message: id, kind, name, mime, url, path, missing, size, ..."),
 	QUERY("reactions", "to the message :message: key, sender, count"),
 	QUERY("contacts", "address book: id, vcard; or id, name, phone, email, address, ..."),
@@ -120,8 +122,8 @@ take_options(struct source *source, const struct hf_value *values, uint32_t coun
 		if (text != NULL && (source->texts[i] = strdup(text)) == NULL)
 			return hf_error_set(err, HF_ENOMEM, 0, "out of memory");
 	}
-	source->time = (enum time_format)time_format_of(source->texts[OPTION_TIME] != NULL ? source->texts[OPTION_TIME] :
-	    "unix-s");
+	text = source->texts[OPTION_TIME];
+	source->time = (enum time_format)time_format_of(text != NULL ? text : "unix-s");
 	source->fingerprint = fingerprint(source);
 	return HF_OK;
 }
@@ -184,19 +186,22 @@ sqlite_open(const struct hf_host *host, const struct hf_value *values, uint32_t 
 static int
 open_database(struct source *source, struct hf_error *err)
 {
-	const char *copy = source->texts[OPTION_COPY];
-	struct database_options how = {source->texts[OPTION_PATH], (enum copy_mode)copy_mode_of(copy != NULL ? copy : "auto"),
-	    source->numbers[OPTION_VIEWS] != 0, source->texts[OPTION_OPTIONAL], source->numbers[OPTION_QUERY_TIMEOUT]};
+	const char *copy = source->texts[OPTION_COPY], *sql;
+	struct database_options how = {source->texts[OPTION_PATH],
+	    (enum copy_mode)copy_mode_of(copy != NULL ? copy : "auto"), source->numbers[OPTION_VIEWS] != 0,
+	    source->texts[OPTION_OPTIONAL], source->numbers[OPTION_QUERY_TIMEOUT]};
 	int i, r;
 
 	if (source->database != NULL)
 		return HF_OK;
 	r = database_open(&how, source->host, &source->database, err);
 	/* A query that is wrong is told at once, and not for each room. */
-	for (i = 0; i < QUERY_COUNT && r == HF_OK; i++)
-		if (source->texts[OPTION_QUERIES + i] != NULL)
-			r = query_open(source->database, options[OPTION_QUERIES + i].name, source->texts[OPTION_QUERIES + i],
-			    record_fields[i], &source->queries[i], err);
+	for (i = 0; i < QUERY_COUNT && r == HF_OK; i++) {
+		sql = source->texts[OPTION_QUERIES + i];
+		if (sql != NULL)
+			r = query_open(source->database, options[OPTION_QUERIES + i].name, sql, record_fields[i],
+			    &source->queries[i], err);
+	}
 	if (r != HF_OK)
 		close_database(source);
 	return r;
@@ -393,10 +398,10 @@ answer(const struct source *source, const struct hf_media_request *request, cons
 {
 	struct hf_error why = HF_ERROR_INIT;
 	const struct hf_attachment *a = request->attachment;
+	const char *folder = source->texts[OPTION_MEDIA_FOLDER];
 
-	if (a->path.data != NULL && source->texts[OPTION_MEDIA_FOLDER] != NULL && source->files != NULL)
-		return source->files->push(source->host->ctx, source->texts[OPTION_MEDIA_FOLDER], &a->path, request, exchange,
-		    err);
+	if (a->path.data != NULL && folder != NULL && source->files != NULL)
+		return source->files->push(source->host->ctx, folder, &a->path, request, exchange, err);
 	/* Its address is the host's to get. */
 	if (a->url.data != NULL || a->path.data == NULL)
 		(void)hf_error_set(&why, HF_ENOTSUP, 0, "it is no file beside the database");

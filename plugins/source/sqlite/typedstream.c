@@ -96,6 +96,6 @@ call(sqlite3_context *context, int count, sqlite3_value **values)
 int
 typedstream_register(sqlite3 *db)
 {
-	return sqlite3_create_function_v2(db, "typedstream_text", 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_DIRECTONLY,
-	    NULL, call, NULL, NULL, NULL);
+	return sqlite3_create_function_v2(db, "typedstream_text", 1,
+	    SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_DIRECTONLY, NULL, call, NULL, NULL, NULL);
 }
