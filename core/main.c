@@ -24,6 +24,7 @@ static const struct command *const commands[] = {
     &command_plugins,
     &command_config,
     &command_worker,
+    &command_image_helper,
 };
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))

@@ -1,18 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "compat/compat.h"
 
-#include "archive/archive.h"
+#include "archive/archive-internal.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include <json-c/json.h>
 
-#include "archive/journal.h"
-#include "archive/log.h"
-#include "archive/overlay.h"
 #include "archive/previous.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "base/path.h"
 
 #define TREE_MAX (256u << 20)
@@ -20,59 +18,8 @@
 #define DEPTH_MAX 32u
 #define BLOBS_MAX (64u << 20) /* bytes of what a unit's blobs are noted in */
 #define LINE_BLOBS 1024u    /* that one line of the journal names */
-
-/* One child folder in a listing; names lie in the listing's buffer. */
-struct child {
-	size_t name_at, name_size;
-	struct repository_id tree;
-};
-
-/* The folders in one folder of the previous snapshot, in order of their names. */
-struct listing {
-	char *path; /* NULL: nothing listed yet */
-	struct buffer names;
-	struct child *children;
-	size_t count, capacity;
-};
-
-/* A unit that an earlier run of this job finished. */
-struct finished {
-	char *path;
-	char *note;
-	size_t sequence;
-};
-
-/* The unit under way. */
-struct unit {
-	char *path; /* relative; NULL: none */
-	int broken; /* HF_OK, or why it cannot be ended: something of it was not taken */
-	bool has_before;
-	struct repository_id before;
-	struct buffer tree; /* the folder in the previous snapshot */
-	struct buffer blobs; /* that it consists of, apart from those of the previous snapshot */
-	struct changes changes;
-	struct log *log;
-	char *log_path;
-	struct repository_id log_before;
-	char *seen_path;
-};
-
-struct archive {
-	struct repository *repository;
-	struct repository_writer *writer;
-	char *directory, *seen_directory;
-	bool has_previous;
-	struct repository_id previous;
-	struct journal *journal;
-	struct buffer head;  /* the journal's first line: what it is good for */
-	bool head_found;
-	bool blobs_lost;     /* while it is read: of those the next unit consists of */
-	struct finished *finished;
-	size_t finished_count, finished_capacity;
-	struct listing listing;
-	struct changes changes;
-	struct unit unit;
-};
+#define NOTED_BLOBS (32768 * BLOB_NOTE_SIZE) /* bytes from which on a unit's blobs go to the journal early */
+#define COMPACT_CHANGES 8192u /* of a unit, from which on its folders are saved early */
 
 static int
 no_memory(struct hf_error *err)
@@ -80,9 +27,8 @@ no_memory(struct hf_error *err)
 	return hf_error_set(err, HF_ENOMEM, 0, "the archive: out of memory");
 }
 
-/* Every component of a relative path is a name, and none is "." or "..". */
-static int
-check_path(const char *path, struct hf_error *err)
+int
+archive_check_path(const char *path, struct hf_error *err)
 {
 	const char *at = path;
 	unsigned depth;
@@ -166,132 +112,29 @@ read_from_tree(struct archive *archive, const struct buffer *tree, const char *n
 	return r;
 }
 
-/* The folder at a relative path; size 0 is the root. */
-static int
-find_tree(struct archive *archive, const char *path, size_t size, struct repository_id *ret, struct hf_error *err)
+struct layer
+archive_layer(struct archive *archive)
 {
-	struct buffer tree = BUFFER_INIT(TREE_MAX);
-	struct lookup lookup;
-	size_t at = 0;
-	int r = HF_OK;
-
-	if (!archive->has_previous)
-		return hf_error_set(err, HF_ENOTFOUND, 0, "there is no previous snapshot");
-	*ret = archive->previous;
-	while (r == HF_OK && at < size) {
-		lookup = (struct lookup){path + at, 0, NODE_DIR, false, {{0}}, NULL, 0};
-		while (at + lookup.size < size && path[at + lookup.size] != '/')
-			lookup.size++;
-		buffer_clear(&tree);
-		r = previous_load(archive->repository, BLOB_TREE, ret, &tree, err);
-		if (r == HF_OK)
-			r = tree_walk(tree.data, tree.size, match_node, &lookup, err);
-		if (r == HF_OK && !lookup.found)
-			r = hf_error_set(err, HF_ENOTFOUND, 0, "%s: not in the previous snapshot", path);
-		*ret = lookup.tree;
-		at += lookup.size + 1;
-	}
-	buffer_release(&tree);
-	return r;
+	return (struct layer){archive->repository, archive->writer, &archive->changes,
+	    archive->has_previous ? &archive->previous : NULL, &archive->listing};
 }
 
-static void
-listing_release(struct listing *listing)
+/* What the previous snapshot holds. */
+static struct layer
+previous_layer(struct archive *archive)
 {
-	free(listing->path);
-	free(listing->children);
-	buffer_release(&listing->names);
-	memset(listing, 0, sizeof(*listing));
-	listing->names.max = TREE_MAX;
-}
-
-static int
-list_node(void *ctx, const struct node *node, struct hf_error *err)
-{
-	struct listing *listing = ctx;
-	size_t capacity = listing->capacity == 0 ? 64 : listing->capacity * 2;
-	struct child *children;
-
-	if (node->type != NODE_DIR)
-		return HF_OK;
-	if (listing->count == listing->capacity) {
-		children = realloc(listing->children, capacity * sizeof(*children));
-		if (children == NULL)
-			return no_memory(err);
-		listing->children = children;
-		listing->capacity = capacity;
-	}
-	listing->children[listing->count++] =
-	    (struct child){listing->names.size, node->name_size, node->subtree};
-	buffer_append(&listing->names, node->name, node->name_size);
-	return buffer_status(&listing->names, "a folder's names", err);
-}
-
-/* Lists the parent of a unit once: its siblings are the next ones asked for. */
-static int
-list_folder(struct archive *archive, const char *path, size_t size, struct hf_error *err)
-{
-	struct listing *listing = &archive->listing;
-	struct buffer tree = BUFFER_INIT(TREE_MAX);
-	struct repository_id id;
-	int r;
-
-	if (listing->path != NULL && strlen(listing->path) == size && memcmp(listing->path, path, size) == 0)
-		return HF_OK;
-	listing_release(listing);
-	r = find_tree(archive, path, size, &id, err);
-	if (r == HF_OK)
-		r = previous_load(archive->repository, BLOB_TREE, &id, &tree, err);
-	if (r == HF_OK)
-		r = tree_walk(tree.data, tree.size, list_node, listing, err);
-	buffer_release(&tree);
-	if (r != HF_OK && r != HF_ENOTFOUND)
-		return r;
-	listing->path = strndup(path, size);
-	return listing->path == NULL ? no_memory(err) : HF_OK;
-}
-
-static const struct child *
-find_child(const struct listing *listing, const char *name)
-{
-	size_t low = 0, high = listing->count, middle, size = strlen(name), least;
-	const struct child *child;
-	int order;
-
-	while (low < high) {
-		middle = low + (high - low) / 2;
-		child = &listing->children[middle];
-		least = size < child->name_size ? size : child->name_size;
-		order = memcmp(name, listing->names.data + child->name_at, least);
-		if (order == 0)
-			order = (size > child->name_size) - (size < child->name_size);
-		if (order == 0)
-			return child;
-		if (order < 0)
-			high = middle;
-		else
-			low = middle + 1;
-	}
-	return NULL;
+	return (struct layer){archive->repository, archive->writer, &archive->none,
+	    archive->has_previous ? &archive->previous : NULL, &archive->before};
 }
 
 int
 archive_previous(struct archive *archive, const char *path, struct buffer *out, struct hf_error *err)
 {
-	const char *name = strrchr(path, '/');
-	struct buffer tree = BUFFER_INIT(TREE_MAX);
-	struct repository_id id;
-	int r;
+	const struct layer layer = previous_layer(archive);
 
-	if (name == NULL || check_path(path + 1, err) != HF_OK)
+	if (path[0] != '/' || archive_check_path(path + 1, err) != HF_OK)
 		return hf_error_set(err, HF_EINVAL, 0, "\"%s\" is no path in a snapshot", path);
-	r = find_tree(archive, path + 1, name == path ? 0 : (size_t)(name - path - 1), &id, err);
-	if (r == HF_OK)
-		r = previous_load(archive->repository, BLOB_TREE, &id, &tree, err);
-	if (r == HF_OK)
-		r = read_from_tree(archive, &tree, name + 1, out, err);
-	buffer_release(&tree);
-	return r;
+	return layer_read(&layer, path + 1, FILE_MAX, out, err);
 }
 
 /* ---- open, close ---- */
@@ -345,7 +188,7 @@ replay_unit(struct archive *archive, struct json_object *object, struct hf_error
 	if (r == HF_OK)
 		r = json_get_int64(object, "mtime", "the job's journal", &mtime_ns, err);
 	if (r == HF_OK)
-		r = check_path(path, err);
+		r = archive_check_path(path, err);
 	if (r == HF_OK && *hex != '\0') {
 		if (hex_decode(hex, strlen(hex), tree.bytes, HASH_SIZE) != HF_OK)
 			return hf_error_set(err, HF_ECORRUPT, 0, "the job's journal holds a tree id that is none");
@@ -447,7 +290,7 @@ archive_open(struct repository *repository, struct repository_writer *writer,
 		return no_memory(err);
 	archive->repository = repository;
 	archive->writer = writer;
-	archive->listing.names.max = TREE_MAX;
+	archive->before = archive->listing = archive->unit.listing = (struct listing)LISTING_INIT;
 	archive->unit.tree.max = TREE_MAX;
 	archive->unit.blobs.max = BLOBS_MAX;
 	archive->head.max = 1024;
@@ -489,6 +332,7 @@ archive_close(struct archive *archive)
 	free(archive->finished);
 	journal_close(archive->journal);
 	buffer_release(&archive->head);
+	listing_release(&archive->before);
 	listing_release(&archive->listing);
 	changes_release(&archive->changes);
 	free(archive->directory);
@@ -498,27 +342,22 @@ archive_close(struct archive *archive)
 
 /* ---- files, checkpoint, finish ---- */
 
-static int
-save_file(struct archive *archive, struct changes *changes, const char *path, const void *data, size_t size,
-    int64_t mtime_ns, struct hf_error *err)
-{
-	struct buffer ids = BUFFER_INIT(FILE_MAX);
-	int r = check_path(path, err);
-
-	if (r == HF_OK)
-		r = repository_save_content(archive->writer, data, size, &ids, err);
-	if (r == HF_OK)
-		r = changes_add_file(changes, path, size, ids.data, ids.size / HASH_SIZE,
-		    mtime_ns == HF_NO_TIME ? 0 : mtime_ns, err);
-	buffer_release(&ids);
-	return r;
-}
-
 int
 archive_file(struct archive *archive, const char *path, const void *data, size_t size, int64_t mtime_ns,
     struct hf_error *err)
 {
-	return save_file(archive, &archive->changes, path + (path[0] == '/'), data, size, mtime_ns, err);
+	struct buffer ids = BUFFER_INIT(FILE_MAX);
+	int r;
+
+	path += path[0] == '/';
+	r = archive_check_path(path, err);
+	if (r == HF_OK)
+		r = repository_save_content(archive->writer, data, size, &ids, err);
+	if (r == HF_OK)
+		r = changes_add_file(&archive->changes, path, size, ids.data, ids.size / HASH_SIZE,
+		    mtime_ns == HF_NO_TIME ? 0 : mtime_ns, err);
+	buffer_release(&ids);
+	return r;
 }
 
 int
@@ -527,7 +366,11 @@ archive_checkpoint(struct archive *archive, struct hf_error *err)
 	/* A unit may be called finished only once everything in it is safe. */
 	int r = repository_writer_checkpoint(archive->writer, err);
 
-	return r == HF_OK ? journal_sync(archive->journal, err) : r;
+	if (r == HF_OK)
+		r = journal_sync(archive->journal, err);
+	if (r == HF_OK && archive->unit.resume != NULL)
+		r = resume_sync(archive->unit.resume, err);
+	return r;
 }
 
 int
@@ -564,33 +407,24 @@ int
 archive_unit_begin(struct archive *archive, const char *path, struct hf_error *err)
 {
 	struct unit *unit = &archive->unit;
-	const struct child *child = NULL;
-	const char *name;
+	const struct layer layer = previous_layer(archive);
 	int r;
 
 	archive_unit_abandon(archive);
 	if (path[0] != '/')
 		return hf_error_set(err, HF_EINVAL, 0, "\"%s\" does not begin with \"/\"", path);
-	r = check_path(path + 1, err);
+	r = archive_check_path(path + 1, err);
 	/* The journal is JSON: it must give back the very same path. */
 	if (r == HF_OK && !json_is_utf8(path, strlen(path)))
 		r = hf_error_set(err, HF_EINVAL, 0, "a unit's path is not UTF-8");
 	if (r != HF_OK)
 		return r;
-	name = strrchr(path, '/') + 1;
-	if (archive->has_previous) {
-		r = list_folder(archive, path + 1, name - path < 2 ? 0 : (size_t)(name - path - 2), err);
-		if (r != HF_OK)
-			return r;
-		child = find_child(&archive->listing, name);
-	}
-	if (child != NULL) {
-		unit->has_before = true;
-		unit->before = child->tree;
-		r = previous_load(archive->repository, BLOB_TREE, &child->tree, &unit->tree, err);
-		if (r != HF_OK)
-			return r;
-	}
+	r = layer_find_folder(&layer, path + 1, &unit->before, err);
+	unit->has_before = r == HF_OK;
+	if (r == HF_OK)
+		r = previous_load(archive->repository, BLOB_TREE, &unit->before, &unit->tree, err);
+	if (r != HF_OK && r != HF_ENOTFOUND)
+		return r;
 	unit->path = strdup(path + 1);
 	if (unit->path == NULL)
 		return no_memory(err);
@@ -610,9 +444,15 @@ archive_unit_abandon(struct archive *archive)
 	free(unit->path);
 	free(unit->log_path);
 	free(unit->seen_path);
+	listing_release(&unit->listing);
+	if (unit->resume != NULL)
+		archive->resume_used |= resume_is_used(unit->resume);
+	resume_free(unit->resume);
+	unit->resume = NULL;
 	unit->log = NULL;
 	unit->path = unit->log_path = unit->seen_path = NULL;
-	unit->has_before = false;
+	unit->has_before = unit->log_taken_up = unit->compacted = false;
+	unit->taken_up = 0;
 	unit->broken = HF_OK;
 	buffer_clear(&unit->tree);
 	buffer_clear(&unit->blobs);
@@ -647,14 +487,312 @@ archive_unit_previous(struct archive *archive, const char *path, struct buffer *
 	return read_from_tree(archive, &archive->unit.tree, path, out, err);
 }
 
+/* Pushes the blobs one by one, so that the file may be of any size. */
+static int
+push_content(struct archive *archive, const struct lookup *lookup, const char *path, const struct hf_sink *sink,
+    struct hf_error *err)
+{
+	struct buffer blob = BUFFER_INIT(FILE_MAX);
+	struct repository_id id;
+	uint64_t pushed = 0;
+	size_t at;
+	int r = HF_OK;
+
+	for (at = 0; r == HF_OK && at < lookup->content->size; at += HASH_SIZE) {
+		memcpy(id.bytes, lookup->content->data + at, HASH_SIZE);
+		buffer_clear(&blob);
+		r = previous_load(archive->repository, BLOB_DATA, &id, &blob, err);
+		pushed += blob.size;
+		if (r == HF_OK && pushed > lookup->file_size)
+			break;
+		if (r == HF_OK && blob.size > 0)
+			r = sink->write(sink->ctx, blob.data, blob.size, err);
+	}
+	buffer_release(&blob);
+	if (r == HF_OK && pushed != lookup->file_size)
+		return hf_error_set(err, HF_ECORRUPT, 0, "%s: not as long as the previous snapshot says", path);
+	return r;
+}
+
+int
+archive_unit_previous_push(struct archive *archive, const char *path, const struct hf_sink *sink, struct hf_error *err)
+{
+	struct buffer content = BUFFER_INIT(FILE_MAX);
+	struct lookup lookup = {path, strlen(path), NODE_FILE, false, {{0}}, &content, 0};
+	int r = check_unit(archive, err);
+
+	if (r != HF_OK)
+		return r;
+	if (strchr(path, '/') != NULL)
+		return hf_error_set(err, HF_EINVAL, 0, "\"%s\": only files at the top of a unit can be read", path);
+	if (archive->unit.has_before)
+		r = tree_walk(archive->unit.tree.data, archive->unit.tree.size, match_node, &lookup, err);
+	if (r == HF_OK && !lookup.found)
+		r = hf_error_set(err, HF_ENOTFOUND, 0, "%s: not in the previous snapshot", path);
+	if (r == HF_OK)
+		r = push_content(archive, &lookup, path, sink, err);
+	buffer_release(&content);
+	return r;
+}
+
+/* Names in the journal what the unit consists of, before the unit itself. */
+static int
+write_blobs(struct archive *archive, struct hf_error *err)
+{
+	const struct buffer *blobs = &archive->unit.blobs;
+	struct buffer line = BUFFER_INIT(JOURNAL_LINE_MAX);
+	char hex[2 * BLOB_NOTE_SIZE + 1];
+	size_t at;
+	int r = HF_OK;
+
+	for (at = 0; r == HF_OK && at < blobs->size;) {
+		buffer_clear(&line);
+		buffer_append_string(&line, "{\"blobs\":\"");
+		do {
+			hex_encode(blobs->data + at, BLOB_NOTE_SIZE, hex);
+			buffer_append_string(&line, hex);
+			at += BLOB_NOTE_SIZE;
+		} while (at < blobs->size && at % (LINE_BLOBS * BLOB_NOTE_SIZE) != 0);
+		buffer_append_string(&line, "\"}");
+		r = buffer_status(&line, "the job's journal", err);
+		if (r == HF_OK)
+			r = journal_add(archive->journal, (const char *)line.data, line.size, err);
+	}
+	buffer_release(&line);
+	buffer_clear(&archive->unit.blobs);
+	return r == HF_OK ? journal_flush(archive->journal, err) : r;
+}
+
+/* ---- files of a unit ---- */
+
+/* The tree that a folder at the top of the unit has; HF_ENOTFOUND: it is not there yet. */
+static int
+top_folder(struct archive *archive, const char *name, size_t size, struct repository_id *ret, struct hf_error *err)
+{
+	const struct unit *unit = &archive->unit;
+	const struct change *change = changes_find(&unit->changes, name, size);
+	struct lookup lookup = {name, size, NODE_DIR, false, {{0}}, NULL, 0};
+	int r = HF_OK;
+
+	if (change == NULL && unit->has_before)
+		r = tree_walk(unit->tree.data, unit->tree.size, match_node, &lookup, err);
+	else if (change != NULL && change->type == CHANGE_TREE)
+		lookup.found = true;
+	if (r == HF_OK && !lookup.found)
+		return hf_error_set(err, HF_ENOTFOUND, 0, "%.*s: no folder yet", (int)size, name);
+	*ret = change != NULL ? change->tree : lookup.tree;
+	return r;
+}
+
+/* Saves a folder at the top of the unit of which [first, end) are the changes inside, and replaces them by its tree. */
+static int
+compact_folder(struct archive *archive, size_t first, size_t end, struct changes *out, struct hf_error *err)
+{
+	struct changes *changes = &archive->unit.changes, inside = {0};
+	const char *name = changes->list[first].path;
+	size_t size = strcspn(name, "/"), i;
+	struct repository_id before, tree;
+	char *folder = strndup(name, size);
+	int64_t mtime_ns = 0;
+	int has_before, r = folder == NULL ? no_memory(err) : HF_OK;
+
+	has_before = r == HF_OK ? top_folder(archive, name, size, &before, err) : r;
+	if (has_before != HF_OK && has_before != HF_ENOTFOUND)
+		r = has_before;
+	for (i = first; r == HF_OK && i < end; i++) {
+		const struct change *change = &changes->list[i];
+
+		if (change->type == CHANGE_FILE)
+			r = changes_add_file(&inside, change->path + size + 1, change->size, change->content,
+			    change->content_count, change->mtime_ns, err);
+		else if (change->type == CHANGE_TREE)
+			r = changes_add_tree(&inside, change->path + size + 1, &change->tree, change->mtime_ns, err);
+		else
+			r = changes_add_removal(&inside, change->path + size + 1, err);
+	}
+	if (r == HF_OK)
+		r = overlay_save(archive->repository, archive->writer, has_before == HF_OK ? &before : NULL, &inside,
+		    &tree, &mtime_ns, err);
+	if (r == HF_OK)
+		r = changes_add_tree(out, folder, &tree, mtime_ns, err);
+	changes_release(&inside);
+	free(folder);
+	return r;
+}
+
+/*
+ * Saves what was changed in the folders at the unit's top: then a tree's id stands for all of it.  So memory does not
+ * grow with the number of files.
+ */
+static int
+compact(struct archive *archive, struct hf_error *err)
+{
+	struct changes *changes = &archive->unit.changes, folders = {0}, rest = {0}, swapped;
+	size_t i, end, size;
+	int r = HF_OK;
+
+	archive->unit.compacted = true;
+	changes_settle(changes);
+	for (i = 0; r == HF_OK && i < changes->count; i = end) {
+		const struct change *change = &changes->list[i];
+
+		size = strcspn(change->path, "/");
+		for (end = i + 1; end < changes->count && strncmp(changes->list[end].path, change->path, size) == 0 &&
+		              changes->list[end].path[size] == '/';
+		     end++)
+			;
+		if (change->path[size] == '/')
+			r = compact_folder(archive, i, end, &folders, err);
+		else if (end > i + 1)
+			r = compact_folder(archive, i + 1, end, &folders, err);
+		else if (change->type == CHANGE_FILE)
+			r = changes_add_file(&rest, change->path, change->size, change->content, change->content_count,
+			    change->mtime_ns, err);
+		else if (change->type == CHANGE_TREE)
+			r = changes_add_tree(&rest, change->path, &change->tree, change->mtime_ns, err);
+		else
+			r = changes_add_removal(&rest, change->path, err);
+	}
+	for (i = 0; r == HF_OK && i < folders.count; i++)
+		r = changes_add_tree(&rest, folders.list[i].path, &folders.list[i].tree, folders.list[i].mtime_ns, err);
+	changes_release(&folders);
+	if (r == HF_OK) {
+		swapped = *changes;
+		*changes = rest;
+		rest = swapped;
+	}
+	changes_release(&rest);
+	return r;
+}
+
+/* Puts a saved file in its place. */
+static int
+place_file(struct archive *archive, const struct change *file, struct hf_error *err)
+{
+	struct unit *unit = &archive->unit;
+	int r = changes_add_file(&unit->changes, file->path, file->size, file->content, file->content_count,
+	    file->mtime_ns, err);
+
+	if (r == HF_OK && unit->changes.count >= COMPACT_CHANGES)
+		r = compact(archive, err);
+	if (r == HF_OK && unit->blobs.size >= NOTED_BLOBS)
+		r = write_blobs(archive, err);
+	return r;
+}
+
+static int
+add_file(struct archive *archive, const char *path, uint64_t size, const struct buffer *ids, int64_t mtime_ns,
+    struct hf_error *err)
+{
+	struct change file = {.type = CHANGE_FILE, .size = size, .content = ids->data,
+	    .content_count = ids->size / HASH_SIZE, .mtime_ns = mtime_ns == HF_NO_TIME ? 0 : mtime_ns};
+	int r;
+
+	file.path = strdup(path);
+	if (file.path == NULL)
+		return no_memory(err);
+	r = place_file(archive, &file, err);
+	if (r == HF_OK && archive->unit.resume != NULL)
+		r = resume_add_file(archive->unit.resume, &file, err);
+	free(file.path);
+	return r;
+}
+
 int
 archive_unit_file(struct archive *archive, const char *path, const void *data, size_t size, int64_t mtime_ns,
     struct hf_error *err)
 {
+	struct buffer ids = BUFFER_INIT(FILE_MAX);
 	int r = check_unit(archive, err);
 
-	return r != HF_OK ? r : spoil(archive, save_file(archive, &archive->unit.changes, path, data, size,
-	    mtime_ns, err));
+	if (r != HF_OK)
+		return r;
+	r = archive_check_path(path, err);
+	if (r == HF_OK)
+		r = repository_save_content(archive->writer, data, size, &ids, err);
+	if (r == HF_OK)
+		r = add_file(archive, path, size, &ids, mtime_ns, err);
+	buffer_release(&ids);
+	return spoil(archive, r);
+}
+
+/* A reader whose failures are told from those of the repository. */
+struct watched {
+	const struct hf_reader *reader;
+	uint64_t size;
+	bool failed;
+};
+
+static int64_t
+watched_read(void *ctx, void *data, uint64_t size, struct hf_error *err)
+{
+	struct watched *watched = ctx;
+	int64_t n = watched->reader->read(watched->reader->ctx, data, size, err);
+
+	if (n > 0)
+		watched->size += (uint64_t)n;
+	if (n >= 0 && (watched->size > watched->reader->length || (n == 0 && watched->size < watched->reader->length)))
+		n = hf_error_set(err, HF_ECORRUPT, 0, "the file is %s than it was said to be",
+		    n == 0 ? "shorter" : "longer");
+	watched->failed |= n < 0;
+	return n;
+}
+
+int
+archive_unit_file_from(struct archive *archive, const char *path, const struct hf_reader *data, int64_t mtime_ns,
+    bool *ret_reader, struct hf_error *err)
+{
+	struct watched watched = {data, 0, false};
+	const struct hf_reader reader = {(uint32_t)sizeof(reader), 0, &watched, watched_read, NULL, data->length};
+	struct buffer ids = BUFFER_INIT(BLOBS_MAX);
+	uint64_t size = 0;
+	int r = check_unit(archive, err);
+
+	*ret_reader = false;
+	if (r != HF_OK)
+		return r;
+	r = archive_check_path(path, err);
+	if (r == HF_OK)
+		r = repository_save_stream(archive->writer, &reader, &ids, &size, err);
+	if (r == HF_OK)
+		r = add_file(archive, path, size, &ids, mtime_ns, err);
+	buffer_release(&ids);
+	*ret_reader = watched.failed;
+	return watched.failed ? r : spoil(archive, r);
+}
+
+int
+archive_unit_file_same(struct archive *archive, const char *path, const char *as, int64_t mtime_ns,
+    struct hf_error *err)
+{
+	struct unit *unit = &archive->unit;
+	const struct layer layer = {archive->repository, archive->writer, &unit->changes,
+	    unit->has_before ? &unit->before : NULL, &unit->listing};
+	struct buffer ids = BUFFER_INIT(BLOBS_MAX);
+	struct layer_node node;
+	struct repository_id id;
+	size_t at;
+	int r = check_unit(archive, err);
+
+	if (r != HF_OK)
+		return r;
+	r = archive_check_path(path, err);
+	if (r == HF_OK)
+		r = archive_check_path(as, err);
+	if (r == HF_OK)
+		r = layer_find(&layer, as, &node, &ids, err);
+	if (r == HF_OK && node.is_folder)
+		r = hf_error_set(err, HF_ENOTFOUND, 0, "%s: not a file", as);
+	for (at = 0; r == HF_OK && at < ids.size; at += HASH_SIZE) {
+		memcpy(id.bytes, ids.data + at, HASH_SIZE);
+		/* What is lost is not to be spread. */
+		if (!repository_writer_has_blob(archive->writer, BLOB_DATA, &id))
+			r = hf_error_set(err, HF_ENOTFOUND, 0, "%s: a part of it is lost", as);
+	}
+	if (r == HF_OK)
+		r = spoil(archive, add_file(archive, path, node.size, &ids, mtime_ns, err));
+	buffer_release(&ids);
+	return r;
 }
 
 /* Where the list of known records of a log is kept: its name says nothing of the room. */
@@ -684,7 +822,7 @@ open_log(struct archive *archive, const char *path, struct hf_error *err)
 	struct unit *unit = &archive->unit;
 	struct lookup lookup = {path, strlen(path), NODE_DIR, false, {{0}}, NULL, 0};
 	struct log_place place;
-	int r = check_path(path, err);
+	int r = archive_check_path(path, err);
 
 	if (r == HF_OK && unit->has_before)
 		r = tree_walk(unit->tree.data, unit->tree.size, match_node, &lookup, err);
@@ -697,7 +835,7 @@ open_log(struct archive *archive, const char *path, struct hf_error *err)
 		return no_memory(err);
 	unit->log_before = lookup.tree;
 	place = (struct log_place){archive->repository, archive->writer, unit->path, archive->directory,
-	    unit->seen_path, lookup.found ? &unit->log_before : NULL};
+	    unit->seen_path, lookup.found ? &unit->log_before : NULL, unit->resume != NULL};
 	return log_open(&place, &unit->log, err);
 }
 
@@ -709,9 +847,16 @@ archive_unit_log_open(struct archive *archive, const char *path, struct hf_error
 
 	if (r != HF_OK)
 		return r;
+	if (unit->log_taken_up && strcmp(unit->log_path, path) == 0) {
+		unit->log_taken_up = false;
+		return HF_OK;
+	}
 	if (unit->log != NULL || unit->seen_path != NULL || strchr(path, '/') != NULL)
 		return spoil(archive, hf_error_set(err, HF_EINVAL, 0, "%s: a unit has one log, at its top", path));
-	return spoil(archive, open_log(archive, path, err));
+	r = open_log(archive, path, err);
+	if (r == HF_OK && unit->resume != NULL)
+		r = resume_add_log(unit->resume, path, err);
+	return spoil(archive, r);
 }
 
 static int
@@ -735,7 +880,11 @@ archive_unit_log_before(struct archive *archive, const struct hf_sink *sink, str
 int
 archive_unit_log_append(struct archive *archive, const struct hf_line *line, struct hf_error *err)
 {
-	return archive->unit.log == NULL ? no_log(err) : log_append(archive->unit.log, line, err);
+	int r = archive->unit.log == NULL ? no_log(err) : log_append(archive->unit.log, line, err);
+
+	return r == HF_OK && archive->unit.resume != NULL
+	           ? spoil(archive, resume_add_line(archive->unit.resume, line, err))
+	           : r;
 }
 
 int
@@ -755,7 +904,7 @@ archive_unit_log_close(struct archive *archive, uint64_t *ret_appended, int64_t 
 		r = changes_add_tree(&unit->changes, unit->log_path, &result.tree, result.mtime_ns, err);
 	if (r != HF_OK)
 		return spoil(archive, r);
-	*ret_appended = result.appended;
+	*ret_appended = result.appended > unit->taken_up ? result.appended - unit->taken_up : 0;
 	*ret_newest_ns = result.newest_ns;
 	return HF_OK;
 }
@@ -797,32 +946,122 @@ write_line(struct buffer *line, const char *path, const char *hex, int64_t mtime
 	return r;
 }
 
-/* Names in the journal what the unit consists of, before the unit itself. */
+/* ---- going on with a unit after a crash ---- */
+
 static int
-write_blobs(struct archive *archive, struct hf_error *err)
+taken_file(void *ctx, const struct change *file, struct hf_error *err)
 {
-	const struct buffer *blobs = &archive->unit.blobs;
-	struct buffer line = BUFFER_INIT(JOURNAL_LINE_MAX);
-	char hex[2 * BLOB_NOTE_SIZE + 1];
-	size_t at;
+	struct archive *archive = ctx;
+	struct repository_id id;
+	size_t i;
+	int r = archive_check_path(file->path, err);
+
+	/* The spool may have been lost without the journal, or what it became pruned. */
+	for (i = 0; r == HF_OK && i < file->content_count; i++) {
+		memcpy(id.bytes, file->content + i * HASH_SIZE, HASH_SIZE);
+		if (!repository_writer_has_blob(archive->writer, BLOB_DATA, &id))
+			return hf_error_set(err, HF_ECORRUPT, 0, "%s: a part of it is lost", file->path);
+		buffer_append_byte(&archive->unit.blobs, BLOB_DATA);
+		buffer_append(&archive->unit.blobs, id.bytes, HASH_SIZE);
+	}
+	if (r == HF_OK)
+		r = buffer_status(&archive->unit.blobs, "the list of saved blobs", err);
+	return r == HF_OK ? place_file(archive, file, err) : r;
+}
+
+static int
+taken_log(void *ctx, const char *path, struct hf_error *err)
+{
+	struct archive *archive = ctx;
 	int r = HF_OK;
 
-	for (at = 0; r == HF_OK && at < blobs->size;) {
-		buffer_clear(&line);
-		buffer_append_string(&line, "{\"blobs\":\"");
-		do {
-			hex_encode(blobs->data + at, BLOB_NOTE_SIZE, hex);
-			buffer_append_string(&line, hex);
-			at += BLOB_NOTE_SIZE;
-		} while (at < blobs->size && at % (LINE_BLOBS * BLOB_NOTE_SIZE) != 0);
-		buffer_append_string(&line, "\"}");
-		r = buffer_status(&line, "the job's journal", err);
-		if (r == HF_OK)
-			r = journal_add(archive->journal, (const char *)line.data, line.size, err);
-	}
-	buffer_release(&line);
+	if (archive->unit.log != NULL || strchr(path, '/') != NULL)
+		return hf_error_set(err, HF_ECORRUPT, 0, "%s: a second log", path);
+	r = open_log(archive, path, err);
+	archive->unit.log_taken_up = r == HF_OK;
 	return r;
 }
+
+static int
+taken_line(void *ctx, const struct hf_line *line, struct hf_error *err)
+{
+	struct archive *archive = ctx;
+	int r = archive->unit.log == NULL ? hf_error_set(err, HF_ECORRUPT, 0, "a line of no log") :
+	                                    log_known(archive->unit.log, line, err);
+
+	if (r < 0 || r == HF_KNOWN_UNCHANGED)
+		return r < 0 ? r : HF_OK;
+	archive->unit.taken_up++;
+	return log_append(archive->unit.log, line, err);
+}
+
+/* What the unit is laid over: work on anything else is of no use to it. */
+static int
+resume_head(struct archive *archive, const char *path, struct buffer *out, struct hf_error *err)
+{
+	buffer_append(out, archive->head.data, archive->head.size);
+	buffer_append_string(out, path);
+	return buffer_string(out) == NULL ? buffer_status(out, "the unit's journal", err) : HF_OK;
+}
+
+int
+archive_unit_resume(struct archive *archive, const char *path, struct archive_resumed *ret, struct hf_error *err)
+{
+	const struct resume_target target = {archive, taken_file, taken_log, taken_line};
+	struct hf_error why = HF_ERROR_INIT;
+	struct buffer head = BUFFER_INIT(16384);
+	struct unit *unit = &archive->unit;
+	struct resume *resume = NULL;
+	int again, r = archive_unit_begin(archive, path, err);
+
+	memset(ret, 0, sizeof(*ret));
+	/* The end of the unit before, whose checkpoints this one's take the place of, has to be safe by then. */
+	if (r == HF_OK && archive->resume_used)
+		r = archive_checkpoint(archive, err);
+	archive->resume_used = r != HF_OK && archive->resume_used;
+	for (again = 0; r == HF_OK && again < 2; again++) {
+		buffer_clear(&head);
+		r = resume_head(archive, path, &head, err);
+		if (r == HF_OK)
+			r = resume_new(archive->directory, buffer_string(&head), &resume, err);
+		if (r != HF_OK)
+			break;
+		unit->resume = resume;
+		r = again == 0 ? resume_replay(resume, &target, &why) : HF_ENOTFOUND;
+		if (r == HF_OK) {
+			ret->cursor = (struct hf_blob){resume_cursor(resume)->data, resume_cursor(resume)->size};
+			ret->note = resume_note(resume);
+			ret->lines = unit->taken_up;
+			break;
+		}
+		if (r == HF_ENOTFOUND) {
+			r = HF_OK;
+			break;
+		}
+		if (r != HF_ECORRUPT && r != HF_EINVAL && r != HF_ERANGE) {
+			(void)hf_error_set(err, r, why.os_errno, "%s", why.msg);
+			break;
+		}
+		log_message(HF_LOG_WARNING, "%s: begun anew, since what an interrupted run had done cannot be used: %s",
+		    path, why.msg);
+		r = archive_unit_begin(archive, path, err);
+	}
+	buffer_release(&head);
+	return r;
+}
+
+int
+archive_unit_checkpoint(struct archive *archive, const struct hf_blob *cursor, const char *note,
+    struct hf_error *err)
+{
+	int r = check_unit(archive, err);
+
+	if (r != HF_OK || archive->unit.resume == NULL || archive->unit.broken != HF_OK)
+		return r;
+	return spoil(archive, resume_add_checkpoint(archive->unit.resume, cursor, note, err));
+}
+
+/* ---- the end of a unit ---- */
 
 static int
 end_unit(struct archive *archive, const char *note, struct hf_error *err)
@@ -835,6 +1074,8 @@ end_unit(struct archive *archive, const char *note, struct hf_error *err)
 	bool changed = unit->changes.count > 0;
 	int r = check_log_folder(unit, err);
 
+	if (r == HF_OK && unit->compacted)
+		r = compact(archive, err);
 	if (r == HF_OK && changed)
 		r = overlay_save(archive->repository, archive->writer, unit->has_before ? &unit->before : NULL,
 		    &unit->changes, &tree, &mtime_ns, err);
@@ -856,11 +1097,18 @@ int
 archive_unit_end(struct archive *archive, const char *note, struct hf_error *err)
 {
 	struct unit *unit = &archive->unit;
+	uint64_t appended;
+	int64_t newest_ns;
 	int r = check_unit(archive, err);
 
 	if (r != HF_OK)
 		return r;
-	if (unit->log != NULL)
+	/* Its lines are from before a crash, and nothing had to be added. */
+	if (unit->log_taken_up)
+		r = archive_unit_log_close(archive, &appended, &newest_ns, err);
+	if (r != HF_OK)
+		(void)spoil(archive, r);
+	else if (unit->log != NULL)
 		r = hf_error_set(err, HF_EINVAL, 0, "%s: its log is still open", unit->path);
 	else if (unit->broken != HF_OK)
 		r = hf_error_set(err, unit->broken, 0, "%s: a part of it could not be kept", unit->path);

@@ -28,6 +28,18 @@ int archive_previous(struct archive *archive, const char *path, struct buffer *o
 /* Writes a file outside of units, such as "/holdfast.json". */
 int archive_file(struct archive *archive, const char *path, const void *data, size_t size, int64_t mtime_ns,
     struct hf_error *err);
+/*
+ * The snapshot under way: the previous one with what this run has finished.  Told at struct hf_snapshot_view; a
+ * strategy may call them while a unit is open.
+ */
+int archive_list(struct archive *archive, const char *path, hf_entry_fn fn, void *ctx, struct hf_error *err);
+int archive_read(struct archive *archive, const char *path, struct buffer *out, struct hf_error *err);
+/*
+ * HF_ECORRUPT: lines cannot be counted, as a file of the log is damaged.  From line 0 on there is no such failure:
+ * damaged files are left out.
+ */
+int archive_log(struct archive *archive, const char *path, uint64_t first, const struct hf_sink *sink,
+    struct hf_error *err);
 /* A durable point: what was saved and finished so far survives a crash. */
 int archive_checkpoint(struct archive *archive, struct hf_error *err);
 /*
@@ -44,13 +56,42 @@ int archive_finish(struct archive *archive, struct repository_id *ret_tree, stru
  */
 const char *archive_unit_finished(const struct archive *archive, const char *path);
 int archive_unit_begin(struct archive *archive, const char *path, struct hf_error *err);
+/*
+ * The same for a unit that goes on after a crash from its last checkpoint: what it had done by then is there again.
+ * cursor and note are empty where there is none, else as they were given; they are good until the unit ends.
+ */
+struct archive_resumed {
+	struct hf_blob cursor;
+	const char *note; /* NULL: nothing was taken up */
+	uint64_t lines;   /* of the log */
+};
+int archive_unit_resume(struct archive *archive, const char *path, struct archive_resumed *ret, struct hf_error *err);
+/*
+ * Notes a point to go on from, which counts from the next archive_checkpoint on; nothing where the unit was not begun
+ * by archive_unit_resume.  note: JSON text on one line.
+ */
+int archive_unit_checkpoint(struct archive *archive, const struct hf_blob *cursor, const char *note,
+    struct hf_error *err);
 int archive_unit_previous(struct archive *archive, const char *path, struct buffer *out, struct hf_error *err);
+/* The same of a file of any size, pushed in pieces; what the sink refuses with is returned. */
+int archive_unit_previous_push(struct archive *archive, const char *path, const struct hf_sink *sink,
+    struct hf_error *err);
 int archive_unit_file(struct archive *archive, const char *path, const void *data, size_t size, int64_t mtime_ns,
+    struct hf_error *err);
+/*
+ * Writes a file of any size from a reader, which has to give its length of bytes.  *ret_reader: whether it was the
+ * reader that failed, after which the unit is as it was.
+ */
+int archive_unit_file_from(struct archive *archive, const char *path, const struct hf_reader *data, int64_t mtime_ns,
+    bool *ret_reader, struct hf_error *err);
+/* Puts the content of a file that this unit has, of this run or before, at another path.  HF_ENOTFOUND. */
+int archive_unit_file_same(struct archive *archive, const char *path, const char *as, int64_t mtime_ns,
     struct hf_error *err);
 int archive_unit_log_open(struct archive *archive, const char *path, struct hf_error *err);
 int archive_unit_log_known(struct archive *archive, const struct hf_line *line, struct hf_error *err);
 int archive_unit_log_before(struct archive *archive, const struct hf_sink *sink, struct hf_error *err);
 int archive_unit_log_append(struct archive *archive, const struct hf_line *line, struct hf_error *err);
+/* ret_appended: without lines that archive_unit_resume has told of. */
 int archive_unit_log_close(struct archive *archive, uint64_t *ret_appended, int64_t *ret_newest_ns,
     struct hf_error *err);
 /*

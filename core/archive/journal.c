@@ -15,6 +15,7 @@
 #define SUM_DIGITS  16
 #define READ_SIZE   65536u
 #define PENDING_MAX (64u << 20)
+#define FLUSH_SIZE  (1u << 20)
 
 struct journal {
 	char *path;
@@ -23,6 +24,7 @@ struct journal {
 	struct hash *hash;
 	uint8_t chain[HASH_SIZE]; /* the hash of the last line after that of the line before it */
 	struct buffer pending;
+	bool unsynced; /* written lines wait for the disk */
 };
 
 static int
@@ -173,6 +175,28 @@ journal_open(const char *path, journal_fn fn, void *ctx, struct journal **ret, s
 }
 
 int
+journal_read(const char *path, journal_fn fn, void *ctx, struct hf_error *err)
+{
+	struct journal journal = {.fd = open(path, O_RDONLY | O_CLOEXEC), .path = strdup(path)};
+	off_t end;
+	int r = HF_OK;
+
+	if (journal.fd < 0)
+		r = hf_error_set(err, errno == ENOENT ? HF_ENOTFOUND : HF_EIO, errno, "%s: %s", path, strerror(errno));
+	else if (journal.path == NULL)
+		r = hf_error_set(err, HF_ENOMEM, 0, "%s: out of memory", path);
+	else
+		r = hash_new(&journal.hash, err);
+	if (r == HF_OK)
+		r = replay(&journal, fn, ctx, &end, err);
+	if (journal.fd >= 0)
+		(void)close(journal.fd);
+	hash_free(journal.hash);
+	free(journal.path);
+	return r;
+}
+
+int
 journal_add(struct journal *journal, const char *line, size_t size, struct hf_error *err)
 {
 	char sum[2 * HASH_SIZE + 1];
@@ -194,8 +218,8 @@ journal_add(struct journal *journal, const char *line, size_t size, struct hf_er
 	return journal->broken = buffer_status(&journal->pending, journal->path, err);
 }
 
-int
-journal_sync(struct journal *journal, struct hf_error *err)
+static int
+write_pending(struct journal *journal, struct hf_error *err)
 {
 	int r;
 
@@ -204,10 +228,28 @@ journal_sync(struct journal *journal, struct hf_error *err)
 	if (journal->pending.size == 0)
 		return HF_OK;
 	r = path_write_all(journal->fd, journal->pending.data, journal->pending.size, journal->path, err);
-	/* A failed fsync may have dropped the pages: trying again would lie. */
-	if (r == HF_OK && fdatasync(journal->fd) != 0)
-		r = failed(journal, err);
 	buffer_clear(&journal->pending);
+	journal->unsynced = true;
+	return journal->broken = r;
+}
+
+int
+journal_flush(struct journal *journal, struct hf_error *err)
+{
+	return journal->pending.size < FLUSH_SIZE ? HF_OK : write_pending(journal, err);
+}
+
+int
+journal_sync(struct journal *journal, struct hf_error *err)
+{
+	int r = write_pending(journal, err);
+
+	if (r != HF_OK || !journal->unsynced)
+		return r;
+	/* A failed fsync may have dropped the pages: trying again would lie. */
+	if (fdatasync(journal->fd) != 0)
+		r = failed(journal, err);
+	journal->unsynced = false;
 	return journal->broken = r;
 }
 

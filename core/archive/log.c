@@ -17,7 +17,7 @@
 #define FILE_MAX_BYTES (LOG_FILE_BYTES + LOG_LINE_BYTES + 1) /* of a log file that is read again */
 #define PENDING_MAX    (2 * FILE_MAX_BYTES)
 #define TREE_MAX       (64u << 20)
-#define NAME_SIZE      16
+#define NAME_SIZE      32
 
 /* Beyond these, a doubtful line is taken for a change. */
 #define DOUBTS_MAX       1024u
@@ -83,6 +83,7 @@ struct log {
 	size_t doubt_bytes;
 	struct buffer read;      /* the old file read last */
 	size_t read_number;      /* its number; 0: none */
+	size_t read_new;         /* or the number of the new file in there; 0: none */
 	uint64_t appended;
 	int64_t newest_ns;
 };
@@ -132,7 +133,7 @@ read_file(struct log *log, size_t number, struct hf_error *err)
 
 	if (log->read_number == number)
 		return HF_OK;
-	log->read_number = 0;
+	log->read_number = log->read_new = 0;
 	buffer_clear(&log->read);
 	for (i = 0; i < file->content_count; i++) {
 		memcpy(id.bytes, log->ids.data + (file->content_at + i) * HASH_SIZE, HASH_SIZE);
@@ -360,8 +361,10 @@ open_seen(struct log *log, struct hf_error *err)
 
 	if (r == HF_OK)
 		r = seen_new(log->place.directory, &log->seen, err);
-	if (r != HF_OK)
+	if (r != HF_OK || log->file_count == 0) {
+		log->seen_made = true;
 		return r;
+	}
 	/* The cache would call known what is lost. */
 	if (has_all(log) && seen_load(log->seen, log->place.seen_path, log->place.before, NULL) == HF_OK)
 		return HF_OK;
@@ -389,7 +392,7 @@ log_open(const struct log_place *place, struct log **ret, struct hf_error *err)
 		buffer_release(&tree);
 	}
 	log->kept = log->next = log->file_count;
-	if (r == HF_OK && log->file_count > 0)
+	if (r == HF_OK && (log->file_count > 0 || place->exact))
 		r = open_seen(log, err);
 	if (r != HF_OK)
 		log_free(log);
@@ -570,6 +573,34 @@ write_pending(const struct log *log, size_t i, const struct hf_sink *sink, struc
 	return sink->write(sink->ctx, data, size, err);
 }
 
+/* The same for a file that this run has written. */
+static int
+read_new_file(struct log *log, size_t number, struct hf_error *err)
+{
+	struct repository_id id;
+	char name[NAME_SIZE];
+	size_t i, at;
+	int r = HF_OK;
+
+	if (log->read_new == number)
+		return HF_OK;
+	log->read_number = log->read_new = 0;
+	buffer_clear(&log->read);
+	(void)snprintf(name, sizeof(name), "%06zu.jsonl", number);
+	for (i = log->changes.count; i > 0 && strcmp(log->changes.list[i - 1].path, name) != 0; i--)
+		;
+	if (i == 0)
+		return hf_error_set(err, HF_ENOTFOUND, 0, "%s: no file %s was written", log->place.path, name);
+	for (at = 0; r == HF_OK && at < log->changes.list[i - 1].content_count; at++) {
+		memcpy(id.bytes, log->changes.list[i - 1].content + at * HASH_SIZE, HASH_SIZE);
+		r = repository_writer_load_blob(log->place.writer, BLOB_DATA, &id, &log->read, err);
+		if (r == HF_ENOTFOUND)
+			r = previous_load(log->place.repository, BLOB_DATA, &id, &log->read, err);
+	}
+	log->read_new = r == HF_OK ? number : 0;
+	return r;
+}
+
 int
 log_before(struct log *log, const struct hf_sink *sink, struct hf_error *err)
 {
@@ -578,9 +609,12 @@ log_before(struct log *log, const struct hf_sink *sink, struct hf_error *err)
 
 	if (log->asked_pending > 0)
 		return write_pending(log, log->asked_pending - 1, sink, err);
-	if (!log->asked_found || log->asked.file == 0 || log->asked.file > log->kept)
+	if (!log->asked_found || log->asked.file == 0)
 		return hf_error_set(err, HF_ENOTFOUND, 0, "the record was written by this run");
-	r = read_file(log, log->asked.file, err);
+	if (log->asked.file > log->kept)
+		r = read_new_file(log, log->asked.file, err);
+	else
+		r = read_file(log, log->asked.file, err);
 	if (r == HF_ECORRUPT)
 		return hf_error_set(err, HF_ENOTFOUND, 0, "%s: the record's newest line is lost", log->place.path);
 	if (r != HF_OK)

@@ -24,6 +24,7 @@ struct log_place {
 	const char *directory;               /* for temporary files */
 	const char *seen_path;               /* where the list of known records is kept between runs */
 	const struct repository_id *before;  /* the folder in the previous snapshot; NULL: none */
+	bool exact;                          /* lines of this run are known as those before it are */
 };
 
 struct log_result {
@@ -40,11 +41,14 @@ struct log_result {
  */
 int log_open(const struct log_place *place, struct log **ret, struct hf_error *err);
 /*
- * HF_KNOWN_NEW, _CHANGED, _UNCHANGED, or a negative code.  A log that begins with this run compares
- * nothing: every line of it is new, and of an id that comes twice the later line counts.
+ * HF_KNOWN_NEW, _CHANGED, _UNCHANGED, or a negative code.  A log that begins with this run and is not exact
+ * compares nothing: every line of it is new, and of an id that comes twice the later line counts.
  */
 int log_known(struct log *log, const struct hf_line *line, struct hf_error *err);
-/* The newest line of the record asked for last; HF_ENOTFOUND if this run wrote it, or it is lost. */
+/*
+ * The newest line of the record asked for last.  HF_ENOTFOUND: it is lost, or this run wrote it to a log that began
+ * with it and is not exact.
+ */
 int log_before(struct log *log, const struct hf_sink *sink, struct hf_error *err);
 /*
  * Appends the line that was asked for last.  HF_EINVAL, HF_ERANGE: of a line that cannot be one of a

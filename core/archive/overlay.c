@@ -37,7 +37,7 @@ add(struct changes *changes, const char *path, struct change **ret, struct hf_er
 	if ((*ret)->path == NULL)
 		return no_memory(err);
 	(*ret)->sequence = changes->added++;
-	changes->count++;
+	changes->count++; /* so it is not settled any more */
 	return HF_OK;
 }
 
@@ -130,12 +130,13 @@ compare_changes(const void *a, const void *b)
 	return order != 0 ? order : (x->sequence > y->sequence) - (x->sequence < y->sequence);
 }
 
-/* Sorts, and leaves the last of each path. */
-static void
-settle(struct changes *changes)
+void
+changes_settle(struct changes *changes)
 {
 	size_t i, kept = 0;
 
+	if (changes->settled == changes->count)
+		return;
 	if (changes->count > 0)
 		qsort(changes->list, changes->count, sizeof(*changes->list), compare_changes);
 	for (i = 0; i < changes->count; i++) {
@@ -146,7 +147,63 @@ settle(struct changes *changes)
 		}
 		changes->list[kept++] = changes->list[i];
 	}
-	changes->count = kept;
+	changes->count = changes->settled = kept;
+}
+
+/* The first change that does not come before a path of which size bytes count. */
+static size_t
+lower_bound(const struct changes *changes, const char *path, size_t size)
+{
+	size_t low = 0, high = changes->count, middle, i;
+	const char *other;
+	int order;
+
+	while (low < high) {
+		middle = low + (high - low) / 2;
+		other = changes->list[middle].path;
+		for (i = 0; i < size && other[i] == path[i]; i++)
+			;
+		order = rank(other[i]) - (i < size ? rank(path[i]) : 0);
+		if (order < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+const struct change *
+changes_find(const struct changes *changes, const char *path, size_t size)
+{
+	size_t i = lower_bound(changes, path, size);
+
+	return i < changes->count && strncmp(changes->list[i].path, path, size) == 0 &&
+	               changes->list[i].path[size] == '\0'
+	           ? &changes->list[i]
+	           : NULL;
+}
+
+void
+changes_below(const struct changes *changes, const char *path, size_t *ret_first, size_t *ret_end)
+{
+	size_t size = strlen(path), i, end;
+
+	if (size == 0) {
+		*ret_first = 0;
+		*ret_end = changes->count;
+		return;
+	}
+	i = lower_bound(changes, path, size);
+	/* The change of the folder itself comes right before those in it. */
+	if (i < changes->count && strncmp(changes->list[i].path, path, size) == 0 &&
+	    changes->list[i].path[size] == '\0')
+		i++;
+	for (end = i; end < changes->count && strncmp(changes->list[end].path, path, size) == 0 &&
+	              changes->list[end].path[size] == '/';
+	     end++)
+		;
+	*ret_first = i;
+	*ret_end = end;
 }
 
 /* One folder being written. */
@@ -299,7 +356,9 @@ save_folder(struct repository *repository, struct repository_writer *writer, con
 		return hf_error_set(err, HF_EINVAL, 0, "the snapshot's folders lie more than %d deep", MAX_DEPTH);
 	tree_begin(&overlay.tree);
 	if (before != NULL) {
-		r = previous_load(repository, BLOB_TREE, before, &old, err);
+		r = repository_writer_load_blob(writer, BLOB_TREE, before, &old, err);
+		if (r == HF_ENOTFOUND)
+			r = previous_load(repository, BLOB_TREE, before, &old, err);
 		if (r == HF_OK)
 			r = tree_walk(old.data, old.size, merge_node, &overlay, err);
 		buffer_release(&old);
@@ -329,7 +388,7 @@ overlay_save(struct repository *repository, struct repository_writer *writer, co
 {
 	size_t nodes;
 
-	settle(changes);
+	changes_settle(changes);
 	return save_folder(repository, writer, before, changes->list,
 	    changes->count == 0 ? changes->list : changes->list + changes->count, 0, 0, ret_tree, ret_mtime_ns,
 	    &nodes, err);

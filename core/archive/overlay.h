@@ -23,6 +23,7 @@ struct changes {
 	struct change *list;
 	size_t count, capacity;
 	size_t added; /* ever */
+	size_t settled; /* the first so many are in order, each path once */
 };
 
 int changes_add_file(struct changes *changes, const char *path, uint64_t size, const uint8_t *content,
@@ -31,6 +32,12 @@ int changes_add_tree(struct changes *changes, const char *path, const struct rep
     int64_t mtime_ns, struct hf_error *err);
 int changes_add_removal(struct changes *changes, const char *path, struct hf_error *err);
 void changes_release(struct changes *changes);
+/* Brings them into order, and leaves the last of each path; the functions below want that. */
+void changes_settle(struct changes *changes);
+/* The change of just this path, of which size bytes count; NULL: there is none. */
+const struct change *changes_find(const struct changes *changes, const char *path, size_t size);
+/* Which ones lie below a folder ("": all); an empty range where there are none. */
+void changes_below(const struct changes *changes, const char *path, size_t *ret_first, size_t *ret_end);
 
 /*
  * Saves the tree that comes of applying changes to the tree before (NULL: an empty one).  Subtrees

@@ -23,6 +23,7 @@ extern const struct command command_check;
 extern const struct command command_plugins;
 extern const struct command command_config;
 extern const struct command command_worker;
+extern const struct command command_image_helper;
 
 /* Exit statuses, after restic's. */
 enum {

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "config/show.h"
 #include "plugin/options.h"
@@ -308,6 +309,9 @@ check_account(struct check *check, const struct config_account *account)
 	char where[80];
 
 	(void)snprintf(where, sizeof(where), "account %s", account->name);
+	if (account->http.ca_file != NULL && access(account->http.ca_file, R_OK) != 0)
+		remark(check, "warning", account->mark, "%s: http: ca_file: %s: %s", where, account->http.ca_file,
+		    strerror(errno));
 	if (preset_apply(check->config, account, &preset, &err) != HF_OK) {
 		common_message("%s", err.msg);
 		check->problems++;

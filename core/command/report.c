@@ -121,7 +121,7 @@ format_progress(struct json_object *job, char *out, size_t size)
 
 	if (get_status(job, &status) == HF_OK && status >= JOB_COMPLETED)
 		(void)snprintf(out, size, "%s", status == JOB_FAILED ? "-" : "100%");
-	else if (percent != NULL && get_count(progress, "total_items") > 0)
+	else if (percent != NULL && (get_count(progress, "total_items") > 0 || json_object_get_double(percent) > 0))
 		(void)snprintf(out, size, "%.1f%%", json_object_get_double(percent));
 	else
 		(void)snprintf(out, size, "-");
@@ -262,7 +262,9 @@ put_progress_line(FILE *stream, struct json_object *job)
 {
 	struct json_object *progress = get_object(job, "progress", json_type_object);
 	int64_t done = get_count(progress, "processed_items"), total = get_count(progress, "total_items"),
-	        failed = get_count(progress, "failed_items"), bytes = get_count(progress, "bytes_transferred");
+	        failed = get_count(progress, "failed_items"), bytes = get_count(progress, "bytes_transferred"),
+	        read = get_count(progress, "bytes_read"), rate = get_count(progress, "bytes_per_second"),
+	        total_bytes = get_count(progress, "total_bytes");
 	const char *type = report_text(progress, "current_type");
 	char percent[32], size[COMMON_SIZE_SIZE];
 
@@ -272,10 +274,18 @@ put_progress_line(FILE *stream, struct json_object *job)
 	if (total > 0)
 		(void)fprintf(stream, "%s, %" PRId64 " of %" PRId64 " items",
 		    format_progress(job, percent, sizeof(percent)), done, total);
+	else if (format_progress(job, percent, sizeof(percent))[0] != '-')
+		(void)fprintf(stream, "%s, %" PRId64 " items", percent, done);
 	else
 		(void)fprintf(stream, "%" PRId64 " items", done);
 	if (failed > 0)
 		(void)fprintf(stream, ", %" PRId64 " failed", failed);
+	if (read > 0)
+		(void)fprintf(stream, ", %s read", common_size((uint64_t)read, size));
+	if (read > 0 && total_bytes > read)
+		(void)fprintf(stream, " of %s", common_size((uint64_t)total_bytes, size));
+	if (rate > 0)
+		(void)fprintf(stream, ", %s/s", common_size((uint64_t)rate, size));
 	if (bytes > 0)
 		(void)fprintf(stream, ", %s stored", common_size((uint64_t)bytes, size));
 	if (type != NULL && type[0] != '\0') {

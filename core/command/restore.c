@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "compat/compat.h"
 
-#include "command/session.h"
+#include "command/contacts.h"
 
 #include <inttypes.h>
 
@@ -99,11 +99,14 @@ restore_snapshot(struct session *session, struct restore *restore, const char *n
 static int
 restore_run(int argc, char **argv)
 {
-	struct restore restore = {.include = "/"};
+	struct restore restore = {.include = NULL};
+	struct contacts_request contacts = {.to = NULL};
 	const struct command_option options[] = {
-	    {"target", 't', "DIRECTORY", "where to (required); it is made when missing", &restore.target},
+	    {"target", 't', "DIRECTORY", "where to; it is made when missing", &restore.target},
 	    {"include", 'i', "PATH", "only this file or directory of the snapshot", &restore.include},
-	    {NULL, 0, NULL, NULL, NULL}};
+	    {"contacts-to", 0, "ACCOUNT", "tell which cards would be put back into the account", &contacts.to},
+	    {"contacts-from", 0, "ACCOUNT", "of this account in the snapshot, not the same", &contacts.from},
+	    {"yes", 'y', NULL, "put the cards back", &contacts.yes}, {NULL, 0, NULL, NULL, NULL}};
 	struct session session;
 	struct common common;
 	int status;
@@ -111,19 +114,34 @@ restore_run(int argc, char **argv)
 	status = common_parse(&command_restore, COMMON_JSON | COMMON_REPOSITORY, options, 0, 1, &argc, argv, &common);
 	if (status != COMMON_GO_ON)
 		return status;
-	if (restore.target == NULL || restore.target[0] == '\0') {
-		common_message("restore: say where to with --target DIRECTORY");
+	contacts.snapshot = argc > 1 ? argv[1] : "latest";
+	if (contacts.to != NULL && (restore.target != NULL || restore.include != NULL)) {
+		common_message("restore: --contacts-to goes without --target and --include");
 		return STATUS_USAGE;
 	}
+	if (contacts.to != NULL)
+		return contacts_restore(&common, &contacts);
+	if (contacts.from != NULL || contacts.yes) {
+		common_message("restore: --contacts-from and --yes go with --contacts-to ACCOUNT");
+		return STATUS_USAGE;
+	}
+	if (restore.target == NULL || restore.target[0] == '\0') {
+		common_message("restore: say where to with --target DIRECTORY or --contacts-to ACCOUNT");
+		return STATUS_USAGE;
+	}
+	if (restore.include == NULL)
+		restore.include = "/";
 	restore.json = common.json;
 	restore.verbose = common.verbose;
 	status = session_open(&session, &common, SESSION_LOCK);
 	if (status == STATUS_DONE)
-		status = restore_snapshot(&session, &restore, argc > 1 ? argv[1] : "latest");
+		status = restore_snapshot(&session, &restore, contacts.snapshot);
 	session_close(&session);
 	return status;
 }
 
 const struct command command_restore = {"restore",
-    "[-c FILE] [-r NAME] [-v] [--json] [--include PATH] --target DIRECTORY [SNAPSHOT]",
+    "[-c FILE] [-r NAME] [-v] [--json] [--include PATH] --target DIRECTORY [SNAPSHOT]\n"
+    "       holdfast restore [-c FILE] [-r NAME] [-v] [--json] --contacts-to ACCOUNT\n"
+    "           [--contacts-from ACCOUNT] [--yes] [SNAPSHOT]",
     "Restore a snapshot, whole or in part", restore_run};

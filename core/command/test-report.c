@@ -165,7 +165,8 @@ test_job(void)
 	    "{\"id\":\"" ONE "\",\"plan\":\"everything\",\"types\":[\"chats\",\"media\"],\"full\":true,\"status\":\"running\","
 	    "\"created_at\":\"2026-11-23T06:58:36Z\",\"attempts\":1,\"max_attempts\":8,\"crashes\":2,"
 	    "\"checkpoint_at\":\"2026-11-23T07:58:36Z\",\"progress\":{\"total_items\":150,\"processed_items\":75,"
-	    "\"failed_items\":2,\"percent\":50,\"bytes_transferred\":1048576,\"current_type\":\"chats\"}}",
+	    "\"failed_items\":2,\"percent\":50,\"bytes_transferred\":1048576,\"bytes_read\":3145728,\"total_bytes\":6291456,"
+	    "\"bytes_per_second\":2048,\"current_type\":\"chats\"}}",
 	    "job:          " ONE "\n"
 	    "plan:         everything\n"
 	    "status:       running\n"
@@ -175,7 +176,7 @@ test_job(void)
 	    "attempts:     1/8\n"
 	    "crashes:      2\n"
 	    "checkpoint:   2026-11-23 07:58:36\n"
-	    "progress:     50.0%, 75 of 150 items, 2 failed, 1.0 MiB stored, now chats\n");
+	    "progress:     50.0%, 75 of 150 items, 2 failed, 3.0 MiB read of 6.0 MiB, 2.0 KiB/s, 1.0 MiB stored, now chats\n");
 }
 
 /* ---- finding ---- */

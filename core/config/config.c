@@ -47,11 +47,9 @@ static const struct schema_field repository_fields[] = {
 #define SECOND INT64_C(1000000000)
 #define DAY    (86400 * SECOND)
 
-#define HTTP_CONNECT_TIMEOUT 30
-#define HTTP_TIMEOUT         60
-
-const struct config_http config_http_usual = {
-    .connect_timeout_ns = HTTP_CONNECT_TIMEOUT * SECOND, .timeout_ns = HTTP_TIMEOUT * SECOND};
+/* As the defaults in http_fields. */
+const struct config_http config_http_usual = {.connect_timeout_ns = 30 * SECOND, .timeout_ns = 60 * SECOND,
+    .usual = true};
 
 static const struct schema_field http_fields[] = {
     {.name = "ca_file", .type = SCHEMA_PATH, .offset = AT(config_http, ca_file)},
@@ -63,6 +61,7 @@ static const struct schema_field http_fields[] = {
         .default_value = "30 s", .min = SECOND, .max = 3600 * SECOND},
     {.name = "timeout", .type = SCHEMA_DURATION, .offset = AT(config_http, timeout_ns),
         .default_value = "60 s", .min = SECOND, .max = 3600 * SECOND},
+    {.name = "media_origin", .type = SCHEMA_STRING, .offset = AT(config_http, media_origin)},
     {.name = "allow_http", .type = SCHEMA_BOOL, .offset = AT(config_http, allow_http),
         .default_value = "false"},
     {.name = NULL},
@@ -209,6 +208,42 @@ config_read_repositories(
 	}
 }
 
+/* The value's place, for a key that is there. */
+static struct mark
+config_http_mark(const struct node *account, const char *key)
+{
+	return node_get(node_get(account, "http"), key)->mark;
+}
+
+/* What libcurl would otherwise find out in the middle of a run, and a password that belongs into no file. */
+static void
+config_check_http(const struct schema_reader *reader, const struct node *account, const struct config_http *http)
+{
+	static const char *const schemes[] = {
+	    "http://", "https://", "socks4://", "socks4a://", "socks5://", "socks5h://", NULL};
+	const char *const *scheme = schemes;
+	const char *c;
+
+	if (http->proxy != NULL && strcmp(http->proxy, "none") != 0) {
+		while (*scheme != NULL && strncmp(http->proxy, *scheme, strlen(*scheme)) != 0)
+			scheme++;
+		if (*scheme == NULL || http->proxy[strlen(*scheme)] == '\0')
+			(void)problem_add(reader->list, config_http_mark(account, "proxy"),
+			    "proxy: neither none nor a URL such as http://proxy.example:3128 or "
+			    "socks5h://127.0.0.1:9050");
+		else if (strchr(http->proxy, '@') != NULL)
+			(void)problem_add(reader->list, config_http_mark(account, "proxy"),
+			    "proxy: an address with a user in it; no secret belongs into this file");
+	}
+	for (c = http->user_agent != NULL ? http->user_agent : ""; *c != '\0'; c++) {
+		if ((unsigned char)*c < 0x20 || (unsigned char)*c > 0x7e) {
+			(void)problem_add(reader->list, config_http_mark(account, "user_agent"),
+			    "user_agent: only printable ASCII characters are allowed");
+			break;
+		}
+	}
+}
+
 static void
 config_read_accounts(
     const struct schema_reader *reader, const struct node *root, struct config *config)
@@ -235,6 +270,8 @@ config_read_accounts(
 			account->source_mark = node_get(node, "source")->mark;
 		if (account->preset != NULL)
 			account->preset_mark = node_get(node, "preset")->mark;
+		account->http.usual = node_get(node, "http") == NULL;
+		config_check_http(reader, node, &account->http);
 	}
 }
 

@@ -38,7 +38,11 @@ struct config_http {
 	int64_t connect_timeout_ns;
 	int64_t timeout_ns; /* without a byte */
 	bool allow_http; /* for URLs that come from messages */
+	bool usual;      /* nothing was said about it */
+	const char *media_origin; /* "https://files.example:8443": media there may have any address; NULL: none */
 };
+
+extern const struct config_http config_http_usual;
 
 struct config_account {
 	const char *name;
@@ -131,8 +135,6 @@ const struct config_account *config_account(const struct config *config, const c
 
 /* The names of the plan options that are known here; ends with NULL. */
 extern const char *const config_plan_options[];
-extern const struct config_http config_http_usual;
-
 /* "chats", "media", "contacts", "device_info" for 0..CONFIG_TYPES - 1; NULL beyond. */
 const char *config_type_name(unsigned index);
 /* "chats,media" into bits.  HF_EINVAL with a sentence that names the nearest type. */

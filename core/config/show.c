@@ -231,12 +231,31 @@ show_repository(struct show *show, const struct config_repository *repository)
 }
 
 static void
+show_http(struct show *show, const struct config_http *http)
+{
+	char duration[SCALAR_FORMAT_SIZE];
+
+	show_map(show, "http");
+	show_text(show, "ca_file", http->ca_file, false);
+	show_text(show, "proxy", http->proxy, false);
+	show_text(show, "user_agent", http->user_agent, false);
+	if (http->requests_per_second > 0)
+		show_int(show, "requests_per_second", http->requests_per_second);
+	show_text(show, "connect_timeout", scalar_format_duration(http->connect_timeout_ns, duration), false);
+	show_text(show, "timeout", scalar_format_duration(http->timeout_ns, duration), false);
+	show_bool(show, "allow_http", http->allow_http);
+	show_map_end(show);
+}
+
+static void
 show_account(struct show *show, const struct config_account *account)
 {
 	show_map(show, account->name);
 	show_text(show, "source", account->source, false);
 	show_text(show, "preset", account->preset, false);
 	show_options(show, &account->options);
+	if (!account->http.usual)
+		show_http(show, &account->http);
 	show_map_end(show);
 }
 

@@ -280,6 +280,20 @@ test_values(void)
 	EXPECT(OPTION("max_media_size: 100 mb"),
 	    "f:7:31: max_media_size: 100 mb has the unknown unit mb (units: B, kB, KiB, MB, MiB, GB "
 	    "or GiB), did you mean MB?");
+#define HTTP(text) "repositories:\n  r: {storage: local, password_file: /p}\naccounts:\n" \
+    "  a: {source: jsonl, http: {" text "}}\nplans:\n  p:\n"
+	EXPECT(HTTP("timeout: 60"),
+	    "f:4:38: timeout: 60 has no unit; write for example 30 s (units: ms, s, min, h or d)");
+	EXPECT(HTTP("timeout: 10 ms"), "f:4:38: timeout: 10 ms is not between 1 s and 1 h");
+	EXPECT(HTTP("timout: 60 s"), "f:4:29: http: unknown key timout, did you mean timeout?");
+	EXPECT(HTTP("requests_per_second: 0"), "f:4:50: requests_per_second: 0 is not between 1 and 1000");
+	EXPECT(HTTP("allow_http: yes"), "f:4:41: allow_http: yes is neither true nor false");
+	EXPECT(HTTP("proxy: proxy.example"), "f:4:36: proxy: neither none nor a URL such as "
+	    "http://proxy.example:3128 or socks5h://127.0.0.1:9050");
+	EXPECT(HTTP("proxy: 'http://ada:word@proxy.example'"),
+	    "f:4:36: proxy: an address with a user in it; no secret belongs into this file");
+	EXPECT(HTTP("user_agent: holdf\xc3\xa4st"),
+	    "f:4:41: user_agent: only printable ASCII characters are allowed");
 #define RETRY(text) MINIMAL "plans:\n  p:\n    retry: {" text "}\n"
 	EXPECT(RETRY("initial: 30"),
 	    "f:7:22: initial: 30 has no unit; write for example 30 s (units: ms, s, min, h or d)");

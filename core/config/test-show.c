@@ -13,6 +13,8 @@ static const char text[] =
     "  home: {storage: local, path: ~/b, password_file: pw, note: \"true\", empty: \"\"}\n"
     "  away: {storage: local, path: 'a: b # c', password_command: \"pass 'x'\\nexit\"}\n"
     "accounts:\n"
+    "  bob: {source: jsonl, path: x, http: {ca_file: ca.pem, proxy: 'socks5h://127.0.0.1:9050', timeout: 90 s,\n"
+    "    connect_timeout: 5 s, requests_per_second: 7, allow_http: true, user_agent: 'a b'}}\n"
     "  zoe: {source: jsonl, path: \"\xc3\xa4\", only: true, dash: '- x', hash: '#x'}\n"
     "  ada: {source: slack-export, path: b, map: {one: 1, in: {two: '2'}, three: [a, '', 'b c']}, none: []}\n"
     "plans:\n"
@@ -53,16 +55,28 @@ test_yaml(void)
 	CU_ASSERT_TRUE(second->repositories[0].options.items[1].quoted);
 	CU_ASSERT_STRING_EQUAL(second->repositories[0].options.items[2].text, "");
 	CU_ASSERT_STRING_EQUAL(second->repositories[1].options.items[0].text, "a: b # c");
-	CU_ASSERT_STRING_EQUAL(second->accounts[0].options.items[0].text, "\xc3\xa4");
-	CU_ASSERT_FALSE(second->accounts[0].options.items[1].quoted);
-	CU_ASSERT_EQUAL_FATAL(second->accounts[1].options.count, 5);
-	CU_ASSERT_STRING_EQUAL(second->accounts[1].options.items[1].name, "map.one");
-	CU_ASSERT_STRING_EQUAL(second->accounts[1].options.items[2].name, "map.in.two");
-	CU_ASSERT_TRUE(second->accounts[1].options.items[2].quoted);
-	CU_ASSERT_EQUAL_FATAL(second->accounts[1].options.items[3].count, 3);
-	CU_ASSERT_STRING_EQUAL(second->accounts[1].options.items[3].items[1].text, "");
-	CU_ASSERT_STRING_EQUAL(second->accounts[1].options.items[3].items[2].text, "b c");
-	CU_ASSERT_PTR_NOT_NULL(second->accounts[1].options.items[4].items);
+	CU_ASSERT_STRING_EQUAL(second->accounts[0].http.ca_file, "/cfg/ca.pem");
+	CU_ASSERT_STRING_EQUAL(second->accounts[0].http.proxy, "socks5h://127.0.0.1:9050");
+	CU_ASSERT_STRING_EQUAL(second->accounts[0].http.user_agent, "a b");
+	CU_ASSERT_EQUAL(second->accounts[0].http.requests_per_second, 7);
+	CU_ASSERT_EQUAL(second->accounts[0].http.connect_timeout_ns, INT64_C(5000000000));
+	CU_ASSERT_EQUAL(second->accounts[0].http.timeout_ns, INT64_C(90000000000));
+	CU_ASSERT_TRUE(second->accounts[0].http.allow_http);
+	CU_ASSERT_STRING_EQUAL(second->accounts[1].options.items[0].text, "\xc3\xa4");
+	CU_ASSERT_FALSE(second->accounts[1].options.items[1].quoted);
+	CU_ASSERT_EQUAL(second->accounts[1].http.timeout_ns, config_http_usual.timeout_ns);
+	CU_ASSERT_EQUAL(second->accounts[1].http.connect_timeout_ns, config_http_usual.connect_timeout_ns);
+	CU_ASSERT_EQUAL(second->accounts[1].http.requests_per_second, 0);
+	CU_ASSERT_FALSE(second->accounts[1].http.allow_http);
+	CU_ASSERT_PTR_NULL(second->accounts[1].http.proxy);
+	CU_ASSERT_EQUAL_FATAL(second->accounts[2].options.count, 5);
+	CU_ASSERT_STRING_EQUAL(second->accounts[2].options.items[1].name, "map.one");
+	CU_ASSERT_STRING_EQUAL(second->accounts[2].options.items[2].name, "map.in.two");
+	CU_ASSERT_TRUE(second->accounts[2].options.items[2].quoted);
+	CU_ASSERT_EQUAL_FATAL(second->accounts[2].options.items[3].count, 3);
+	CU_ASSERT_STRING_EQUAL(second->accounts[2].options.items[3].items[1].text, "");
+	CU_ASSERT_STRING_EQUAL(second->accounts[2].options.items[3].items[2].text, "b c");
+	CU_ASSERT_PTR_NOT_NULL(second->accounts[2].options.items[4].items);
 	CU_ASSERT_EQUAL_FATAL(second->plan_count, 2);
 	CU_ASSERT_EQUAL(second->plans[0].types, CONFIG_MEDIA);
 	CU_ASSERT_TRUE(second->plans[0].types_named);
@@ -106,7 +120,7 @@ test_json(void)
 	    "{\"source\":\"slack-export\",\"path\":\"b\",\"map\":{\"one\":\"1\",\"in\":{\"two\":\"2\"},"
 	    "\"three\":[\"a\",\"\",\"b c\"]},\"none\":[]}");
 	CU_ASSERT_TRUE(json_object_object_get_ex(two, "accounts", &value));
-	CU_ASSERT_EQUAL(json_object_array_length(value), 2);
+	CU_ASSERT_EQUAL(json_object_array_length(value), 3);
 	json_object_put(root);
 	CU_ASSERT_EQUAL(config_show_json(config, &small, NULL), HF_ERANGE);
 	buffer_clear(&small);

@@ -3,9 +3,13 @@
 
 #include "http/client.h"
 
+#include <netinet/in.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/buffer.h"
 #include "base/hash.h"
@@ -13,6 +17,7 @@
 #include "http/library.h"
 
 #define IDLE_MAX        4u
+#define SOCKETS_MAX     256u
 #define REFUSED_MAX     256u /* more than libcurl keeps connections */
 #define AUTHORITIES_MAX (UINT64_C(4) << 20)
 #define SECOND          INT64_C(1000000000)
@@ -27,6 +32,8 @@ struct http {
 	unsigned idle_count;
 	uint64_t refused[REFUSED_MAX];
 	unsigned refused_count;
+	int sockets[SOCKETS_MAX];
+	unsigned socket_count;
 };
 
 int
@@ -105,6 +112,67 @@ client_give(struct http *http, CURLM *multi)
 	(void)pthread_mutex_unlock(&http->mutex);
 	if (multi != NULL)
 		(void)curl.multi_cleanup(multi);
+}
+
+/* ---- sockets ---- */
+
+void
+client_add_socket(struct http *http, int fd)
+{
+	(void)pthread_mutex_lock(&http->mutex);
+	if (http->socket_count < SOCKETS_MAX)
+		http->sockets[http->socket_count++] = fd;
+	(void)pthread_mutex_unlock(&http->mutex);
+}
+
+void
+client_close_socket(struct http *http, int fd)
+{
+	unsigned i;
+
+	(void)pthread_mutex_lock(&http->mutex);
+	for (i = 0; i < http->socket_count && http->sockets[i] != fd; i++)
+		;
+	if (i < http->socket_count)
+		http->sockets[i] = http->sockets[--http->socket_count];
+	(void)pthread_mutex_unlock(&http->mutex);
+	(void)close(fd);
+}
+
+static int
+port_of(int fd, int (*name_of)(int, struct sockaddr *, socklen_t *))
+{
+	struct sockaddr_storage address;
+	struct sockaddr_in in;
+	struct sockaddr_in6 in6;
+	socklen_t size = sizeof(address);
+
+	if (name_of(fd, (struct sockaddr *)&address, &size) != 0)
+		return -1;
+	if (address.ss_family == AF_INET) {
+		memcpy(&in, &address, sizeof(in));
+		return ntohs(in.sin_port);
+	}
+	memcpy(&in6, &address, sizeof(in6));
+	return address.ss_family == AF_INET6 ? ntohs(in6.sin6_port) : -1;
+}
+
+bool
+client_socket_has_bytes(struct http *http, int local_port, int remote_port)
+{
+	bool has = false;
+	unsigned i;
+	char byte;
+	int fd;
+
+	(void)pthread_mutex_lock(&http->mutex);
+	for (i = 0; i < http->socket_count; i++) {
+		fd = http->sockets[i];
+		if (port_of(fd, getsockname) == local_port && port_of(fd, getpeername) == remote_port)
+			has |= recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+	}
+	(void)pthread_mutex_unlock(&http->mutex);
+	return has;
 }
 
 /* ---- hosts whose certificate was refused ---- */

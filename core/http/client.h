@@ -38,6 +38,12 @@ int client_account(struct http *http, const struct host *host, struct http_accou
 /* When a request of the account may start, now or later; the next one then has to wait for its turn. */
 int64_t client_turn(struct http *http, struct http_account *account, int64_t now);
 
+/* The sockets of all connections, so that the one of a connection that is used again can be looked at. */
+void client_add_socket(struct http *http, int fd);
+void client_close_socket(struct http *http, int fd);
+/* Whether bytes wait to be read at the socket with those ports, before anything was asked for. */
+bool client_socket_has_bytes(struct http *http, int local_port, int remote_port);
+
 /*
  * Remembers that a host's certificate was refused.  libcurl keeps an HTTP/2 connection to it all the same, and a
  * transfer that comes to it later does not see the certificate.

@@ -204,10 +204,12 @@ header_check(const struct hf_http_header *header, struct hf_error *err)
 	if (header->name.data == NULL || !header_is_token(header->name.data, header->name.size))
 		return hf_error_set(err, HF_EINVAL, 0, "the name of a header has characters that are not allowed");
 	if (header->value.data == NULL || has_control(header->value.data, header->value.size))
-		return hf_error_set(err, HF_EINVAL, 0, "the value of the header %.*s has characters that are not allowed",
+		return hf_error_set(err, HF_EINVAL, 0,
+		    "the value of the header %.*s has characters that are not allowed",
 		    header->name.size > 40 ? 40 : (int)header->name.size, header->name.data);
 	for (i = 0; own[i] != NULL; i++) {
-		if (strlen(own[i]) == header->name.size && strncasecmp(own[i], header->name.data, header->name.size) == 0)
+		if (strlen(own[i]) == header->name.size &&
+		    strncasecmp(own[i], header->name.data, header->name.size) == 0)
 			return hf_error_set(err, HF_EINVAL, 0, "the header %s is the host's to send", own[i]);
 	}
 	return HF_OK;
@@ -233,11 +235,12 @@ header_number(const char *text, size_t size, int64_t *ret)
 bool
 header_range(const struct hf_text *value, struct header_range *ret)
 {
-	const char *text = value->data, *end = text + value->size, *dash, *slash;
+	const char *text = value->data, *end, *dash, *slash;
 	struct header_range range = {0, 0, -1};
 
 	if (text == NULL || value->size < 6 || strncasecmp(text, "bytes ", 6) != 0)
 		return false;
+	end = text + value->size;
 	text += 6;
 	dash = memchr(text, '-', (size_t)(end - text));
 	slash = memchr(text, '/', (size_t)(end - text));
@@ -272,6 +275,6 @@ header_mime(const struct hf_text *value)
 bool
 header_is_strong_etag(const struct hf_text *value)
 {
-	return value->data != NULL && value->size >= 2 && value->data[0] == '"' && value->data[value->size - 1] == '"' &&
-	    memchr(value->data, '?', value->size) == NULL;
+	return value->data != NULL && value->size >= 2 && value->data[0] == '"' &&
+	    value->data[value->size - 1] == '"' && memchr(value->data, '?', value->size) == NULL;
 }

@@ -11,14 +11,14 @@
  * time and the memory that a process takes to start, and most of holdfast's speak no HTTP.
  */
 #define LIBRARY_FUNCTIONS(function)                                                                                 \
-	function(easy_cleanup) function(easy_getinfo) function(easy_init) function(easy_reset) function(easy_setopt) \
+	function(easy_cleanup) function(easy_getinfo) function(easy_init) function(easy_setopt) \
 	function(easy_strerror) function(free) function(getdate) function(global_init)      \
 	function(multi_add_handle) function(multi_cleanup) function(multi_info_read) function(multi_init)            \
 	function(multi_perform) function(multi_poll) function(multi_remove_handle) function(multi_strerror)          \
 	function(slist_append) function(slist_free_all) function(url) function(url_cleanup) function(url_dup)        \
 	function(url_get) function(url_set) function(url_strerror) function(version_info)
 
-#define LIBRARY_MEMBER(name) __typeof__(curl_##name) *name;
+#define LIBRARY_MEMBER(name) __typeof__(curl_##name) *(name);
 
 struct library {
 	LIBRARY_FUNCTIONS(LIBRARY_MEMBER)

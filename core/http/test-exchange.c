@@ -5,6 +5,7 @@
 
 #define FILES 12u
 #define SIZE(i) (20000u + 3000u * (i))
+#define LONG 900000u /* more than a request holds back */
 
 static struct server server;
 static struct client client;
@@ -145,6 +146,20 @@ test_give_up(void)
 	finish();
 }
 
+/* A server that wants a longer pause than a run can wait is not asked again, and the job knows when. */
+static void
+test_long_pause(void)
+{
+	begin("429-hour@1+");
+	(void)add_file(0);
+	CU_ASSERT_EQUAL(items_run(&items, &client, 1), HF_OK);
+	CU_ASSERT_EQUAL(items.items[0].code, HF_ERATE);
+	CU_ASSERT_EQUAL(items.items[0].why.http_status, 429);
+	CU_ASSERT_EQUAL(items.items[0].why.retry_after_ms, 3600000);
+	CU_ASSERT_TRUE(status_has("\"requests\": 1,"));
+	finish();
+}
+
 static void
 test_codes(void)
 {
@@ -277,6 +292,31 @@ test_limits(void)
 	CU_ASSERT_EQUAL(item[4].why.http_status, 302);
 	CU_ASSERT_TRUE(status_has("\"requests\": 5,"));
 	finish();
+	/* Of a body without an end not much more is read than is allowed. */
+	begin("endless@1");
+	item = add_file(0);
+	items.max_size = 300000;
+	CU_ASSERT_EQUAL(items_run(&items, &client, 1), HF_OK);
+	CU_ASSERT_EQUAL(item->code, HF_ERANGE);
+	CU_ASSERT_TRUE(item->body.size > 200000 && item->body.size <= 300000);
+	CU_ASSERT_TRUE(client.received <= 300000 + 65536);
+	finish();
+}
+
+/* What has no body may tell of a length all the same. */
+static void
+test_no_body(void)
+{
+	struct item *item;
+
+	begin("");
+	items.method = "HEAD";
+	item = add_file(3);
+	CU_ASSERT_EQUAL(items_run(&items, &client, 1), HF_OK);
+	CU_ASSERT_EQUAL(item->code, HF_OK);
+	CU_ASSERT_EQUAL(item->size, SIZE(3));
+	CU_ASSERT_EQUAL(item->body.size, 0);
+	finish();
 }
 
 static void
@@ -331,19 +371,173 @@ test_strict(void)
 	finish();
 }
 
+/* A connection that an earlier request was allowed to make is none for a URL from a message. */
+static void
+test_strict_reuse(void)
+{
+	struct item *item;
+
+	begin("");
+	client.settings.allow_http = true;
+	item = add_file(0);
+	(void)add_file(1);
+	item[1].flags = HF_HTTP_STRICT;
+	(void)add_file(2);
+	CU_ASSERT_EQUAL(items_run(&items, &client, 1), HF_OK);
+	CU_ASSERT_EQUAL(item[0].code, HF_OK);
+	CU_ASSERT_EQUAL(item[1].code, HF_EPERM);
+	CU_ASSERT_EQUAL(item[2].code, HF_OK);
+	CU_ASSERT_TRUE(status_has("\"requests\": 2,"));
+	finish();
+}
+
+/* POST or another method by a redirect of that status to another origin; what arrives there has that text. */
+static void
+redirected(const char *method, unsigned status, const char *arrives)
+{
+	const char *arguments[] = {"--root", folder, "--record", NULL};
+	const struct hf_http_header headers[] = {{as_text("Authorization"), as_text("Bearer x"), HF_HTTP_SECRET, 0},
+	    {as_text("X-Open"), as_text("open"), 0, 0}};
+	struct buffer body = BUFFER_INIT(1u << 20);
+	struct hf_error err = HF_ERROR_INIT;
+	struct server other = server;
+	uint32_t answer = 0;
+	char path[100];
+
+	begin("");
+	server_start(&other, arguments);
+	(void)snprintf(path, sizeof(path), "/.redirect/%u/http://127.0.0.1:%u/3", status, other.port);
+	items.headers = headers;
+	items.header_count = 2;
+	items.method = method;
+	items.body = "body";
+	(void)request(path, HF_HTTP_ANY_STATUS, &answer, &body, &err);
+	CU_ASSERT_TRUE(answer == 200 || answer == 405);
+	CU_ASSERT_TRUE(status_has("\"authorization\": \"Bearer x\""));
+	server_stop(&server);
+	server = other;
+	CU_ASSERT_TRUE(status_has(arrives));
+	CU_ASSERT_TRUE(status_has("\"x-open\": \"open\""));
+	CU_ASSERT_TRUE(status_has("\"requests\": 1,"));
+	/* The credentials stay at the first origin. */
+	CU_ASSERT_EQUAL(request("/.fault/status", 0, NULL, &body, &err), HF_OK);
+	CU_ASSERT_PTR_NULL(strstr(buffer_string(&body), "Bearer"));
+	buffer_release(&body);
+	finish();
+}
+
+static void
+test_redirects(void)
+{
+	redirected("POST", 301, "GET /3 HTTP/1.1");
+	redirected("POST", 302, "GET /3 HTTP/1.1");
+	redirected("POST", 303, "GET /3 HTTP/1.1");
+	redirected("POST", 307, "POST /3 HTTP/1.1");
+	redirected("POST", 308, "POST /3 HTTP/1.1");
+	redirected("PROPFIND", 301, "PROPFIND /3 HTTP/1.1");
+	redirected("PROPFIND", 302, "PROPFIND /3 HTTP/1.1");
+	redirected("PUT", 303, "GET /3 HTTP/1.1");
+}
+
+/* On the same origin they are kept, five times at most. */
+static void
+test_redirect_chain(void)
+{
+	const struct hf_http_header header = {as_text("Authorization"), as_text("Bearer x"), HF_HTTP_SECRET, 0};
+	struct buffer body = BUFFER_INIT(1u << 20);
+	struct hf_error err = HF_ERROR_INIT;
+	uint32_t status = 0;
+
+	begin("");
+	items.headers = &header;
+	items.header_count = 1;
+	CU_ASSERT_EQUAL(request("/.redirect/302//.redirect/302//.redirect/302//.redirect/302//.redirect/302//4", 0, &status,
+	    &body, &err), HF_OK);
+	CU_ASSERT_TRUE(file_is(4, 0, &body, SIZE(4)));
+	buffer_clear(&body);
+	CU_ASSERT_EQUAL(request("/.redirect/302//.redirect/302//.redirect/302//.redirect/302//.redirect/302//.redirect/302//4",
+	    0, &status, &body, &err), HF_EINVAL);
+	CU_ASSERT_EQUAL(status, 302);
+	CU_ASSERT_EQUAL(request("/.redirect/302/file:///etc/passwd", 0, &status, &body, &err), HF_EINVAL);
+	CU_ASSERT_EQUAL(request("/.redirect/302/http://user:word@127.0.0.1/", 0, &status, &body, &err), HF_EINVAL);
+	CU_ASSERT_EQUAL(body.size, 0);
+	CU_ASSERT_TRUE(status_has("\"requests\": 14,"));
+	CU_ASSERT_TRUE(status_has("GET /4 HTTP/1.1\", \"host\": \"127.0.0.1:"));
+	CU_ASSERT_TRUE(status_has("\"authorization\": \"Bearer x\"}, {\"\": \"GET /.redirect/302//.redirect/302//.redirect"));
+	buffer_release(&body);
+	finish();
+}
+
+/* One that waits for its next try holds up no other. */
+static void
+test_waiting(void)
+{
+	unsigned i;
+
+	begin("429-after@1");
+	for (i = 0; i < 8; i++)
+		(void)add_file(i);
+	CU_ASSERT_EQUAL(items_run(&items, &client, 2), HF_OK);
+	for (i = 0; i < 8; i++)
+		CU_ASSERT_EQUAL(items.items[i].code, HF_OK);
+	CU_ASSERT_TRUE(items.items[0].order == 7 || items.items[1].order == 7);
+	finish();
+}
+
+/* So many requests a second, and no more. */
+static void
+test_rate(void)
+{
+	int64_t began;
+	unsigned i;
+
+	begin("");
+	client.settings.requests_per_second = 10;
+	for (i = 0; i < 6; i++)
+		(void)add_file(i);
+	began = time_boot();
+	CU_ASSERT_EQUAL(items_run(&items, &client, 6), HF_OK);
+	CU_ASSERT_TRUE(time_boot() - began >= INT64_C(490000000));
+	for (i = 0; i < 6; i++)
+		CU_ASSERT_EQUAL(items.items[i].code, HF_OK);
+	finish();
+}
+
+/* Of a long answer the sink gets each byte once, whether the rest can be asked for or comes again from the start. */
+static void
+test_long_request(void)
+{
+	struct buffer body = BUFFER_INIT(1u << 20);
+	struct hf_error err = HF_ERROR_INIT;
+	uint32_t status = 0;
+
+	begin("reset-body@1,ignored-range@3");
+	CU_ASSERT_EQUAL(request("/12", 0, &status, &body, &err), HF_OK);
+	CU_ASSERT_TRUE(file_is(12, 0, &body, LONG));
+	buffer_clear(&body);
+	CU_ASSERT_EQUAL(request("/12", 0, &status, &body, &err), HF_OK);
+	CU_ASSERT_TRUE(file_is(12, 0, &body, LONG));
+	CU_ASSERT_TRUE(status_has("then-ignored-range@4"));
+	buffer_release(&body);
+	finish();
+}
+
 int
 main(void)
 {
-	CU_TestInfo tests[] = {{"files", test_files}, {"tries", test_retry}, {"give up", test_give_up},
+	CU_TestInfo tests[] = {{"files", test_files}, {"tries", test_retry}, {"give up", test_give_up}, {"long pause", test_long_pause},
 	    {"codes", test_codes}, {"resume", test_resume}, {"request", test_request}, {"once", test_once},
-	    {"limits", test_limits}, {"stop", test_stop}, {"strict", test_strict}, CU_TEST_INFO_NULL};
+	    {"limits", test_limits}, {"no body", test_no_body}, {"stop", test_stop}, {"strict", test_strict},
+	    {"strict reuse", test_strict_reuse}, {"redirects", test_redirects}, {"redirect chain", test_redirect_chain},
+	    {"waiting", test_waiting}, {"rate", test_rate}, {"long request", test_long_request}, CU_TEST_INFO_NULL};
 	unsigned i;
 	int status;
 
 	folder = folder_make();
 	for (i = 0; i < FILES; i++)
 		file_make(folder, i, SIZE(i));
+	file_make(folder, FILES, LONG);
 	status = unit_run("exchange", tests);
-	folder_remove(folder, FILES);
+	folder_remove(folder, FILES + 1);
 	return status;
 }

@@ -156,10 +156,11 @@ run(struct get *get, const struct config_http *settings)
 {
 	const struct hf_http_exchange exchange = {(uint32_t)sizeof(exchange), 0, get, get->parallel, 0, get_next,
 	    get_begin, get_write, get_end};
-	struct host_services services = {NULL, NULL, NULL, NULL, NULL, NULL, NULL};
+	struct host_services services = {.ctx = NULL};
 	struct hf_error err = HF_ERROR_INIT;
 	struct host *host = NULL;
-	int r = http_open(NULL, &services.http, &err);
+	const struct retry_limits limits = {3, 10000000, INT64_C(60000000000)};
+	int r = http_open(&limits, &services.http, &err);
 
 	if (r == HF_OK)
 		r = host_open("get", &services, NULL, NULL, &host, &err);

@@ -134,7 +134,8 @@ struct item {
 	char validator[80];
 	/* what came of it */
 	struct buffer body;
-	unsigned begins, ends;
+	uint32_t flags; /* for the request, besides those of all */
+	unsigned begins, ends, order;
 	uint64_t begun_at;
 	unsigned status;
 	int64_t size;
@@ -146,9 +147,11 @@ struct item {
 struct items {
 	struct item items[ITEMS_MAX];
 	size_t count, asked;
+	unsigned ended;
 	uint32_t flags;
 	uint64_t max_size;
 	const char *method, *body, *origin;
+	const char *mime; /* what is wanted; else it is refused, as anybody would who knows what to expect */
 	const struct hf_http_header *headers;
 	size_t header_count;
 	int refuse_begin; /* nonzero: begin answers so */
@@ -172,7 +175,7 @@ items_next(void *ctx, struct hf_http_request *ret, struct hf_error *err)
 	(void)err;
 	if (items->asked == items->count)
 		return HF_ENOTFOUND;
-	ret->flags = items->flags;
+	ret->flags = items->flags | item->flags;
 	ret->token = items->asked++;
 	ret->method = items->method;
 	ret->url = as_text(item->url);
@@ -210,6 +213,8 @@ items_begin(void *ctx, uint64_t token, const struct hf_http_response *response, 
 		item->body.size = response->offset - item->offset;
 	if (items->stop_at_begin != NULL)
 		items->stop_at_begin->stop = 1;
+	if (items->mime != NULL && strcmp(items->mime, item->mime) != 0)
+		return hf_error_set(err, HF_ECORRUPT, 0, "not what was wanted");
 	return items->refuse_begin == 0 ? HF_OK : hf_error_set(err, items->refuse_begin, 0, "refused");
 }
 
@@ -230,6 +235,7 @@ items_end(void *ctx, uint64_t token, int code, const struct hf_error *why, struc
 
 	(void)err;
 	item->ends++;
+	item->order = ((struct items *)ctx)->ended++;
 	item->code = code;
 	CU_ASSERT_EQUAL(code == HF_OK, why == NULL);
 	if (why != NULL)

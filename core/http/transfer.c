@@ -3,6 +3,7 @@
 
 #include "http/transfer.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +22,7 @@
 #define IGNORED_MAX    65536u    /* bytes of a body nobody wants, before its connection is given up instead */
 #define SPEED_LEAST    64L       /* bytes a second; less is as good as nothing */
 #define SPEED_SLOW     10240     /* bytes a second that the whole transfer has to reach */
-#define READ_SIZE      65536L
+#define READ_SIZE      65536L    /* as much as may be read beyond a limit */
 #define SECONDS_MAX    2000000L /* 23 days */
 #define METHOD_SIZE    (sizeof(((struct wanted *)NULL)->method))
 #define LINE_MAX_SIZE  16384u
@@ -119,7 +120,8 @@ take_header(struct wanted *wanted, const struct hf_http_header *header, struct h
 	if (r != HF_OK)
 		return r;
 	if (size > LINE_MAX_SIZE)
-		return hf_error_set(err, HF_EINVAL, 0, "a header of the request is longer than %u bytes", LINE_MAX_SIZE);
+		return hf_error_set(err, HF_EINVAL, 0, "a header of the request is longer than %u bytes",
+		    LINE_MAX_SIZE);
 	wanted->has_range |= header->name.size == 5 && strncasecmp(header->name.data, "range", 5) == 0;
 	wanted->has_encoding |=
 	    header->name.size == 15 && strncasecmp(header->name.data, "accept-encoding", 15) == 0;
@@ -206,10 +208,6 @@ transfer_accept(struct transfer *transfer, const struct hf_http_request *request
 		transfer_clear(transfer);
 		return r;
 	}
-	if (transfer->easy == NULL && (transfer->easy = curl.easy_init()) == NULL) {
-		transfer_clear(transfer);
-		return hf_error_set(err, HF_ENOMEM, 0, "out of memory");
-	}
 	transfer->tries = 1;
 	transfer->state = TRANSFER_WAITING;
 	transfer->due = 0;
@@ -219,7 +217,6 @@ transfer_accept(struct transfer *transfer, const struct hf_http_request *request
 void
 transfer_clear(struct transfer *transfer)
 {
-	CURL *easy = transfer->easy;
 	struct headers *headers = &transfer->headers;
 	const struct exchange *exchange = transfer->exchange;
 	struct buffer text = headers->text;
@@ -230,12 +227,10 @@ transfer_clear(struct transfer *transfer)
 	url_free(transfer->wanted.origin);
 	free_lines(&transfer->wanted.open);
 	free_lines(&transfer->wanted.secret);
-	if (easy != NULL)
-		curl.easy_reset(easy);
+	curl.easy_cleanup(transfer->easy);
 	free_lines(&transfer->lines);
 	memset(transfer, 0, sizeof(*transfer));
 	transfer->exchange = exchange;
-	transfer->easy = easy;
 	headers->text = text;
 	headers_clear(headers);
 	hf_error_init(&transfer->why);
@@ -245,8 +240,6 @@ void
 transfer_release(struct transfer *transfer)
 {
 	headers_release(&transfer->headers);
-	curl.easy_cleanup(transfer->easy);
-	transfer->easy = NULL;
 }
 
 /* ---- the answer's header ---- */
@@ -335,6 +328,14 @@ range_fits(struct transfer *transfer, struct header_range *range)
 	    (strlen(transfer->validator) == etag.size && memcmp(transfer->validator, etag.data, etag.size) == 0);
 }
 
+/* Of these a length says how long the body would be. */
+static bool
+has_no_body(const struct transfer *transfer)
+{
+	return strcmp(method_of(transfer), "HEAD") == 0 || transfer->headers.status == 204 ||
+	    transfer->headers.status == 304;
+}
+
 /* Where the body begins and ends, by the header.  False: it is not what was asked for. */
 static bool
 measure(struct transfer *transfer, uint64_t *ret_start)
@@ -360,10 +361,10 @@ measure(struct transfer *transfer, uint64_t *ret_start)
 	transfer->total = transfer->end = -1;
 	if (length.data != NULL && headers_find(&transfer->headers, "content-encoding").size == 0 &&
 	    headers_find(&transfer->headers, "transfer-encoding").size == 0 &&
-	    header_number(length.data, length.size, &transfer->total))
+	    header_number(length.data, length.size, &transfer->total) && !has_no_body(transfer))
 		transfer->end = transfer->total + (int64_t)*ret_start;
-	if (strcmp(method_of(transfer), "HEAD") == 0)
-		transfer->end = -1;
+	if (range.total >= 0)
+		transfer->total = range.total;
 	return true;
 }
 
@@ -415,8 +416,8 @@ deliver(struct transfer *transfer)
 	transfer->fate = FATE_DELIVER;
 	r = begin(transfer, start);
 	if (r == HF_OK && transfer->end >= 0 && (uint64_t)transfer->end > max)
-		r = fail(transfer, HF_ERANGE, false, "it has %" PRId64 " bytes, more than the %" PRIu64 " that are allowed",
-		    transfer->end, max);
+		r = fail(transfer, HF_ERANGE, false,
+		    "it has %" PRId64 " bytes, more than the %" PRIu64 " that are allowed", transfer->end, max);
 	return r;
 }
 
@@ -496,13 +497,27 @@ static curl_socket_t
 on_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *address)
 {
 	struct transfer *transfer = ctx;
+	int fd;
 
 	if (purpose != CURLSOCKTYPE_IPCXN || (is_strict(transfer) && !policy_is_public(&address->addr))) {
 		transfer->denied = true;
 		return CURL_SOCKET_BAD;
 	}
+	fd = socket(address->family, address->socktype, address->protocol);
+	if (fd < 0)
+		return CURL_SOCKET_BAD;
+	(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
 	transfer->opened = true;
-	return socket(address->family, address->socktype, address->protocol);
+	client_add_socket(transfer->exchange->http, fd);
+	return fd;
+}
+
+/* The connection may outlive the transfer that made it. */
+static int
+on_close(void *ctx, curl_socket_t fd)
+{
+	client_close_socket(ctx, fd);
+	return 0;
 }
 
 /* Of a connection that was made for this transfer: of others it was looked at then. */
@@ -534,15 +549,22 @@ on_request(void *ctx, char *remote, char *local, int remote_port, int local_port
 {
 	struct transfer *transfer = ctx;
 
-	(void)local;
-	(void)remote_port;
-	(void)local_port;
 	if (is_strict(transfer) && !policy_text_is_public(remote)) {
 		transfer->denied = true;
 		return CURL_PREREQFUNC_ABORT;
 	}
 	if (check_certificate(transfer) != HF_OK)
 		return CURL_PREREQFUNC_ABORT;
+	/*
+	 * What came after the last answer would be taken for this one's.  With TLS the bytes may be TLS's own, and only
+	 * the server itself can have sent others.
+	 */
+	if (!current(transfer)->is_https &&
+	    client_socket_has_bytes(transfer->exchange->http, local_port, remote_port)) {
+		(void)fail(transfer, HF_ENET, true, "the connection of port %d of %s holds bytes of no answer",
+		    local_port, local);
+		return CURL_PREREQFUNC_ABORT;
+	}
 	/* libcurl sends a request anew where an old connection turns out to be dead: that counts, too. */
 	if (transfer->sends[transfer->hops] >= client_limits(transfer->exchange->http)->tries ||
 	    ((transfer->wanted.flags & HF_HTTP_ONCE) != 0 && transfer->sends[transfer->hops] > 0)) {
@@ -609,10 +631,12 @@ set_policy(struct transfer *transfer)
 	SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
 	SET(CURLOPT_OPENSOCKETFUNCTION, on_socket);
 	SET(CURLOPT_OPENSOCKETDATA, transfer);
+	SET(CURLOPT_CLOSESOCKETFUNCTION, on_close);
+	SET(CURLOPT_CLOSESOCKETDATA, transfer->exchange->http);
 	SET(CURLOPT_PREREQFUNCTION, on_request);
 	SET(CURLOPT_PREREQDATA, transfer);
 	/* Not over a connection that may be dead, when nobody could tell whether the request arrived. */
-	if ((transfer->wanted.flags & HF_HTTP_ONCE) != 0)
+	if (transfer->fresh || (transfer->wanted.flags & HF_HTTP_ONCE) != 0)
 		SET(CURLOPT_FRESH_CONNECT, 1L);
 	return ok;
 }
@@ -670,8 +694,8 @@ set_method(struct transfer *transfer)
 {
 	const char *method = method_of(transfer);
 	const struct hf_blob *body = &transfer->wanted.body;
-	bool has_body = !transfer->is_get && (body->size > 0 || strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0 ||
-	    strcmp(method, "PATCH") == 0);
+	bool has_body = !transfer->is_get && (body->size > 0 || strcmp(method, "POST") == 0 ||
+	    strcmp(method, "PUT") == 0 || strcmp(method, "PATCH") == 0);
 	CURL *easy = transfer->easy;
 	bool ok = true;
 
@@ -693,10 +717,14 @@ set_method(struct transfer *transfer)
 static bool
 set_easy(struct transfer *transfer)
 {
-	CURL *easy = transfer->easy;
-	bool ok = true;
+	CURL *easy = curl.easy_init();
+	bool ok = easy != NULL;
 
-	curl.easy_reset(easy);
+	/* A new one each time: one that is used again keeps its old, smaller buffer. */
+	curl.easy_cleanup(transfer->easy);
+	transfer->easy = easy;
+	if (!ok)
+		return false;
 	SET(CURLOPT_CURLU, current(transfer)->handle);
 	SET(CURLOPT_PRIVATE, transfer);
 	SET(CURLOPT_NOSIGNAL, 1L);
@@ -786,7 +814,11 @@ again_or_end(struct transfer *transfer, int64_t now, int64_t at_least)
 		transfer->asked = 0;
 	else if (transfer->begun)
 		transfer->asked = can_resume(transfer) ? transfer->position : 0;
+	/* The others may be as broken. */
+	transfer->fresh = transfer->fate != FATE_AGAIN;
 	wait_for(transfer, now, at_least);
+	hf_log(host_table(transfer->exchange->host), HF_LOG_DEBUG, "%s; trying again in %.1f s", transfer->why.msg,
+	    (double)(transfer->due - now) / (double)SECOND);
 	start_over(transfer);
 	return false;
 }
@@ -870,7 +902,8 @@ explain(struct transfer *transfer, CURLcode result)
 		(void)fail(transfer, HF_EPERM, false, "its connection leads to an address that is not public");
 		return;
 	}
-	(void)fail(transfer, code, again, "%s", transfer->text[0] != '\0' ? transfer->text : curl.easy_strerror(result));
+	(void)fail(transfer, code, again, "%s",
+	    transfer->text[0] != '\0' ? transfer->text : curl.easy_strerror(result));
 }
 
 /*

@@ -58,13 +58,11 @@ static void
 redact_path(struct url *url, const char *path, bool has_query)
 {
 	size_t used = strlen(url->redacted), n, shown = 0;
-	const char *part = "";
 
 	for (; *path != '\0' && shown < PATH_SHOWN; path += n) {
 		n = 1 + strcspn(path + 1, "/");
-		part = is_secret(path, n) ? "/..." : NULL;
 		used += (size_t)snprintf(url->redacted + used, sizeof(url->redacted) - used, "%.*s",
-		    part != NULL ? (int)strlen(part) : n > PATH_SHOWN ? PATH_SHOWN : (int)n, part != NULL ? part : path);
+		    n > PATH_SHOWN ? PATH_SHOWN : (int)n, is_secret(path, n) ? "/..." : path);
 		shown += n;
 		if (used >= sizeof(url->redacted) - 8)
 			break;
@@ -84,16 +82,15 @@ static int
 check_host(struct url *url, struct hf_error *err)
 {
 	char *zone = NULL;
-	int r;
 
 	if (curl.url_get(url->handle, CURLUPART_ZONEID, &zone, 0) == CURLUE_OK) {
 		curl.free(zone);
 		return hf_error_set(err, HF_EINVAL, 0, "the URL names a network interface");
 	}
-	r = take_part(url->handle, CURLUPART_HOST, CURLU_PUNYCODE, &url->host, err);
-	if (r == HF_OK && url->host[0] == '\0')
-		r = hf_error_set(err, HF_EINVAL, 0, "the URL has no host");
-	return r;
+	/* It says that memory is missing for a name that cannot be written in ASCII as well. */
+	if (curl.url_get(url->handle, CURLUPART_HOST, &url->host, CURLU_PUNYCODE) != CURLUE_OK || url->host[0] == '\0')
+		return hf_error_set(err, HF_EINVAL, 0, "the URL has no host that is one");
+	return HF_OK;
 }
 
 static int
@@ -150,9 +147,11 @@ set_url(struct url *url, const char *text, uint64_t size, struct hf_error *err)
 
 	if (r != HF_OK)
 		return r;
-	copy = strndup(text, size);
+	copy = malloc(size + 1);
 	if (copy == NULL)
 		return hf_error_set(err, HF_ENOMEM, 0, "out of memory");
+	memcpy(copy, text, size);
+	copy[size] = '\0';
 	r = status_of(curl.url_set(url->handle, CURLUPART_URL, copy,
 	    CURLU_DISALLOW_USER | CURLU_URLENCODE | CURLU_NON_SUPPORT_SCHEME), err);
 	free(copy);

@@ -220,10 +220,22 @@ host_http(const struct host *host)
 	return host->http;
 }
 
+const char *
+host_scratch(const struct host *host)
+{
+	return host->services == NULL ? NULL : host->services->scratch;
+}
+
 struct http *
 host_client(const struct host *host)
 {
 	return host->services == NULL ? NULL : host->services->http;
+}
+
+struct image *
+host_image(const struct host *host)
+{
+	return host->services != NULL ? host->services->image : NULL;
 }
 
 void

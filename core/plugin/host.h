@@ -7,6 +7,7 @@
 #include "plugin/options.h"
 
 struct http;
+struct image;
 
 /*
  * What stands behind the host tables of a worker: one for all instances.  Every pointer may be
@@ -23,6 +24,8 @@ struct host_services {
 	/* Bytes that came over the network for an instance. */
 	void (*received)(void *ctx, const char *instance, uint64_t bytes);
 	struct http *http; /* the process's client */
+	struct image *image; /* what makes pictures smaller */
+	const char *scratch; /* folder of the job for what outlives a crash; may be set later; NULL: there is none */
 };
 
 struct host;
@@ -52,6 +55,9 @@ const char *host_instance(const struct host *host);
 const struct config_http *host_http(const struct host *host);
 /* NULL: there is none. */
 struct http *host_client(const struct host *host);
+struct image *host_image(const struct host *host);
+/* host_services.scratch */
+const char *host_scratch(const struct host *host);
 void host_received(const struct host *host, uint64_t bytes);
 
 #endif

@@ -118,7 +118,8 @@ unknown(const struct strategies *strategies, const struct config *config, const 
 	for (i = 0; i < strategies->count; i++)
 		options_offer(&nearest, strategies->items[i]->options, &names[i]);
 	return hf_error_set(err, HF_EINVAL, 0, "%s:%u:%u: plan %s: unknown option %s%s", config->file,
-	    option->name_line, option->name_column, plan->name, problem_quote(&word, option->name), nearest_hint(&hint, nearest.best));
+	    option->name_line, option->name_column, plan->name, problem_quote(&word, option->name),
+	    nearest_hint(&hint, nearest.best));
 }
 
 int

@@ -362,7 +362,8 @@ static void
 test_host(void)
 {
 	struct seen seen = {{0}, 0, 0};
-	struct host_services services = {&seen, seen_log, seen_stop, seen_deadline, seen_progress, NULL, NULL};
+	struct host_services services = {.ctx = &seen, .log = seen_log, .stop_requested = seen_stop,
+	    .deadline_ns = seen_deadline, .progress = seen_progress};
 	const struct hf_host_json *json;
 	const struct hf_host *t;
 	struct host *host = NULL;

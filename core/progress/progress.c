@@ -23,27 +23,67 @@ static const char *const kind_names[] = {
     [EVENT_FAILED] = "failed",
 };
 
-#define ESTIMATE_AFTER (3 * INT64_C(1000000000))
+#define SECOND         INT64_C(1000000000)
+#define ESTIMATE_AFTER (3 * SECOND)
+#define MEASURE_EVERY  SECOND
+#define SMOOTHING      20.0 /* seconds that a change of speed needs to be believed, more or less */
+
+/* The new rate of something, of which there was more within so many seconds. */
+static double
+smooth(double rate, double more, double seconds, double age)
+{
+	/* At first it is the mean. */
+	double weight = seconds / (seconds + (age < SMOOTHING ? age : SMOOTHING));
+
+	return rate + (more / seconds - rate) * weight;
+}
+
+static void
+measure(struct progress_meter *meter, const struct progress *progress, int64_t now)
+{
+	double seconds = (double)(now - meter->at) / (double)SECOND;
+	double age = (double)(meter->at - meter->since) / (double)SECOND;
+
+	if (now - meter->at < MEASURE_EVERY)
+		return;
+	meter->byte_rate = smooth(meter->byte_rate,
+	    progress->bytes_read > meter->bytes ? (double)(progress->bytes_read - meter->bytes) : 0, seconds, age);
+	meter->percent_rate = smooth(meter->percent_rate,
+	    progress->percent > meter->percent ? progress->percent - meter->percent : 0, seconds, age);
+	meter->at = now;
+	meter->bytes = progress->bytes_read;
+	meter->percent = progress->percent;
+}
+
+/* Nanoseconds; -1: nobody can tell.  The mean keeps it from jumping, the speed lately from being wrong for long. */
+static int64_t
+time_left(const struct progress_meter *meter, const struct progress *progress, int64_t now)
+{
+	double seconds = (double)(now - meter->since) / (double)SECOND, rate, left;
+
+	if (now < meter->since + ESTIMATE_AFTER || progress->percent <= meter->base)
+		return -1;
+	rate = ((progress->percent - meter->base) / seconds + meter->percent_rate) / 2;
+	left = (100 - progress->percent) / rate;
+	/* A year from now is no estimate. */
+	return left < 365.0 * 86400 ? (int64_t)(left * (double)SECOND) : -1;
+}
 
 void
-progress_estimate(struct progress *progress, int64_t since, uint64_t base, int64_t now)
+progress_measure(struct progress_meter *meter, struct progress *progress, int64_t now)
 {
 	uint64_t done = progress->processed_items, total = progress->total_items;
-	double left;
+	int64_t left;
 
-	progress->percent = 0;
-	progress->estimated_completion = 0;
-	if (total == 0)
-		return;
-	progress->percent = done >= total ? 100 : 100.0 * (double)done / (double)total;
-	/* The first moments are spent on keys and indexes, and tell nothing of the speed. */
-	if (done <= base || now < since + ESTIMATE_AFTER)
-		return;
-	left = done < total ? (double)(total - done) : 0;
-	left *= (double)(now - since) / (double)(done - base);
-	/* A year from now is no estimate. */
-	if (left < 365.0 * 86400e9)
-		progress->estimated_completion = now + (int64_t)left;
+	if (progress->percent == 0 && total > 0)
+		progress->percent = done >= total ? 100 : 100.0 * (double)done / (double)total;
+	if (!meter->told)
+		*meter = (struct progress_meter){.told = true, .since = now, .base = progress->percent, .at = now,
+		    .bytes = progress->bytes_read, .percent = progress->percent};
+	measure(meter, progress, now);
+	progress->bytes_per_second = meter->byte_rate > 0 ? (uint64_t)meter->byte_rate : 0;
+	left = time_left(meter, progress, now);
+	progress->estimated_completion = left < 0 ? 0 : now + left;
 }
 
 /* ---- writing ---- */
@@ -117,7 +157,11 @@ progress_to_json(const struct progress *progress)
 	    add_count(object, "processed_items", progress->processed_items) &&
 	    add_count(object, "failed_items", progress->failed_items) &&
 	    add_text(object, "current_type", progress->current_type) &&
+	    add_count(object, "bytes_received", progress->bytes_received) &&
 	    add_count(object, "bytes_transferred", progress->bytes_transferred) &&
+	    add_count(object, "bytes_read", progress->bytes_read) &&
+	    add_count(object, "total_bytes", progress->total_bytes) &&
+	    add_count(object, "bytes_per_second", progress->bytes_per_second) &&
 	    add_time(object, "started_at", progress->started_at) &&
 	    add_time(object, "estimated_completion", progress->estimated_completion) &&
 	    add_percent(object, progress->percent))
@@ -222,7 +266,11 @@ progress_from_json(struct json_object *object, struct progress *ret, struct hf_e
 	    (r = get_count(object, "total_items", &p.total_items, err)) != HF_OK ||
 	    (r = get_count(object, "processed_items", &p.processed_items, err)) != HF_OK ||
 	    (r = get_count(object, "failed_items", &p.failed_items, err)) != HF_OK ||
+	    (r = get_count(object, "bytes_received", &p.bytes_received, err)) != HF_OK ||
 	    (r = get_count(object, "bytes_transferred", &p.bytes_transferred, err)) != HF_OK ||
+	    (r = get_count(object, "bytes_read", &p.bytes_read, err)) != HF_OK ||
+	    (r = get_count(object, "total_bytes", &p.total_bytes, err)) != HF_OK ||
+	    (r = get_count(object, "bytes_per_second", &p.bytes_per_second, err)) != HF_OK ||
 	    (r = get_time(object, "started_at", &p.started_at, err)) != HF_OK ||
 	    (r = get_time(object, "estimated_completion", &p.estimated_completion, err)) != HF_OK)
 		return r;

@@ -20,17 +20,33 @@ struct progress {
 	uint64_t processed_items;
 	uint64_t failed_items;
 	char current_type[PROGRESS_TYPE_SIZE];
-	uint64_t bytes_transferred;
+	uint64_t bytes_received;    /* over the network, for the accounts */
+	uint64_t bytes_transferred; /* to the repository */
+	uint64_t bytes_read;        /* from sources */
+	uint64_t total_bytes;       /* to be read; 0 while unknown */
+	uint64_t bytes_per_second;  /* read lately */
 	int64_t started_at;
 	int64_t estimated_completion;
-	double percent; /* 0 to 100 */
+	double percent; /* 0 to 100; 0 while unknown */
 };
 
 /*
- * Sets percent and the estimated completion from the counts.  The speed is that of this run, which
- * began at since with base items processed by earlier ones.
+ * How fast a run is, from what it tells first on: before that it derived keys and read indexes, or found what
+ * earlier runs of the job had done.  Zeroed: it has not told anything yet.
  */
-void progress_estimate(struct progress *progress, int64_t since, uint64_t base, int64_t now);
+struct progress_meter {
+	bool told;
+	int64_t since; /* when it told first, and how far it was */
+	double base;
+	int64_t at;        /* of the last measurement, with what there was by then */
+	uint64_t bytes;
+	double percent;
+	double byte_rate;  /* a second; of the last half minute or so */
+	double percent_rate;
+};
+
+/* Sets percent where the worker did not tell it, the speed, and the estimated completion. */
+void progress_measure(struct progress_meter *meter, struct progress *progress, int64_t now);
 /* {"type":"progress", ...}; the caller puts it; NULL without memory. */
 struct json_object *progress_to_json(const struct progress *progress);
 /* Reads such an object; missing members are 0; HF_EINVAL for members of a wrong type or sign. */

@@ -95,37 +95,86 @@ format_left(int64_t ns, char *out, size_t size)
 		(void)snprintf(out, size, "%d:%02d left", (int)(seconds / 60), (int)(seconds % 60));
 }
 
+/* One piece of a line, told where there is room for it. */
+struct piece {
+	char text[96];
+	bool told;
+};
+
+enum { COUNTS, FAILED, READ, STORED, LEFT, PIECES };
+
+static void
+format_counts(const struct progress *progress, char *out, size_t size)
+{
+	struct buffer type = BUFFER_INIT(256);
+	const char *name;
+	char percent[16] = "", total[32] = "";
+
+	escape_text(&type, progress->current_type, strlen(progress->current_type));
+	name = buffer_string(&type);
+	if (progress->percent > 0 || progress->total_items > 0)
+		(void)snprintf(percent, sizeof(percent), "%5.1f%%  ", progress->percent);
+	if (progress->total_items > 0)
+		(void)snprintf(total, sizeof(total), "/%" PRIu64, progress->total_items);
+	(void)snprintf(out, size, "%s%.40s %" PRIu64 "%s", percent, name == NULL ? "" : name, progress->processed_items,
+	    total);
+	buffer_release(&type);
+}
+
+static void
+format_pieces(const struct progress *progress, int64_t now, struct piece pieces[PIECES])
+{
+	char bytes[32], rate[32];
+
+	memset(pieces, 0, PIECES * sizeof(*pieces));
+	format_counts(progress, pieces[COUNTS].text, sizeof(pieces[COUNTS].text));
+	if (progress->failed_items > 0)
+		(void)snprintf(pieces[FAILED].text, sizeof(pieces[FAILED].text), ", %" PRIu64 " failed",
+		    progress->failed_items);
+	format_bytes(progress->bytes_read, bytes, sizeof(bytes));
+	format_bytes(progress->bytes_per_second, rate, sizeof(rate));
+	if (progress->bytes_read > 0)
+		(void)snprintf(pieces[READ].text, sizeof(pieces[READ].text), ", %s read", bytes);
+	if (progress->bytes_read > 0 && progress->bytes_per_second > 0)
+		(void)snprintf(pieces[READ].text, sizeof(pieces[READ].text), ", %s read, %s/s", bytes, rate);
+	format_bytes(progress->bytes_transferred, bytes, sizeof(bytes));
+	(void)snprintf(pieces[STORED].text, sizeof(pieces[STORED].text), ", %s stored", bytes);
+	if (progress->estimated_completion > now) {
+		(void)snprintf(pieces[LEFT].text, sizeof(pieces[LEFT].text), ", ");
+		format_left(progress->estimated_completion - now, pieces[LEFT].text + 2, sizeof(pieces[LEFT].text) - 2);
+	}
+}
+
 void
 terminal_format(const struct progress *progress, int64_t now, unsigned width, char *out, size_t size)
 {
-	char counts[192], bytes[32], left[48] = "", failed[48] = "", bar[64] = "";
-	struct buffer type = BUFFER_INIT(256);
-	size_t room, filled, i;
+	/* What is missed least goes first. */
+	static const unsigned order[PIECES] = {COUNTS, LEFT, FAILED, STORED, READ};
+	struct piece pieces[PIECES];
+	struct buffer line = BUFFER_INIT(4096);
+	char bar[64] = "";
+	size_t used = 0, room, filled, i;
 
-	escape_text(&type, progress->current_type, strlen(progress->current_type));
-	format_bytes(progress->bytes_transferred, bytes, sizeof(bytes));
-	if (progress->estimated_completion > now)
-		format_left(progress->estimated_completion - now, left, sizeof(left));
-	if (progress->failed_items > 0)
-		(void)snprintf(failed, sizeof(failed), ", %" PRIu64 " failed", progress->failed_items);
-	if (progress->total_items > 0)
-		(void)snprintf(counts, sizeof(counts), "%5.1f%%  %s %" PRIu64 "/%" PRIu64 "%s, %s", progress->percent,
-		    buffer_string(&type) == NULL ? "" : buffer_string(&type), progress->processed_items,
-		    progress->total_items, failed, bytes);
-	else
-		(void)snprintf(counts, sizeof(counts), "%s %" PRIu64 "%s, %s",
-		    buffer_string(&type) == NULL ? "" : buffer_string(&type), progress->processed_items, failed, bytes);
-	buffer_release(&type);
+	format_pieces(progress, now, pieces);
+	for (i = 0; i < PIECES; i++) {
+		room = strlen(pieces[order[i]].text);
+		pieces[order[i]].told = i == 0 || used + room < width;
+		used += pieces[order[i]].told ? room : 0;
+	}
+	for (i = 0; i < PIECES; i++) {
+		if (pieces[i].told)
+			buffer_append_string(&line, pieces[i].text);
+	}
 	/* The bar gets what the words leave. */
-	room = strlen(counts) + (left[0] ? strlen(left) + 2 : 0) + 4;
-	room = progress->total_items > 0 && width > room + 8 ? width - room : 0;
+	room = progress->percent > 0 && width > used + 12 ? width - used - 4 : 0;
 	if (room > sizeof(bar) - 1)
 		room = sizeof(bar) - 1;
 	filled = (size_t)((double)room * progress->percent / 100.0);
 	for (i = 0; i < room; i++)
 		bar[i] = i < filled ? '#' : '.';
-	(void)snprintf(out, size < width ? size : width, room > 0 ? "[%s] %s%s%s" : "%s%s%s%s", bar, counts,
-	    left[0] ? ", " : "", left);
+	(void)snprintf(out, size < width ? size : width, room > 0 ? "[%s] %s" : "%s%s", bar,
+	    buffer_string(&line) == NULL ? "" : buffer_string(&line));
+	buffer_release(&line);
 }
 
 static void

@@ -18,9 +18,14 @@ static struct progress
 sample(void)
 {
 	struct progress progress = {.job = "backup_1_00000001", .total_items = 150, .processed_items = 75,
-	    .failed_items = 2, .current_type = "chats", .bytes_transferred = 1048576, .started_at = 1000 * SECOND};
+	    .failed_items = 2, .current_type = "chats", .bytes_received = 77,
+	    .bytes_transferred = 1048576, .bytes_read = 60 << 20,
+	    .total_bytes = 100 << 20, .started_at = 1000 * SECOND};
+	struct progress first = {.percent = 0};
+	struct progress_meter meter = {.told = false};
 
-	progress_estimate(&progress, 1000 * SECOND, 0, 1030 * SECOND);
+	progress_measure(&meter, &first, 1000 * SECOND);
+	progress_measure(&meter, &progress, 1030 * SECOND);
 	return progress;
 }
 
@@ -28,26 +33,67 @@ static void
 test_estimate(void)
 {
 	struct progress progress = sample();
+	struct progress_meter meter = {.told = false};
 
 	CU_ASSERT_EQUAL(progress.percent, 50.0);
 	CU_ASSERT_EQUAL(progress.estimated_completion, 1060 * SECOND);
-	/* A resumed run: 25 in 30 s, 75 are left. */
-	progress_estimate(&progress, 1028 * SECOND, 0, 1030 * SECOND);
+	CU_ASSERT_EQUAL(progress.bytes_per_second, 2 << 20);
+	/* What it begins with was done by an earlier worker of the job, and says nothing of the speed. */
+	progress_measure(&meter, &progress, 1010 * SECOND);
 	CU_ASSERT_EQUAL(progress.estimated_completion, 0);
-	progress_estimate(&progress, 1000 * SECOND, 50, 1030 * SECOND);
-	CU_ASSERT_EQUAL(progress.percent, 50.0);
-	CU_ASSERT_EQUAL(progress.estimated_completion, 1120 * SECOND);
-	progress.processed_items = 300;
-	progress_estimate(&progress, 1000 * SECOND, 0, 1030 * SECOND);
-	CU_ASSERT_EQUAL(progress.percent, 100.0);
-	CU_ASSERT_EQUAL(progress.estimated_completion, 1030 * SECOND);
-	progress.processed_items = 1;
-	progress.total_items = UINT64_MAX;
-	progress_estimate(&progress, 1000 * SECOND, 0, 1030 * SECOND);
+	CU_ASSERT_EQUAL(progress.bytes_per_second, 0);
+	/* What the worker knows better than its items would say. */
+	progress.percent = 55;
+	progress.bytes_read += 20 << 20;
+	progress_measure(&meter, &progress, 1020 * SECOND);
+	CU_ASSERT_EQUAL(progress.percent, 55);
+	CU_ASSERT_EQUAL(progress.estimated_completion, 1110 * SECOND);
+	CU_ASSERT_EQUAL(progress.bytes_per_second, 2 << 20);
+	/* Too early to tell. */
+	memset(&meter, 0, sizeof(meter));
+	progress_measure(&meter, &progress, 1000 * SECOND);
+	progress.percent = 60;
+	progress_measure(&meter, &progress, 1002 * SECOND);
 	CU_ASSERT_EQUAL(progress.estimated_completion, 0);
+	/* So slow that nobody can tell; and nothing to tell from. */
+	memset(&meter, 0, sizeof(meter));
+	progress.percent = 0;
+	progress_measure(&meter, &progress, 1000 * SECOND);
+	progress.percent = 1e-9;
+	progress_measure(&meter, &progress, 1030 * SECOND);
+	CU_ASSERT_EQUAL(progress.estimated_completion, 0);
+	progress.percent = 0;
 	progress.total_items = 0;
-	progress_estimate(&progress, 1000 * SECOND, 0, 1030 * SECOND);
+	progress_measure(&meter, &progress, 1060 * SECOND);
 	CU_ASSERT_EQUAL(progress.percent, 0);
+	CU_ASSERT_EQUAL(progress.estimated_completion, 0);
+}
+
+/* A speed that changes is believed within a minute; one that does not is told at once, and stays. */
+static void
+test_speed(void)
+{
+	struct progress progress = {.percent = 0};
+	struct progress_meter meter = {.told = false};
+	int64_t second, left;
+
+	progress_measure(&meter, &progress, 0);
+	for (second = 1; second <= 100; second++) {
+		progress.percent = (double)second / 10;
+		progress.bytes_read += 1000;
+		progress_measure(&meter, &progress, second * SECOND);
+		left = progress.estimated_completion - second * SECOND;
+		CU_ASSERT_TRUE(second < 3 || llabs(left / SECOND - (1000 - second)) <= 2);
+		CU_ASSERT_TRUE(progress.bytes_per_second >= 999 && progress.bytes_per_second <= 1001);
+	}
+	/* Messages are through, and photographs come: a tenth of the speed in percent, ten times that in bytes. */
+	for (; second <= 200; second++) {
+		progress.percent += 0.01;
+		progress.bytes_read += 10000;
+		progress_measure(&meter, &progress, second * SECOND);
+	}
+	CU_ASSERT_TRUE(progress.bytes_per_second > 9000);
+	CU_ASSERT_TRUE(progress.estimated_completion - 200 * SECOND > 2000 * SECOND);
 }
 
 static void
@@ -58,12 +104,16 @@ test_json(void)
 
 	CU_ASSERT_STRING_EQUAL(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN),
 	    "{\"type\":\"progress\",\"job\":\"backup_1_00000001\",\"total_items\":150,\"processed_items\":75,"
-	    "\"failed_items\":2,\"current_type\":\"chats\",\"bytes_transferred\":1048576,"
+	    "\"failed_items\":2,\"current_type\":\"chats\",\"bytes_received\":77,\"bytes_transferred\":1048576,"
+	    "\"bytes_read\":62914560,\"total_bytes\":104857600,\"bytes_per_second\":2097152,"
 	    "\"started_at\":\"1970-01-01T00:16:40Z\",\"estimated_completion\":\"1970-01-01T00:17:40Z\","
 	    "\"percent\":50.0}");
 	CU_ASSERT_EQUAL(progress_from_json(object, &read, NULL), HF_OK);
 	CU_ASSERT_EQUAL(memcmp(&read.total_items, &progress.total_items, sizeof(uint64_t)), 0);
 	CU_ASSERT_EQUAL(read.estimated_completion, progress.estimated_completion);
+	CU_ASSERT_EQUAL(read.bytes_read, progress.bytes_read);
+	CU_ASSERT_EQUAL(read.total_bytes, progress.total_bytes);
+	CU_ASSERT_EQUAL(read.bytes_per_second, progress.bytes_per_second);
 	CU_ASSERT_STRING_EQUAL(read.current_type, "chats");
 	json_object_put(object);
 }
@@ -124,17 +174,28 @@ test_terminal_format(void)
 	struct progress progress = sample();
 	char line[256];
 
-	terminal_format(&progress, 1030 * SECOND, 80, line, sizeof(line));
-	CU_ASSERT(strlen(line) < 80);
+	terminal_format(&progress, 1030 * SECOND, 120, line, sizeof(line));
+	CU_ASSERT(strlen(line) < 120);
 	CU_ASSERT_PTR_NOT_NULL(strstr(line, "#"));
-	CU_ASSERT_PTR_NOT_NULL(strstr(line, "50.0%  chats 75/150, 2 failed, 1.0 MiB, 0:30 left"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(line,
+	    "50.0%  chats 75/150, 2 failed, 60.0 MiB read, 2.0 MiB/s, 1.0 MiB stored, 0:30 left"));
+	/* What is missed least goes first, and the line never wraps. */
+	terminal_format(&progress, 1030 * SECOND, 62, line, sizeof(line));
+	CU_ASSERT_STRING_EQUAL(line, " 50.0%  chats 75/150, 2 failed, 1.0 MiB stored, 0:30 left");
+	terminal_format(&progress, 1030 * SECOND, 40, line, sizeof(line));
+	CU_ASSERT_STRING_EQUAL(line, " 50.0%  chats 75/150, 0:30 left");
 	terminal_format(&progress, 1030 * SECOND, 20, line, sizeof(line));
 	CU_ASSERT(strlen(line) < 20);
+	/* How far it is can be known before how much there is. */
 	progress.total_items = 0;
 	progress.estimated_completion = 0;
+	terminal_format(&progress, 1030 * SECOND, 60, line, sizeof(line));
+	CU_ASSERT_PTR_NOT_NULL(strstr(line, "50.0%  chats 75, 2 failed, 1.0 MiB stored"));
+	progress.percent = 0;
+	progress.bytes_read = 0;
 	progress_copy_text(progress.current_type, sizeof(progress.current_type), "\033[2J");
 	terminal_format(&progress, 1030 * SECOND, 80, line, sizeof(line));
-	CU_ASSERT_STRING_EQUAL(line, "\\x1b[2J 75, 2 failed, 1.0 MiB");
+	CU_ASSERT_STRING_EQUAL(line, "\\x1b[2J 75, 2 failed, 1.0 MiB stored");
 }
 
 /* Hostile names: as many lines as events, nothing but printable bytes. */
@@ -194,7 +255,7 @@ test_json_lines(void)
 int
 main(void)
 {
-	CU_TestInfo tests[] = {{"estimate", test_estimate}, {"json", test_json}, {"hostile json", test_hostile_json},
+	CU_TestInfo tests[] = {{"estimate", test_estimate}, {"speed", test_speed}, {"json", test_json}, {"hostile json", test_hostile_json},
 	    {"event", test_event}, {"terminal format", test_terminal_format}, {"plain lines", test_plain_lines},
 	    {"json lines", test_json_lines}, CU_TEST_INFO_NULL};
 

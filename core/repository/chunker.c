@@ -10,7 +10,6 @@
  * alone, so a stretch of data can be searched from anywhere with the same result.
  */
 #define CHUNK_MIN   ((size_t)512 << 10)
-#define CHUNK_MAX   ((size_t)8 << 20)
 #define WINDOW      64u
 #define CUT_MASK    (((uint64_t)1 << 20) - 1)
 #define DEGREE      53
@@ -194,7 +193,13 @@ search_two(const struct chunker *chunker, const uint8_t *data, size_t at)
 size_t
 chunker_cut(const struct chunker *chunker, const uint8_t *data, size_t size, bool final)
 {
-	size_t limit = size < CHUNK_MAX ? size : CHUNK_MAX, at = CHUNK_MIN, cut;
+	return chunker_cut_from(chunker, data, size, 0, final);
+}
+
+size_t
+chunker_cut_from(const struct chunker *chunker, const uint8_t *data, size_t size, size_t from, bool final)
+{
+	size_t limit = size < CHUNK_MAX ? size : CHUNK_MAX, at = from > CHUNK_MIN ? from : CHUNK_MIN, cut;
 	uint64_t digest;
 
 	if (size < CHUNK_MIN)

@@ -22,7 +22,7 @@
 /* The times of restic's lock protocol (format section 11). */
 #define REFRESH_EVERY (5 * MINUTE)
 #define LEASE         (MINUTE * 45 / 2)
-#define SETTLE_MS     200
+#define SETTLE_NS     (SECOND / 5)
 
 /* How often the thread looks at the clock, so that it notices a sleep of the machine soon. */
 #define LOOK_EVERY (30 * SECOND)
@@ -51,7 +51,11 @@ struct lock_state {
 	pthread_t thread;
 	bool running;
 	pthread_mutex_t mutex; /* of what follows */
-	pthread_cond_t wake;
+	pthread_cond_t wake;    /* the thread is to stop */
+	pthread_cond_t settled_cond;
+	/* No exclusive lock is there that was written at the same time, or refused says why not. */
+	bool settled;
+	struct hf_error refused;
 	bool stop;
 	bool lost; /* for good: somebody else removed the lock */
 	int64_t refreshed; /* time_boot() before the newest lock was written */
@@ -486,15 +490,44 @@ refresh(struct lock_state *lock, struct hf_error *err)
 	return HF_OK;
 }
 
-/* Waits with the mutex held. */
+/* Waits with the mutex held, at most so long. */
 static void
-wait_a_while(struct lock_state *lock)
+wait_a_while(struct lock_state *lock, int64_t ns)
 {
 	struct timespec until;
 
 	(void)clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += LOOK_EVERY / SECOND;
+	ns += until.tv_nsec;
+	until.tv_sec += (time_t)(ns / SECOND);
+	until.tv_nsec = (long)(ns % SECOND);
 	(void)pthread_cond_timedwait(&lock->wake, &lock->mutex, &until);
+}
+
+/*
+ * Two that write their locks at the same time see each other after a while.  Called and left with the mutex
+ * held.
+ */
+static void
+settle(struct lock_state *lock)
+{
+	int64_t until = time_boot() + SETTLE_NS, now;
+	struct hf_error err = HF_ERROR_INIT;
+	int r;
+
+	while (!lock->stop && (now = time_boot()) < until)
+		wait_a_while(lock, until - now);
+	if (lock->stop)
+		return;
+	(void)pthread_mutex_unlock(&lock->mutex);
+	r = scan(&lock->view, &lock->self, &lock->id, &err);
+	if (r != HF_OK)
+		drop_lock(lock, &lock->id);
+	(void)pthread_mutex_lock(&lock->mutex);
+	lock->refused = err;
+	lock->refused.code = r;
+	lock->lost = r != HF_OK;
+	lock->settled = true;
+	(void)pthread_cond_broadcast(&lock->settled_cond);
 }
 
 static void *
@@ -504,8 +537,9 @@ run_thread(void *ctx)
 	struct lock_state *lock = ctx;
 
 	(void)pthread_mutex_lock(&lock->mutex);
+	settle(lock);
 	while (!lock->stop && !lock->lost) {
-		wait_a_while(lock);
+		wait_a_while(lock, LOOK_EVERY);
 		if (lock->stop || time_boot() - lock->refreshed < REFRESH_EVERY)
 			continue;
 		(void)pthread_mutex_unlock(&lock->mutex);
@@ -543,6 +577,7 @@ free_lock(struct lock_state *lock)
 		return;
 	(void)pthread_mutex_destroy(&lock->mutex);
 	(void)pthread_cond_destroy(&lock->wake);
+	(void)pthread_cond_destroy(&lock->settled_cond);
 	compressor_free(lock->view.compressor);
 	seal_free(lock->view.seal);
 	explicit_bzero(lock, sizeof(*lock));
@@ -565,6 +600,7 @@ new_lock(const struct repository *repository, struct hf_error *err)
 	(void)pthread_condattr_init(&attributes);
 	(void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
 	(void)pthread_cond_init(&lock->wake, &attributes);
+	(void)pthread_cond_init(&lock->settled_cond, &attributes);
 	(void)pthread_condattr_destroy(&attributes);
 	lock->view.storage = repository->storage;
 	lock->view.version = repository->version;
@@ -591,7 +627,7 @@ ignore_hangup(void)
 }
 
 int
-repository_lock(struct repository *repository, struct hf_error *err)
+repository_lock_begin(struct repository *repository, struct hf_error *err)
 {
 	struct lock_state *lock;
 	int64_t started;
@@ -611,12 +647,8 @@ repository_lock(struct repository *repository, struct hf_error *err)
 		free_lock(lock);
 		return r;
 	}
-	/* Two that write at the same time see each other now. */
-	sleep_ms(SETTLE_MS);
 	lock->refreshed = started;
-	r = scan(&lock->view, &lock->self, &lock->id, err);
-	if (r == HF_OK)
-		r = start_thread(lock, err);
+	r = start_thread(lock, err);
 	if (r != HF_OK) {
 		drop_lock(lock, &lock->id);
 		free_lock(lock);
@@ -624,6 +656,19 @@ repository_lock(struct repository *repository, struct hf_error *err)
 	}
 	repository->lock = lock;
 	return HF_OK;
+}
+
+int
+repository_lock(struct repository *repository, struct hf_error *err)
+{
+	int r = repository_lock_begin(repository, err);
+
+	if (r != HF_OK)
+		return r;
+	r = repository_lock_held(repository, err);
+	if (r != HF_OK)
+		repository_unlock(repository);
+	return r;
 }
 
 void
@@ -645,19 +690,31 @@ repository_unlock(struct repository *repository)
 	repository->lock = NULL;
 }
 
+bool
+repository_is_locked(const struct repository *repository)
+{
+	return repository->lock != NULL;
+}
+
 int
 repository_lock_held(struct repository *repository, struct hf_error *err)
 {
 	struct lock_state *lock = repository->lock;
+	struct hf_error refused;
 	int64_t age;
 	bool lost;
 
 	if (lock == NULL)
 		return hf_error_set(err, HF_EINVAL, 0, "the repository is not locked");
 	(void)pthread_mutex_lock(&lock->mutex);
+	while (!lock->settled)
+		(void)pthread_cond_wait(&lock->settled_cond, &lock->mutex);
+	refused = lock->refused;
 	lost = lock->lost;
 	age = time_boot() - lock->refreshed;
 	(void)pthread_mutex_unlock(&lock->mutex);
+	if (refused.code != HF_OK)
+		return hf_error_set(err, refused.code, refused.os_errno, "%s", refused.msg);
 	if (lost)
 		return hf_error_set(err, HF_EBUSY, 0,
 		    "the repository's lock was removed by somebody else: nothing more is written");

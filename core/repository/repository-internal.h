@@ -134,6 +134,9 @@ int chunker_new(uint64_t polynomial, struct chunker **ret, struct hf_error *err)
 void chunker_free(struct chunker *chunker);
 /* The length of the first chunk of data, of which final says that nothing follows; 0: give more data. */
 size_t chunker_cut(const struct chunker *chunker, const uint8_t *data, size_t size, bool final);
+/* The same where no cut was found in the first from bytes, so that they are not searched again. */
+size_t chunker_cut_from(const struct chunker *chunker, const uint8_t *data, size_t size, size_t from, bool final);
+#define CHUNK_MAX ((size_t)8 << 20) /* no chunk is longer */
 bool polynomial_is_irreducible(uint64_t polynomial);
 int polynomial_random(uint64_t *ret, struct hf_error *err);
 

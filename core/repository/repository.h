@@ -52,8 +52,18 @@ uint64_t repository_polynomial(const struct repository *repository);
  * holds the exclusive one.  SIGHUP is ignored from here on (restic sends it to lock holders).
  */
 int repository_lock(struct repository *repository, struct hf_error *err);
+/*
+ * The same, but that two who take their locks at the same time may not have seen each other yet when it returns.
+ * Reading may begin, and counts only once repository_lock_held has said so; what was found missing before may be
+ * what the other one deletes.
+ */
+int repository_lock_begin(struct repository *repository, struct hf_error *err);
 void repository_unlock(struct repository *repository);
-/* HF_OK while the lock is proved to be held; called before each write to the storage. */
+bool repository_is_locked(const struct repository *repository);
+/*
+ * HF_OK while the lock is proved to be held; called before each write to the storage.  Waits, after
+ * repository_lock_begin, until that can be said; then HF_EBUSY as above.
+ */
 int repository_lock_held(struct repository *repository, struct hf_error *err);
 
 /* ---- reading (blob.c, index.c) ---- */
@@ -95,6 +105,18 @@ int repository_save_blob(struct repository_writer *writer, enum blob_type type, 
 /* Cuts content as restic does and saves each piece; ids are appended to out (32 bytes each). */
 int repository_save_content(struct repository_writer *writer, const void *data, size_t size,
     struct buffer *out_ids, struct hf_error *err);
+/*
+ * The same for what a reader gives, from where it stands to its end.  Needs memory for one chunk, not for the
+ * file.  ret_size: how much it was.  What the reader fails with is returned as it is.
+ */
+int repository_save_stream(struct repository_writer *writer, const struct hf_reader *data, struct buffer *out_ids,
+    uint64_t *ret_size, struct hf_error *err);
+/*
+ * Appends the plaintext of a blob that this writer has saved and that no pack in the storage has yet; HF_ENOTFOUND:
+ * it is not one of those, so repository_load_blob may have it.
+ */
+int repository_writer_load_blob(struct repository_writer *writer, enum blob_type type,
+    const struct repository_id *id, struct buffer *out, struct hf_error *err);
 /*
  * From now on each blob that is saved, known before or not, is noted in blobs: BLOB_NOTE_SIZE bytes, its type
  * and its id.  NULL: no longer.  The buffer's limit is one to what can be saved.

@@ -199,6 +199,30 @@ spool_append(struct spool *spool, struct index_blob *blob, const void *stored, s
 }
 
 int
+spool_load(struct spool *spool, const struct repository_id *id, struct seal *seal, struct compressor *compressor,
+    struct buffer *out, struct hf_error *err)
+{
+	const struct index_blob *blobs = (const struct index_blob *)(const void *)spool->blobs.data;
+	struct buffer stored = BUFFER_INIT(SIZE_MAX);
+	size_t i, count = spool_count(spool);
+	int r;
+
+	for (i = 0; i < count && memcmp(blobs[i].id.bytes, id->bytes, HASH_SIZE) != 0; i++)
+		;
+	if (i == count)
+		return hf_error_set(err, HF_ENOTFOUND, 0, "%s: a blob is not in it", spool->path);
+	r = spool_flush(spool, false, err);
+	if (r == HF_OK && buffer_reserve(&stored, blobs[i].entry.length) != HF_OK)
+		r = buffer_status(&stored, spool->path, err);
+	if (r == HF_OK)
+		r = read_at(spool, blobs[i].entry.offset, stored.data, blobs[i].entry.length, err);
+	if (r == HF_OK)
+		r = blob_open(seal, compressor, id, &blobs[i].entry, stored.data, blobs[i].entry.length, out, err);
+	buffer_release(&stored);
+	return r;
+}
+
+int
 spool_close(struct spool *spool, struct seal *seal, struct hf_error *err)
 {
 	struct buffer header = BUFFER_INIT(PACK_HEADER_MAX), sealed = BUFFER_INIT(PACK_HEADER_MAX + SEAL_OVERHEAD + 4);

@@ -32,6 +32,9 @@ int spool_resume(struct spool *spool, const struct index_blob *blobs, size_t cou
     struct compressor *compressor, struct hf_error *err);
 /* Adds a stored blob at the end; the blob's offset is set. */
 int spool_append(struct spool *spool, struct index_blob *blob, const void *stored, struct hf_error *err);
+/* Appends the plaintext of the blob with this id; HF_ENOTFOUND. */
+int spool_load(struct spool *spool, const struct repository_id *id, struct seal *seal, struct compressor *compressor,
+    struct buffer *out, struct hf_error *err);
 /* Writes what is pending; with sync also to the disk. */
 int spool_flush(struct spool *spool, bool sync, struct hf_error *err);
 /* Adds the sealed header: the file is a pack now, and id its name. */

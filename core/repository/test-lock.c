@@ -168,6 +168,34 @@ test_race(void)
 	repository_close(other);
 }
 
+/* Who begins to read before that is known hears of it before the first write, and as often as it asks. */
+static void
+test_begin(void)
+{
+	CU_ASSERT_EQUAL_FATAL(repository_lock_begin(repository, &err), HF_OK);
+	CU_ASSERT(repository_is_locked(repository));
+	put_lock("{\"time\":\"2026-11-23T06:00:00Z\",\"exclusive\":true,\"hostname\":\"h\",\"pid\":1}");
+	CU_ASSERT_EQUAL(repository_lock_held(repository, &err), HF_EBUSY);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.msg, "locked"));
+	CU_ASSERT_EQUAL(locks(), 1); /* the other's */
+	CU_ASSERT_EQUAL(repository_lock_held(repository, &err), HF_EBUSY);
+	repository_unlock(repository);
+	CU_ASSERT_FALSE(repository_is_locked(repository));
+	CU_ASSERT_EQUAL(locks(), 1);
+}
+
+/* One that is given back before it settled leaves nothing. */
+static void
+test_begin_short(void)
+{
+	CU_ASSERT_EQUAL_FATAL(repository_lock_begin(repository, &err), HF_OK);
+	CU_ASSERT_EQUAL(locks(), 1);
+	repository_unlock(repository);
+	CU_ASSERT_EQUAL(locks(), 0);
+	CU_ASSERT_EQUAL_FATAL(repository_lock_begin(repository, &err), HF_OK);
+	CU_ASSERT_EQUAL(repository_lock_held(repository, &err), HF_OK);
+}
+
 /* A process that has ended: its id is free. */
 static pid_t
 dead_process(void)
@@ -357,6 +385,7 @@ int
 main(void)
 {
 	CU_TestInfo tests[] = {{"take", test_take}, {"exclusive", test_exclusive}, {"race", test_race},
+	    {"begin", test_begin}, {"begin and end", test_begin_short},
 	    {"stale", test_stale}, {"stale of an earlier boot", test_stale_boot}, {"refresh", test_refresh},
 	    {"unreadable", test_unreadable}, {"with restic", test_restic_locks}, CU_TEST_INFO_NULL};
 	CU_SuiteInfo suites[] = {{"lock", NULL, NULL, set_up, tear_down, tests}, CU_SUITE_INFO_NULL};

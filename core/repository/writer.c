@@ -412,6 +412,105 @@ repository_save_content(struct repository_writer *writer, const void *data, size
 	return r;
 }
 
+/* What a stream has read and not saved yet; it grows up to the longest chunk. */
+struct window {
+	uint8_t *data;
+	size_t size, capacity;
+	size_t searched; /* bytes without a cut in them */
+	bool ended;
+};
+
+#define WINDOW_FIRST ((size_t)1 << 20)
+
+/* Reads until the window is full or the reader's end is reached. */
+static int
+window_fill(struct window *window, const struct hf_reader *data, struct hf_error *err)
+{
+	size_t capacity = window->capacity == 0 ? WINDOW_FIRST : 2 * window->capacity;
+	uint8_t *larger;
+	int64_t n;
+
+	if (window->size == window->capacity) {
+		larger = realloc(window->data, capacity);
+		if (larger == NULL)
+			return no_memory(err);
+		window->data = larger;
+		window->capacity = capacity;
+	}
+	while (!window->ended && window->size < window->capacity) {
+		n = data->read(data->ctx, window->data + window->size, window->capacity - window->size, err);
+		if (n < 0)
+			return (int)n;
+		if ((uint64_t)n > window->capacity - window->size)
+			return hf_error_set(err, HF_EINVAL, 0, "a reader gave more than it was asked for");
+		window->ended = n == 0;
+		window->size += (size_t)n;
+	}
+	return HF_OK;
+}
+
+/* Saves the chunks that are known to be whole. */
+static int
+window_save(struct window *window, struct repository_writer *writer, struct buffer *out_ids, struct hf_error *err)
+{
+	const uint8_t *p = window->data;
+	size_t left = window->size, n;
+	struct repository_id id;
+	int r = HF_OK;
+
+	while (r == HF_OK && left > 0) {
+		n = chunker_cut_from(writer->chunker, p, left, window->searched, window->ended);
+		window->searched = n == 0 ? left : 0;
+		if (n == 0)
+			break;
+		r = repository_save_blob(writer, BLOB_DATA, p, n, &id, NULL, err);
+		if (r == HF_OK)
+			buffer_append(out_ids, id.bytes, HASH_SIZE);
+		p += n;
+		left -= n;
+	}
+	memmove(window->data, p, left);
+	window->size = left;
+	return r == HF_OK ? buffer_status(out_ids, "content ids", err) : r;
+}
+
+int
+repository_save_stream(struct repository_writer *writer, const struct hf_reader *data, struct buffer *out_ids,
+    uint64_t *ret_size, struct hf_error *err)
+{
+	struct window window = {NULL, 0, 0, 0, false};
+	size_t before = out_ids->size, left;
+	uint64_t size = 0;
+	int r = HF_OK;
+
+	if (writer->chunker == NULL)
+		r = chunker_new(writer->repository->polynomial, &writer->chunker, err);
+	while (r == HF_OK && !window.ended) {
+		left = window.size;
+		r = window_fill(&window, data, err);
+		size += window.size - left;
+		if (r == HF_OK && window.size > 0)
+			r = window_save(&window, writer, out_ids, err);
+	}
+	free(window.data);
+	if (r != HF_OK) {
+		if (out_ids->size > before)
+			out_ids->size = before;
+		return r;
+	}
+	*ret_size = size;
+	return HF_OK;
+}
+
+int
+repository_writer_load_blob(struct repository_writer *writer, enum blob_type type, const struct repository_id *id,
+    struct buffer *out, struct hf_error *err)
+{
+	if (!recent_has(writer->recent, type, id))
+		return hf_error_set(err, HF_ENOTFOUND, 0, "a blob is not spooled");
+	return spool_load(&writer->spools[type], id, writer->repository->seal, writer->compressor, out, err);
+}
+
 /* ---- durability ---- */
 
 int
@@ -466,8 +565,9 @@ repository_writer_finish(struct repository_writer *writer, struct hf_error *err)
 		if (spool_count(&writer->spools[type]) > 0)
 			r = store_spool(writer, &writer->spools[type], err);
 	}
+	/* No new journal: one that tells of packs which are indexed meanwhile only makes the next writer do it again. */
 	if (r == HF_OK)
-		r = write_index(writer, err);
+		r = save_index(writer, err);
 	if (r == HF_OK)
 		r = remove_spool_files(writer, err);
 	if (r == HF_OK)

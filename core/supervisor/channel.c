@@ -372,10 +372,12 @@ int
 channel_progress(struct channel *channel, const struct progress *progress, struct hf_error *err)
 {
 	int64_t now = time_boot();
+	/* The last of a run is always told. */
+	bool last = progress->percent > 0 ? progress->percent >= 100 : progress->processed_items ==
+	    progress->total_items;
 
 	touch(channel);
-	if (now - (int64_t)atomic_load(&channel->last_progress) < PROGRESS_INTERVAL &&
-	    progress->processed_items != progress->total_items)
+	if (now - (int64_t)atomic_load(&channel->last_progress) < PROGRESS_INTERVAL && !last)
 		return HF_OK;
 	atomic_store(&channel->last_progress, (long long)now);
 	return send_object(channel, progress_to_json(progress), err);

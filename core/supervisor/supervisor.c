@@ -67,9 +67,7 @@ struct supervisor {
 	struct worker worker;
 	struct job *job; /* of the worker */
 	struct progress progress;
-	int64_t run_started;     /* of this worker, for the speed */
-	uint64_t run_base;       /* items that were processed when it first told, by earlier runs */
-	bool run_told;
+	struct progress_meter meter; /* of this worker */
 	char target[JOB_ID_SIZE]; /* "": run for ever */
 	int64_t target_sequence;
 	bool left_locked; /* the target, see leave_locked */
@@ -292,10 +290,10 @@ on_progress(struct supervisor *s, struct json_object *frame, struct hf_error *er
 		return r;
 	memcpy(progress.job, s->job->id, sizeof(progress.job));
 	progress.started_at = s->job->started_at;
-	if (!s->run_told && s->job->checkpoints > 0)
-		s->run_base = progress.processed_items;
-	s->run_told = true;
-	progress_estimate(&progress, s->run_started, s->run_base, time_now());
+	progress_measure(&s->meter, &progress, time_now());
+	/* A worker that goes on with the job finds out anew how far it is. */
+	if (progress.percent < s->progress.percent)
+		progress.percent = s->progress.percent;
 	s->progress = progress;
 	tell_progress(s);
 	return HF_OK;
@@ -622,6 +620,8 @@ sweep(struct supervisor *s)
 static void
 start_job(struct supervisor *s, struct job *job)
 {
+	/* It does not go back when a worker takes over from one that was killed. */
+	double percent = strcmp(s->progress.job, job->id) == 0 ? s->progress.percent : 0;
 	struct hf_error err = HF_ERROR_INIT;
 	int r;
 
@@ -633,9 +633,8 @@ start_job(struct supervisor *s, struct job *job)
 	memset(&s->progress, 0, sizeof(s->progress));
 	memcpy(s->progress.job, job->id, sizeof(s->progress.job));
 	s->progress.started_at = job->started_at;
-	s->run_started = time_now();
-	s->run_base = 0;
-	s->run_told = false;
+	s->progress.percent = percent;
+	memset(&s->meter, 0, sizeof(s->meter));
 	if (!save(s))
 		return;
 	sweep(s);

@@ -26,7 +26,10 @@ struct work {
 	struct units *units;
 	struct result_counts counts;
 	struct hf_error fatal; /* of the repository, while planning */
+	struct looker looker;
+	bool rate_limited; /* the source is: what it gave is not to be asked for twice */
 	bool whole;            /* a unit has all of the account's folder */
+	struct hf_error lost;  /* why that one failed; code HF_OK: it did not */
 };
 
 /* ---- planning ---- */
@@ -91,7 +94,7 @@ plan_failed(void *ctx, const char *item, const struct hf_error *why, struct hf_e
 
 	work->counts.items++;
 	work->counts.failed++;
-	run_progress(work->run, work->request->type, 1, 1);
+	run_progress(work->run, work->request->type, 1, 0, 1);
 	return run_item_failed(work->run, work->request->type, work->request->name, item, why->msg, err);
 }
 
@@ -121,8 +124,9 @@ make_plan(struct work *work, struct hf_error *err)
 {
 	const struct hf_planner planner = {.struct_size = (uint32_t)sizeof(planner), .ctx = work,
 	    .unit = plan_unit, .file = plan_file,
-	    .failed = plan_failed};
+	    .failed = plan_failed, .snapshot = &work->looker.table};
 	const struct instance *strategy = work->request->strategy;
+	struct hf_source_caps caps;
 	int r = units_open(work->run->destination.directory, &work->units, &work->fatal);
 
 	if (r != HF_OK)
@@ -133,52 +137,32 @@ make_plan(struct work *work, struct hf_error *err)
 		view_init_host(&work->view, work->request->name);
 	if (r != HF_OK)
 		return r;
+	if (work->view.table.caps(work->view.table.ctx, &caps, NULL) == HF_OK)
+		work->rate_limited = caps.rate_limited == HF_YES;
 	r = strategy->component->ops.strategy.plan(strategy->handle, &work->view.table, &planner, err);
+	if (work->looker.failure.code != HF_OK) {
+		work->fatal = work->looker.failure;
+		return hf_error_set(err, work->fatal.code, work->fatal.os_errno, "%s", work->fatal.msg);
+	}
 	return r == HF_OK ? units_seal(work->units, err) : r;
 }
 
 /* ---- units ---- */
 
-static uint64_t
-note_count(struct json_object *note, const char *name)
-{
-	int64_t count = 0;
-
-	(void)json_get_int64(note, name, "a unit's note", &count, NULL);
-	return count < 0 ? 0 : (uint64_t)count;
-}
-
 /* Takes over what an earlier worker of this job has finished. */
 static int
 take_over(struct work *work, const struct hf_unit *unit, const char *text, struct hf_error *err)
 {
-	struct json_object *note = NULL, *errors, *pair;
-	struct result_counts counts;
-	size_t i;
-	int r = json_parse(text, strlen(text), "a unit's note", &note, err);
+	struct emitter emitter;
+	int r = emitter_open(&emitter, work->run, work->request->type, work->request->name, NULL, err);
 
 	if (r != HF_OK)
 		return r;
-	memset(&counts, 0, sizeof(counts));
-	counts.units = 1;
-	counts.items = note_count(note, "items");
-	counts.failed = note_count(note, "failed");
-	counts.added = note_count(note, "added");
-	counts.bytes_read = note_count(note, "bytes");
-	errors = json_object_object_get(note, "errors");
-	for (i = 0; r == HF_OK && json_object_is_type(errors, json_type_array) &&
-	            i < json_object_array_length(errors); i++) {
-		pair = json_object_array_get_idx(errors, i);
-		if (json_object_is_type(pair, json_type_array) && json_object_array_length(pair) == 2)
-			r = result_error(work->run->result, work->request->type, work->request->name,
-			    json_object_get_string(json_object_array_get_idx(pair, 0)),
-			    json_object_get_string(json_object_array_get_idx(pair, 1)), err);
-	}
-	json_object_put(note);
-	result_counts_add(&work->counts, &counts);
-	pace_begin(&work->run->pace, unit->items);
-	run_progress(work->run, work->request->type, counts.items, counts.failed);
-	pace_end(&work->run->pace);
+	pace_unit_begin(&work->run->pace, &(const struct pace_work){unit->items, unit->bytes});
+	r = emitter_take_note(&emitter, text, 0, err);
+	pace_unit_end(&work->run->pace);
+	result_counts_add(&work->counts, &emitter.counts);
+	emitter_close(&emitter);
 	return r;
 }
 
@@ -186,16 +170,10 @@ static int
 end_unit(struct emitter *emitter, struct hf_error *err)
 {
 	struct buffer note = BUFFER_INIT(1u << 16);
-	int r;
+	int r = emitter_note(emitter, &note, err);
 
-	buffer_appendf(&note,
-	    "{\"items\":%" PRIu64 ",\"failed\":%" PRIu64 ",\"added\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"errors\":",
-	    emitter->counts.items, emitter->counts.failed, emitter->counts.added, emitter->counts.bytes_read);
-	buffer_append_string(&note, json_object_to_json_string_ext(emitter->errors, JSON_C_TO_STRING_PLAIN));
-	buffer_append_byte(&note, '}');
-	r = buffer_string(&note) == NULL ? buffer_status(&note, "a unit's note", err)
-	                                 : archive_unit_end(emitter->run->destination.archive,
-	    buffer_string(&note), err);
+	if (r == HF_OK)
+		r = archive_unit_end(emitter->run->destination.archive, buffer_string(&note), err);
 	buffer_release(&note);
 	return r;
 }
@@ -208,27 +186,53 @@ unit_failed(struct work *work, const struct hf_unit *unit, struct emitter *emitt
 	char item[256];
 
 	archive_unit_abandon(work->run->destination.archive);
+	if (work->whole)
+		work->lost = *why;
 	(void)snprintf(item, sizeof(item), "%.*s", unit->id.size > 200 ? 200 : (int)unit->id.size, unit->id.data);
 	emitter->counts.kept = 1;
 	emitter->counts.added = 0;
 	emitter->counts.items++;
 	emitter->counts.failed++;
-	run_progress(work->run, work->request->type, 1, 1);
+	run_progress(work->run, work->request->type, 1, 0, 1);
 	return run_item_failed(work->run, work->request->type, work->request->name, item,
 	    why->msg[0] != '\0' ? why->msg : "it failed without a reason", err);
+}
+
+/* Begins it, or goes on with it after a crash. */
+static int
+begin_unit(struct work *work, const struct hf_unit *unit, struct emitter *emitter, struct hf_run *how,
+    struct hf_error *err)
+{
+	struct archive *archive = work->run->destination.archive;
+	struct archive_resumed resumed;
+	int r;
+
+	if ((unit->flags & HF_UNIT_RESUMABLE) == 0)
+		return archive_unit_begin(archive, unit->path, err);
+	emitter->resumable = true;
+	emitter->each_page = work->rate_limited;
+	r = archive_unit_resume(archive, unit->path, &resumed, err);
+	if (r != HF_OK || resumed.note == NULL)
+		return r;
+	how->cursor = resumed.cursor;
+	return emitter_take_note(emitter, resumed.note, resumed.lines, err);
 }
 
 static int
 execute(struct work *work, const struct hf_unit *unit, struct emitter *emitter, struct hf_error *err)
 {
 	const struct instance *strategy = work->request->strategy;
-	const struct hf_run how = {(uint32_t)sizeof(how), work->run->full ? HF_RUN_FULL : 0, {NULL, 0}};
+	struct hf_run how = {(uint32_t)sizeof(how), work->run->full ? HF_RUN_FULL : 0, {NULL, 0}};
 	struct hf_error why = HF_ERROR_INIT;
-	int r = archive_unit_begin(work->run->destination.archive, unit->path, &why);
+	int r = begin_unit(work, unit, emitter, &how, &why);
 
 	if (r == HF_OK) {
 		r = strategy->component->ops.strategy.execute(strategy->handle, &work->view.table, unit, &how,
 		    &emitter->table, &why);
+		if (emitter->failure.code == HF_OK && work->looker.failure.code != HF_OK) {
+			emitter->failure = work->looker.failure;
+			emitter->fatal = true;
+		}
 		if (emitter->failure.code != HF_OK) {
 			why = emitter->failure;
 			r = why.code;
@@ -260,12 +264,12 @@ run_unit(struct work *work, const struct hf_unit *unit, struct hf_error *err)
 
 	if (note != NULL)
 		return take_over(work, unit, note, err);
-	r = emitter_open(&emitter, work->run, work->request->type, work->request->name, err);
+	r = emitter_open(&emitter, work->run, work->request->type, work->request->name, &work->looker, err);
 	if (r != HF_OK)
 		return r;
-	pace_begin(&work->run->pace, unit->items);
+	pace_unit_begin(&work->run->pace, &(const struct pace_work){unit->items, unit->bytes});
 	r = execute(work, unit, &emitter, err);
-	pace_end(&work->run->pace);
+	pace_unit_end(&work->run->pace);
 	result_counts_add(&work->counts, &emitter.counts);
 	emitter_close(&emitter);
 	return r == HF_OK ? destination_tick(&work->run->destination, err) : r;
@@ -310,7 +314,7 @@ account_failed(struct work *work, const struct hf_error *why, struct hf_error *e
 	tally_of(work)->failed++;
 	work->counts.items++;
 	work->counts.failed++;
-	run_progress(work->run, request->type, 1, 1);
+	run_progress(work->run, request->type, 1, 0, 1);
 	r = run_item_failed(work->run, request->type, request->name, "",
 	    why->msg[0] != '\0' ? why->msg : "it failed without a reason", err);
 	return r == HF_OK ? result_account(work->run->result, request->type, request->name,
@@ -347,17 +351,23 @@ run_plan(struct work *work, struct hf_error *err)
 {
 	const struct account_request *request = work->request;
 	struct hf_error why = HF_ERROR_INIT;
-	uint64_t items, unknown;
 	int r;
 
 	if (has_vanished(work, &why))
 		return account_failed(work, &why, err);
-	items = units_items(work->units, &unknown);
-	pace_plan(&work->run->pace, items, unknown);
-	tally_of(work)->read++;
+	pace_plan(&work->run->pace, units_estimates(work->units));
 	r = run_units(work, err);
-	return r != HF_OK ? r : result_account(work->run->result, request->type, request->name,
-	                            source_name(request), true, &work->counts, err);
+	if (r != HF_OK)
+		return r;
+	/* When all that the account consists of failed, it could not be read. */
+	if (work->lost.code != HF_OK && work->run->unreadable.code == HF_OK)
+		work->run->unreadable = work->lost;
+	if (work->lost.code != HF_OK)
+		tally_of(work)->failed++;
+	else
+		tally_of(work)->read++;
+	return result_account(work->run->result, request->type, request->name, source_name(request),
+	    work->lost.code == HF_OK, &work->counts, err);
 }
 
 static int
@@ -382,9 +392,12 @@ account_run(struct run *run, const struct account_request *request, struct hf_er
 	work.run = run;
 	work.request = request;
 	work.fatal = (struct hf_error)HF_ERROR_INIT;
+	work.lost = (struct hf_error)HF_ERROR_INIT;
+	looker_init(&work.looker, run->destination.archive);
 	r = set_prefix(&work, err);
 	if (r != HF_OK)
 		return r;
+	pace_part_begin(&run->pace);
 	r = make_plan(&work, &why);
 	why.code = r;
 	if (work.fatal.code != HF_OK && work.fatal.code != HF_EINVAL) {
@@ -396,6 +409,7 @@ account_run(struct run *run, const struct account_request *request, struct hf_er
 	} else {
 		r = run_plan(&work, err);
 	}
+	pace_part_end(&run->pace);
 	units_close(work.units);
 	instance_close(&work.source);
 	return r;

@@ -80,7 +80,8 @@ open_repository(struct destination *destination, const char *cache, struct hf_er
 		r = repository_open(&destination->guarded, &options, &destination->repository, err);
 	}
 	buffer_wipe(&password);
-	return r == HF_OK ? repository_lock(destination->repository, err) : r;
+	/* What is read meanwhile counts only with the first write, which waits for the lock to be proved. */
+	return r == HF_OK ? repository_lock_begin(destination->repository, err) : r;
 }
 
 /* What the newest snapshot tells of itself; a strange one is as good as none. */
@@ -164,6 +165,18 @@ find_places(struct destination *destination, const struct destination_request *r
 	return path_make_directories(destination->directory, err);
 }
 
+/* What could not be read may be what somebody was deleting who took the repository at the same time. */
+static int
+blame_lock(struct destination *destination, int code, struct hf_error *err)
+{
+	struct hf_error why = HF_ERROR_INIT;
+
+	if (destination->repository == NULL || !repository_is_locked(destination->repository) ||
+	    repository_lock_held(destination->repository, &why) == HF_OK)
+		return code;
+	return hf_error_set(err, why.code, why.os_errno, "%s", why.msg);
+}
+
 int
 destination_open(struct destination *destination, const struct destination_request *request, struct hf_error *err)
 {
@@ -190,7 +203,7 @@ destination_open(struct destination *destination, const struct destination_reque
 	if (r == HF_OK && destination->has_previous)
 		read_manifest(destination);
 	free(cache);
-	return r;
+	return r == HF_OK ? HF_OK : blame_lock(destination, r, err);
 }
 
 bool

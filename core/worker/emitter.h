@@ -4,6 +4,7 @@
 
 #include <holdfast/strategy.h>
 
+#include "worker/looker.h"
 #include "worker/run.h"
 
 /*
@@ -16,13 +17,20 @@ struct emitter {
 	const char *type, *account;
 	struct result_counts counts;
 	struct json_object *errors; /* of this unit, as its note keeps them */
-	struct buffer scratch;
 	struct hf_error failure; /* the first of a call; code HF_OK: none */
 	bool fatal;              /* it was the repository's: no other unit would fare better */
+	struct looker *looker;
+	bool resumable;          /* the unit goes on after a crash from its last checkpoint */
+	bool each_page;          /* whose checkpoints are durable at once */
 };
 
+/* looker (or NULL) must outlive it. */
 int emitter_open(struct emitter *emitter, struct run *run, const char *type, const char *account,
-    struct hf_error *err);
+    struct looker *looker, struct hf_error *err);
 void emitter_close(struct emitter *emitter);
+/* What the unit has counted and told so far, for its note: JSON text on one line. */
+int emitter_note(const struct emitter *emitter, struct buffer *out, struct hf_error *err);
+/* Goes on from what such a note tells; lines: of the log, that are there already. */
+int emitter_take_note(struct emitter *emitter, const char *note, uint64_t lines, struct hf_error *err);
 
 #endif

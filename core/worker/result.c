@@ -162,7 +162,8 @@ result_account(struct result *result, const char *type, const char *account, con
 	    add_count(object, "units_carried_over", counts->kept) != HF_OK ||
 	    add_count(object, "total", counts->items) != HF_OK || add_count(object, "failed",
 	    counts->failed) != HF_OK ||
-	    add_count(object, "added", counts->added) != HF_OK)
+	    add_count(object, "added", counts->added) != HF_OK ||
+	    add_count(object, "bytes_read", counts->bytes_read) != HF_OK)
 		return no_memory(err);
 	result->partial = result->partial || !clean;
 	return HF_OK;
@@ -276,6 +277,28 @@ result_previous_units(const struct result *result, const char *type, const char 
 	int64_t units = json_object_get_int64(member(previous_account(result, type, account), "units"));
 
 	return units < 0 ? 0 : (uint64_t)units;
+}
+
+static uint64_t
+previous_count(struct json_object *account, const char *name)
+{
+	int64_t count = json_object_get_int64(member(account, name));
+
+	return count < 0 ? 0 : (uint64_t)count;
+}
+
+bool
+result_previous(const struct result *result, const char *type, const char *account, struct result_counts *ret)
+{
+	struct json_object *before = previous_account(result, type, account);
+	const char *state = json_object_get_string(member(before, "state"));
+
+	if (state == NULL || (strcmp(state, "complete") != 0 && strcmp(state, "partial") != 0))
+		return false;
+	*ret = (struct result_counts){.units = previous_count(before, "units"),
+	    .items = previous_count(before, "total"), .failed = previous_count(before, "failed"),
+	    .added = previous_count(before, "added"), .bytes_read = previous_count(before, "bytes_read")};
+	return true;
 }
 
 bool

@@ -45,6 +45,9 @@ int result_error(struct result *result, const char *type, const char *account, c
 int result_carry_over(struct result *result, struct hf_error *err);
 /* How many units the previous run saw of it; 0: not known. */
 uint64_t result_previous_units(const struct result *result, const char *type, const char *account);
+/* What the previous run counted of it; false: it could not read it, or did not look. */
+bool result_previous(const struct result *result, const char *type, const char *account,
+    struct result_counts *ret);
 /* Whether anything failed. */
 bool result_partial(const struct result *result);
 

@@ -4,20 +4,25 @@
 #include "worker/run.h"
 
 #include <json-c/json.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
 #include "base/log.h"
+#include "base/path.h"
 #include "base/time.h"
+#include "http/http.h"
+#include "image/image.h"
 #include "plugin/strategy.h"
 #include "repository/origin.h"
-#include "http/http.h"
 #include "supervisor/channel.h"
 #include "worker/account.h"
+#include "worker/scratch.h"
 
 #define TOLD_MAX      1000u /* failed items that are told one by one; the rest is only counted */
+#define PERCENT_MAX   99.9
 #define RESULT_ERRORS 60u   /* errors in the result, which has to fit into one frame */
 #define SCHEMA        "holdfast.snapshot/1"
 
@@ -59,22 +64,37 @@ run_go_on(struct run *run, struct hf_error *err)
 }
 
 void
-run_progress(struct run *run, const char *type, uint64_t items, uint64_t failed)
+run_count(struct run *run, const char *type, uint64_t items, uint64_t bytes, uint64_t failed)
 {
 	struct progress *progress = &run->progress;
+	struct pace_work total;
 	uint64_t sealed;
 
 	progress->processed_items += items;
+	progress->bytes_read += bytes;
 	progress->failed_items += failed;
 	/* What is sealed waits in the spool for the rest of its pack. */
 	sealed = destination_stats(&run->destination).bytes_sealed;
 	progress->bytes_transferred =
 	    sealed > run->destination.transferred ? sealed : run->destination.transferred;
-	pace_items(&run->pace, items);
-	progress->total_items = pace_total(&run->pace);
+	pace_done(&run->pace, items, bytes);
+	total = pace_total(&run->pace);
+	progress->total_items = total.items;
+	progress->total_bytes = total.bytes;
+	progress->percent = 100 * pace_share(&run->pace);
+	/* Until all has ended. */
+	if (progress->percent > PERCENT_MAX)
+		progress->percent = PERCENT_MAX;
+	progress->bytes_received = atomic_load(&run->received);
 	if (strcmp(progress->current_type, type) != 0)
 		progress_copy_text(progress->current_type, sizeof(progress->current_type), type);
-	(void)channel_progress(run->channel, progress, NULL);
+}
+
+void
+run_progress(struct run *run, const char *type, uint64_t items, uint64_t bytes, uint64_t failed)
+{
+	run_count(run, type, items, bytes, failed);
+	(void)channel_progress(run->channel, &run->progress, NULL);
 }
 
 int
@@ -119,6 +139,20 @@ run_note_plugin(struct run *run, const struct instance *instance, struct hf_erro
 }
 
 /* ---- the types ---- */
+
+/* A large file takes longer than a person waits for a sign of life. */
+static void
+service_received(void *ctx, const char *instance, uint64_t bytes)
+{
+	struct run *run = ctx;
+
+	(void)instance;
+	(void)atomic_fetch_add(&run->received, bytes);
+	if (!pthread_equal(run->thread, pthread_self()))
+		return;
+	run->progress.bytes_received = atomic_load(&run->received);
+	(void)channel_progress(run->channel, &run->progress, NULL);
+}
 
 static int32_t
 service_stop_requested(void *ctx)
@@ -181,13 +215,13 @@ run_accounts(struct run *run, struct account_request *request, struct hf_error *
 }
 
 static int
-run_host(struct run *run, struct account_request *request, struct hf_error *err)
+run_host(struct run *run, const struct account_request *like, struct hf_error *err)
 {
+	struct account_request request = *like;
 	char name[ORIGIN_NAME_SIZE];
 
-	request->account = NULL;
-	request->name = origin_hostname(name)[0] != '\0' ? name : "localhost";
-	return account_run(run, request, err);
+	request.name = origin_hostname(name)[0] != '\0' ? name : "localhost";
+	return account_run(run, &request, err);
 }
 
 /* All that a type has to do in this run. */
@@ -209,7 +243,7 @@ back_up_type(struct run *run, const char *type, const char *folder, const struct
 		r = run_accounts(run, &request, err);
 	instance_close(&strategy);
 	if (r == HF_OK)
-		r = destination_checkpoint(&run->destination, err);
+		r = destination_tick(&run->destination, err);
 	if (r == HF_OK)
 		r = result_stored(run->result, type, destination_stats(&run->destination).bytes_sealed - before, err);
 	if (r == HF_OK)
@@ -283,6 +317,45 @@ warn_of_uncovered(struct run *run)
 	}
 }
 
+static void
+progress_ends(struct run *run)
+{
+	struct progress *progress = &run->progress;
+
+	progress->total_items = progress->processed_items;
+	progress->total_bytes = progress->bytes_read;
+	progress->percent = 100;
+	(void)channel_progress(run->channel, progress, NULL);
+}
+
+/* Announces what there will be to do, with what the last run found there. */
+static void
+expect_type(struct run *run, unsigned bit)
+{
+	/* One small file. */
+	static const struct pace_work of_host = {1, 1024};
+	const struct plugin_component *strategy;
+	struct result_counts last;
+	struct pace_work work;
+	size_t i;
+
+	if (strategy_find(run->registry, name_of(bit), &strategy, NULL) != HF_OK)
+		return;
+	if (strategy_is_of_host(strategy))
+		(void)pace_expect(&run->pace, &of_host, 1);
+	for (i = 0; i < run->plan->account_count; i++) {
+		if (!takes(run, strategy, run->plan->accounts[i]))
+			continue;
+		/* A full run reads more than the last one did. */
+		if (!run->full && result_previous(run->result, name_of(bit), run->plan->accounts[i]->name, &last)) {
+			work = (struct pace_work){last.items, last.bytes_read};
+			(void)pace_expect(&run->pace, &work, last.units);
+		} else {
+			(void)pace_expect(&run->pace, NULL, 0);
+		}
+	}
+}
+
 static int
 run_types(struct run *run, struct hf_error *err)
 {
@@ -290,6 +363,10 @@ run_types(struct run *run, struct hf_error *err)
 	size_t i;
 	int r = HF_OK;
 
+	for (i = 0; i < TYPE_COUNT; i++) {
+		if ((run->types & types[i].bit) != 0)
+			expect_type(run, types[i].bit);
+	}
 	for (i = 0; r == HF_OK && i < TYPE_COUNT; i++) {
 		if ((run->types & types[i].bit) != 0)
 			r = run_type(run, types[i].bit, types[i].folder, &carried, err);
@@ -299,6 +376,8 @@ run_types(struct run *run, struct hf_error *err)
 		    "plan %s: no strategy is installed that backs up anything of its accounts", run->plan->name);
 	if (r == HF_OK && !types_are_named(run))
 		warn_of_uncovered(run);
+	if (r == HF_OK)
+		progress_ends(run);
 	return r;
 }
 
@@ -368,6 +447,7 @@ make_result(struct run *run, const struct repository_id *snapshot, struct json_o
 	    !add(object, "repository", json_object_new_string(run->plan->repository->name)) ||
 	    !add(object, "bytes_stored",
 	    json_object_new_int64((int64_t)destination_stats(&run->destination).bytes_stored)) ||
+	    !add(object, "bytes_received", json_object_new_int64((int64_t)atomic_load(&run->received))) ||
 	    !add(object, "bytes_transferred", json_object_new_int64((int64_t)run->destination.transferred)))
 		(void)hf_error_set(err, HF_ENOMEM, 0, "the result: out of memory");
 	else
@@ -434,6 +514,12 @@ open_run(struct run *run, const char *state_directory, struct hf_error *err)
 	if (r == HF_OK)
 		r = host_set_extension(HF_HOST_HTTP, &http_host_extension, err);
 	if (r == HF_OK)
+		r = image_open(state_directory, NULL, &run->services.image, err);
+	if (r == HF_OK)
+		r = host_set_extension(HF_HOST_IMAGE, &image_host_extension, err);
+	if (r == HF_OK)
+		r = host_set_extension(HF_HOST_SCRATCH, &scratch_host_extension, err);
+	if (r == HF_OK)
 		r = registry_open(&run->registry, err);
 	if (r == HF_OK) {
 		about_init(&run->about, registry_scan(run->registry));
@@ -451,6 +537,9 @@ open_run(struct run *run, const char *state_directory, struct hf_error *err)
 	request.plan = run->plan;
 	request.registry = run->registry;
 	r = destination_open(&run->destination, &request, err);
+	if (r == HF_OK && (run->scratch = path_join(run->destination.directory, "scratch")) == NULL)
+		r = hf_error_set(err, HF_ENOMEM, 0, "out of memory");
+	run->services.scratch = run->scratch;
 	if (r == HF_OK)
 		r = run_note_plugin(run, &run->destination.storage, err);
 	if (r == HF_OK && (run->result = result_new(run->destination.manifest)) == NULL)
@@ -506,7 +595,9 @@ run_job(struct channel *channel, const struct job *job, const char *state_direct
 	run.job = job;
 	run.started_at = time_now();
 	run.unreadable = (struct hf_error)HF_ERROR_INIT;
-	run.services = (struct host_services){.ctx = &run, .stop_requested = service_stop_requested};
+	run.services = (struct host_services){.ctx = &run, .stop_requested = service_stop_requested,
+	    .received = service_received};
+	run.thread = pthread_self();
 	progress_copy_text(run.progress.job, sizeof(run.progress.job), job->id);
 	r = open_run(&run, state_directory, &why);
 	if (r == HF_OK && destination_is_done(&run.destination)) {
@@ -518,11 +609,16 @@ run_job(struct channel *channel, const struct job *job, const char *state_direct
 	if (r == HF_OK && destination_forget(&run.destination, &why) != HF_OK)
 		log_message(HF_LOG_WARNING, "%s", why.msg);
 	destination_close(&run.destination);
+	pace_release(&run.pace);
 	result_free(run.result);
 	json_object_put(run.plugins);
 	(void)host_set_extension(HF_HOST_ABOUT, NULL, NULL);
 	registry_free(run.registry);
+	(void)host_set_extension(HF_HOST_IMAGE, NULL, NULL);
+	image_close(run.services.image);
 	(void)host_set_extension(HF_HOST_HTTP, NULL, NULL);
+	(void)host_set_extension(HF_HOST_SCRATCH, NULL, NULL);
+	free(run.scratch);
 	http_close(run.services.http);
 	config_free(run.config);
 	if (r != HF_OK) {

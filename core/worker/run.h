@@ -2,6 +2,8 @@
 #ifndef WORKER_RUN_H
 #define WORKER_RUN_H
 
+#include <pthread.h>
+
 #include "plugin/about.h"
 #include "progress/progress.h"
 #include "worker/result.h"
@@ -24,6 +26,7 @@ struct run {
 	struct registry *registry;
 	struct about about; /* offered to plugins */
 	struct host_services services;
+	char *scratch; /* folder for what outlives a crash */
 	struct destination destination;
 	struct result *result;
 	struct progress progress;
@@ -32,6 +35,8 @@ struct run {
 	int64_t started_at;
 	struct run_tally accounts, host; /* of all types; the machine is no account */
 	struct hf_error unreadable; /* of the first account that could not be read at all; code HF_OK: none */
+	pthread_t thread;        /* the one that runs the job, and alone may tell of progress */
+	_Atomic uint64_t received; /* bytes over the network; of any thread */
 	uint64_t told; /* failed items that were told one by one */
 };
 
@@ -46,8 +51,10 @@ int run_job(struct channel *channel, const struct job *job, const char *state_di
 
 /* HF_ESTOPPING once the job is to pause. */
 int run_go_on(struct run *run, struct hf_error *err);
-/* Counts items of a type, and tells the supervisor now and then. */
-void run_progress(struct run *run, const char *type, uint64_t items, uint64_t failed);
+/* Counts items of a type and bytes that were read for them. */
+void run_count(struct run *run, const char *type, uint64_t items, uint64_t bytes, uint64_t failed);
+/* The same, and tells the supervisor now and then: of work of this run, from which the speed is told. */
+void run_progress(struct run *run, const char *type, uint64_t items, uint64_t bytes, uint64_t failed);
 /* Records a failed item and tells of it. */
 int run_item_failed(struct run *run, const char *type, const char *account, const char *item, const char *message,
     struct hf_error *err);

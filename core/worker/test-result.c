@@ -76,6 +76,7 @@ test_carry_over(void)
 {
 	struct result *first = result_new(NULL), *second, *third;
 	struct json_object *a, *b, *c;
+	struct result_counts last;
 
 	CU_ASSERT_EQUAL(result_account(first, "chats", "one", "jsonl", true, &clean, NULL), HF_OK);
 	CU_ASSERT_EQUAL(result_account(first, "chats", "two", "jsonl", true, &holed, NULL), HF_OK);
@@ -83,6 +84,12 @@ test_carry_over(void)
 	second = result_new(a);
 	CU_ASSERT_EQUAL(result_previous_units(second, "chats", "one"), 5);
 	CU_ASSERT_EQUAL(result_previous_units(second, "chats", "three"), 0);
+	CU_ASSERT_TRUE(result_previous(second, "chats", "two", &last));
+	CU_ASSERT_EQUAL(last.items, holed.items);
+	CU_ASSERT_EQUAL(last.units, holed.units);
+	CU_ASSERT_EQUAL(last.bytes_read, holed.bytes_read);
+	CU_ASSERT_FALSE(result_previous(second, "chats", "three", &last));
+	CU_ASSERT_FALSE(result_previous(second, "media", "two", &last));
 	CU_ASSERT_TRUE(result_had_type(second, "chats"));
 	CU_ASSERT_FALSE(result_had_type(second, "media"));
 	CU_ASSERT_EQUAL(result_error(second, "chats", "one", "", "gone", NULL), HF_OK);

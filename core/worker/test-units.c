@@ -32,7 +32,6 @@ test_round(void)
 {
 	struct units *units;
 	struct hf_unit unit;
-	uint64_t unknown;
 	char id[32], path[64], data[32];
 	int i;
 
@@ -47,8 +46,9 @@ test_round(void)
 	}
 	CU_ASSERT_EQUAL(units_seal(units, NULL), HF_OK);
 	CU_ASSERT_EQUAL(units_count(units), 1000);
-	CU_ASSERT_EQUAL(units_items(units, &unknown), 7000);
-	CU_ASSERT_EQUAL(unknown, 0);
+	CU_ASSERT_EQUAL(units_estimates(units)->known.items, 7000);
+	CU_ASSERT_EQUAL(units_estimates(units)->known.bytes, 9000);
+	CU_ASSERT_EQUAL(units_estimates(units)->no_items, 0);
 	for (i = 0; i < 1000; i++) {
 		(void)snprintf(id, sizeof(id), "room %03d", i);
 		(void)snprintf(path, sizeof(path), "/chats/a/rooms/%d", i);
@@ -74,15 +74,14 @@ test_same_folder(void)
 	struct units *units;
 	struct hf_unit unit = unit_of("a", 1, "/chats/a/rooms/x", "");
 	struct hf_error err = HF_ERROR_INIT;
-	uint64_t unknown;
 
 	CU_ASSERT_EQUAL_FATAL(units_open(directory, &units, NULL), HF_OK);
 	CU_ASSERT_EQUAL(units_add(units, &unit, NULL), HF_OK);
 	unit.path = "/chats/a/rooms/y";
 	unit.items = 0;
 	CU_ASSERT_EQUAL(units_add(units, &unit, NULL), HF_OK);
-	CU_ASSERT_EQUAL(units_items(units, &unknown), 7);
-	CU_ASSERT_EQUAL(unknown, 1);
+	CU_ASSERT_EQUAL(units_estimates(units)->known.items, 7);
+	CU_ASSERT_EQUAL(units_estimates(units)->no_items, 1);
 	unit.path = "/chats/a/rooms/x";
 	CU_ASSERT_EQUAL(units_add(units, &unit, NULL), HF_OK);
 	CU_ASSERT_EQUAL(units_seal(units, &err), HF_EINVAL);

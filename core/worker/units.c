@@ -21,12 +21,13 @@
 /* What lies before a unit's bytes. */
 struct header {
 	uint64_t id_size, path_size, data_size;
-	uint64_t items, bytes;
+	uint64_t items, bytes, flags;
 };
 
 struct units {
 	FILE *file;
-	uint64_t count, taken, items, unknown;
+	uint64_t count, taken;
+	struct pace_units estimates;
 	struct buffer marks; /* MARK_SIZE bytes of each path */
 	struct buffer bytes; /* of the unit read last */
 };
@@ -88,7 +89,7 @@ int
 units_add(struct units *units, const struct hf_unit *unit, struct hf_error *err)
 {
 	struct header header = {unit->id.size, unit->path == NULL ? 0 : strlen(unit->path), unit->data.size,
-	    unit->items, unit->bytes};
+	    unit->items, unit->bytes, unit->flags};
 	uint8_t sum[HASH_SIZE];
 	int r;
 
@@ -111,8 +112,7 @@ units_add(struct units *units, const struct hf_unit *unit, struct hf_error *err)
 		r = put(units, unit->data.data, header.data_size, err);
 	if (r == HF_OK) {
 		units->count++;
-		units->items += unit->items;
-		units->unknown += unit->items == 0;
+		pace_units_add(&units->estimates, &(const struct pace_work){unit->items, unit->bytes});
 	}
 	return r;
 }
@@ -164,7 +164,8 @@ units_next(struct units *units, struct hf_unit *ret, struct hf_error *err)
 		return failed("read", err);
 	at[header.id_size + header.path_size] = '\0';
 	units->taken++;
-	*ret = (struct hf_unit){(uint32_t)sizeof(*ret), 0, {at, header.id_size, HF_TEXT_UTF8, 0}, at + header.id_size,
+	*ret = (struct hf_unit){(uint32_t)sizeof(*ret), (uint32_t)header.flags,
+	    {at, header.id_size, HF_TEXT_UTF8, 0}, at + header.id_size,
 	    {at + header.id_size + header.path_size + 1, header.data_size}, header.items, header.bytes};
 	return HF_OK;
 }
@@ -175,9 +176,8 @@ units_count(const struct units *units)
 	return units->count;
 }
 
-uint64_t
-units_items(const struct units *units, uint64_t *ret_unknown)
+const struct pace_units *
+units_estimates(const struct units *units)
 {
-	*ret_unknown = units->unknown;
-	return units->items;
+	return &units->estimates;
 }

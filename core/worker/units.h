@@ -4,6 +4,8 @@
 
 #include <holdfast/strategy.h>
 
+#include "worker/pace.h"
+
 /*
  * The units a strategy planned for one account.  They lie in a nameless file, so that memory does not
  * grow with the number of rooms.
@@ -19,8 +21,8 @@ int units_seal(struct units *units, struct hf_error *err);
 /* The next unit, in the order they were added; good until the next call.  HF_ENOTFOUND after the last. */
 int units_next(struct units *units, struct hf_unit *ret, struct hf_error *err);
 uint64_t units_count(const struct units *units);
-/* The sum of the estimates, and how many units have none. */
-uint64_t units_items(const struct units *units, uint64_t *ret_unknown);
+/* What they are estimated to have. */
+const struct pace_units *units_estimates(const struct units *units);
 void units_close(struct units *units);
 
 #endif

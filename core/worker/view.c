@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "worker/fetch.h"
+
 /* One query: the strategy's sink, and the first thing it said no with. */
 struct query {
 	const struct hf_record_sink *sink;
@@ -113,12 +115,8 @@ static int
 view_fetch_media(void *ctx, const struct hf_media_exchange *exchange, struct hf_error *err)
 {
 	const struct view *view = ctx;
-	const struct hf_source_ops *ops = &view->source->component->ops.source;
 
-	if (ops->fetch_media == NULL)
-		return hf_error_set(err, HF_ENOTSUP, 0, "%s: source %s fetches no media", view->table.account,
-		    view->table.source);
-	return ops->fetch_media(view->source->handle, exchange, err);
+	return fetch_media(view->source, view->table.account, exchange, err);
 }
 
 void

@@ -14,6 +14,8 @@ changed() {
 	sed "$1" "$HOLDFAST_CONFIG" >"$T/changed.yaml"
 	chmod 600 "$T/changed.yaml"
 }
+all_plugins=$HOLDFAST_PLUGIN_PATH
+HOLDFAST_PLUGIN_PATH=$(echo "$all_plugins" | tr ':' '\n' | grep -v 'strategy/media' | tr '\n' ':' | sed 's/:$//')
 changed 's/types: .*/types: [chats, media]/'
 expect 2 holdfast config check -c "$T/changed.yaml"
 expect_text "$T/err" "changed.yaml:9:20: plan everything: media cannot be backed up: "

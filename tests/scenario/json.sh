@@ -14,9 +14,13 @@ expect_text "$T/out" '"type":"progress"'
 import json, sys
 lines = [json.loads(line) for line in open(sys.argv[1])]
 progress = [o for o in lines if o["type"] == "progress"]
-for name in ("job", "total_items", "processed_items", "failed_items", "current_type", "bytes_transferred",
-             "started_at", "percent"):
+for name in ("job", "total_items", "processed_items", "failed_items", "current_type", "bytes_received",
+             "bytes_transferred", "bytes_read", "total_bytes", "bytes_per_second", "started_at", "percent"):
     assert all(name in o for o in progress), name
+percents = [o["percent"] for o in progress]
+assert percents == sorted(percents) and percents[-1] == 100, percents
+last = progress[-1]
+assert last["processed_items"] == last["total_items"] and last["bytes_read"] == last["total_bytes"] > 0, last
 done = [o for o in lines if o.get("event") == "completed"]
 assert len(done) == 1 and done[0] is lines[-1], done
 events = [o["event"] for o in lines if o["type"] == "event"]

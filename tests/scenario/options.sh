@@ -71,3 +71,66 @@ expect 0 holdfast config check -c "$T/changed.yaml"
 chmod 666 "$T/presets/jsonl/family.yaml"
 expect 2 holdfast config check
 expect_text "$T/err" "family.yaml: other users may write to this file"
+chmod 600 "$T/presets/jsonl/family.yaml"
+
+# A source with contacts, and options in maps and lists.
+mkdir "$T/plugins"
+cp plugins/.libs/holdfast-sample.so "$T/plugins/"
+# Nothing is to be installed that would back it up.
+HOLDFAST_PLUGIN_PATH=$T/plugins:$(echo "$HOLDFAST_PLUGIN_PATH" | tr ':' '\n' | grep -v '/strategy/contacts/' |
+	tr '\n' ':' | sed 's/:$//')
+mkdir "$T/presets/sample"
+printf 'cards:\n  collection: friends\n  fields: [name, mail]\n' >"$T/presets/sample/club.yaml"
+cp "$HOLDFAST_CONFIG" "$T/people.yaml"
+cat >>"$T/people.yaml" <<-E
+	  people:
+	    source: sample
+	    preset: club
+	    cards:
+	      fields: name
+	    folders: [., $T/nowhere]
+	E
+expect 0 holdfast plugins sample
+expect_text "$T/out" "^  cards.fields: list of string$"
+expect_text "$T/out" "^  presets: club$"
+expect 0 holdfast config check -c "$T/people.yaml"
+expect_text "$T/err" "people.yaml:23:14: warning: account people: folders: $T/nowhere: No such file"
+expect 0 holdfast config show -c "$T/people.yaml"
+expect_text "$T/out" "^    folders: \[., $T/nowhere\]$"
+expect_text "$T/out" "^      fields: name$"
+
+# people_with PATTERN: the configuration with one line changed.
+people_with() {
+	sed "$1" "$T/people.yaml" >"$T/changed.yaml"
+	chmod 600 "$T/changed.yaml"
+}
+people_with 's/fields: name/feilds: [name]/'
+expect 2 holdfast config check -c "$T/changed.yaml"
+expect_text "$T/err" "changed.yaml:22:7: account people: unknown option cards.feilds, did you mean cards.fields\?"
+people_with 's/fields: name/fields: [a, b, c]/'
+expect 2 holdfast config check -c "$T/changed.yaml"
+expect_text "$T/err" "changed.yaml:18:3: account people: cards.fields: more than two"
+people_with 's/fields: name/fields: [a, {b: c}]/'
+expect 2 holdfast config check -c "$T/changed.yaml"
+expect_text "$T/err" "changed.yaml:22:19: cards.fields: a map is no item"
+
+# It has no chats, so that its account is left out of them; a type that no account has is a mistake.
+expect 0 holdfast backup -c "$T/people.yaml"
+! grep -q "collection" "$T/err" || fail "a source without chats was opened for them"
+restic_restore
+[ ! -e "$T/restored/chats/people" ] || fail "chats of a source that has none"
+people_with 's/^    repository: home/&\n    accounts: [people]/'
+expect 2 holdfast config check -c "$T/changed.yaml"
+expect_text "$T/err" "changed.yaml:10:13: plan everything: chats cannot be backed up: none of the plan's accounts has any"
+expect 2 holdfast backup -c "$T/changed.yaml"
+expect_text "$T/err" "none of the plan's accounts has any"
+
+# Where no type is named, nothing is a mistake, but an account that nothing is for is told of.
+people_with 's/^    types: .*/    accounts: [people]/'
+expect 0 holdfast config check -c "$T/changed.yaml"
+expect_text "$T/err" "changed.yaml:19:13: warning: account people: no strategy .* backs up what the source sample has"
+expect 0 holdfast backup -c "$T/changed.yaml"
+expect_text "$T/err" "account people is not backed up: no strategy"
+expect_text "$T/out" "^device_info"
+expect 2 holdfast backup -c "$T/changed.yaml" --types chats
+expect_text "$T/err" "plan everything: none of its accounts has chats"

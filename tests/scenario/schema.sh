@@ -11,6 +11,9 @@ add_account chats jsonl "$T/chats"
 for export in slack-export-viewer langchain; do
 	add_account "$export" slack-export "$exports/$export"
 done
+add_account people vcard "$tests/data/vcards"
+sed 's/types: .*/types: [chats, contacts]/' "$HOLDFAST_CONFIG" >"$T/config"
+cat "$T/config" >"$HOLDFAST_CONFIG"
 expect 0 holdfast init
 expect 0 holdfast backup
 append 300

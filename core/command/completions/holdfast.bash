@@ -42,7 +42,7 @@ _holdfast() {
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
 		-c | --config) config=${COMP_WORDS[++i]} ;;
-		-r | --repository | -t | --types | --target | -i | --include | --tag | -p | --plan | -a | --account) i=$((i + 1)) ;;
+		-r | --repository | -t | --types | --target | -i | --include | --contacts-to | --contacts-from | --tag | -p | --plan | -a | --account) i=$((i + 1)) ;;
 		-*) ;;
 		*) if [[ -z $command ]]; then command=${COMP_WORDS[i]}; else operands=$((operands + 1)); fi ;;
 		esac
@@ -51,7 +51,7 @@ _holdfast() {
 	case $previous in
 	-c | --config) _holdfast_files -f && return ;;
 	-r | --repository) _holdfast_words "$(_holdfast_names repositories)" && return ;;
-	-a | --account) _holdfast_words "$(_holdfast_names accounts)" && return ;;
+	-a | --account | --contacts-to | --contacts-from) _holdfast_words "$(_holdfast_names accounts)" && return ;;
 	-p | --plan) _holdfast_words "$(_holdfast_names plans)" && return ;;
 	--target) _holdfast_files -d && return ;;
 	--types) _holdfast_list chats media contacts device_info && return ;;
@@ -77,7 +77,7 @@ _holdfast() {
 		rooms) options+=" $repository --account" ;;
 		ls) options+=" $repository --long" ;;
 		dump) options+=" --repository" ;;
-		restore) options+=" $repository --target --include" ;;
+		restore) options+=" $repository --target --include --contacts-to --contacts-from --yes" ;;
 		check) options+=" $repository --read-data --accept-removed" ;;
 		config) options+=" --plan --quiet --json" ;;
 		help) options= ;;

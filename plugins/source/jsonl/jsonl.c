@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "index.h"
 #include "lines.h"
+#include "media.h"
 #include "record.h"
 
 #include <sys/stat.h>
@@ -29,6 +30,7 @@
 struct jsonl {
 	const struct hf_host *host;
 	const struct hf_host_json *json;
+	const struct hf_host_files *files;
 	int folder;
 	char *path;
 	char *rooms_path;
@@ -214,6 +216,7 @@ jsonl_open(const struct hf_host *host, const struct hf_value *values, uint32_t c
 	j->folder = -1;
 	j->rooms.fd = j->people.fd = -1;
 	j->json = host->get_extension(host->ctx, HF_HOST_JSON);
+	j->files = host->get_extension(host->ctx, HF_HOST_FILES);
 	j->path = strdup(values[OPTION_PATH].text);
 	j->rooms_path = join(values[OPTION_PATH].text, "rooms.jsonl");
 	j->people_path = join(values[OPTION_PATH].text, "participants.jsonl");
@@ -963,6 +966,14 @@ jsonl_enumerate(void *handle, const struct hf_query *query, const struct hf_reco
 	return hf_error_set(err, HF_ENOTSUP, 0, "jsonl does not know query %u", query->what);
 }
 
+static int
+jsonl_fetch_media(void *handle, const struct hf_media_exchange *exchange, struct hf_error *err)
+{
+	struct jsonl *j = handle;
+
+	return media_fetch(j->host, j->json, j->files, j->path, exchange, err);
+}
+
 static const struct hf_source_ops ops = {
 	.struct_size = sizeof(struct hf_source_ops),
 	.configure = jsonl_configure,
@@ -970,6 +981,7 @@ static const struct hf_source_ops ops = {
 	.close = jsonl_close,
 	.caps = jsonl_caps,
 	.enumerate = jsonl_enumerate,
+	.fetch_media = jsonl_fetch_media,
 };
 
 static const struct hf_component component = {

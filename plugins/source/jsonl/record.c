@@ -356,11 +356,11 @@ static bool
 attachment_of(struct record *record, const struct hf_json_value *value, struct hf_attachment *a)
 {
 	static const char *const names[] = {"id", "kind", "type", "name", "mime", "url", "size", "width", "height",
-	    "duration_ms", "expires_at"};
-	struct hf_json_value v[11];
+	    "duration_ms", "expires_at", "path", "missing"};
+	struct hf_json_value v[13];
 
 	if (value->type != HF_JSON_OBJECT ||
-	    record->json->object(value->data, value->size, names, 11, v, NULL) != HF_OK)
+	    record->json->object(value->data, value->size, names, 13, v, NULL) != HF_OK)
 		return false;
 	memset(a, 0, sizeof(*a));
 	a->id = record_text(&v[0]);
@@ -373,6 +373,8 @@ attachment_of(struct record *record, const struct hf_json_value *value, struct h
 	a->height = number_of(&v[8], -1);
 	a->duration_ms = number_of(&v[9], -1);
 	a->expires_ns = take_time(record, &v[10]);
+	a->path = record_text(&v[11]);
+	a->missing = record_text(&v[12]);
 	return true;
 }
 

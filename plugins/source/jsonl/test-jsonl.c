@@ -1,258 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "base/json.h"
-#include "base/unit.h"
-
-#include <sys/stat.h>
+#include "../../common/test-source.h"
 
 #include <dirent.h>
-#include <dlfcn.h>
 #include <fcntl.h>
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
-#include <unistd.h>
-
-#include <holdfast/plugin.h>
-
-/* A host that notes what the plugin under test pushes. */
-static struct {
-	int rooms, people, messages, checkpoints, failed;
-	struct buffer log; /* what was pushed, a line each */
-	struct buffer raw; /* the raw values, a line each */
-	char cursor[400];
-	char first_cursor[400];
-	char where[2000];
-	char why[480];
-	char warning[1024]; /* logged last */
-	int warnings;
-	int stop_after; /* messages; 0: never */
-} seen;
-
-static char folder[200];
-static const struct hf_component *component;
-static const struct hf_source_ops *source;
-
-static void
-host_log(void *ctx, int32_t level, const char *msg, uint64_t size)
-{
-	(void)ctx;
-	if (level == HF_LOG_WARNING) {
-		seen.warnings++;
-		(void)snprintf(seen.warning, sizeof(seen.warning), "%.*s", (int)size, msg);
-	}
-	(void)printf("%.*s\n", (int)size, msg);
-}
-
-static int32_t
-host_stop(void *ctx)
-{
-	(void)ctx;
-	return seen.stop_after > 0 && seen.messages >= seen.stop_after;
-}
-
-static const void *
-host_extension(void *ctx, const char *id)
-{
-	(void)ctx;
-	return strcmp(id, HF_HOST_JSON) == 0 ? &json_host_extension : NULL;
-}
-
-static const struct hf_host host = {
-	.struct_size = sizeof(struct hf_host),
-	.log = host_log,
-	.stop_requested = host_stop,
-	.get_extension = host_extension,
-};
-
-static void
-note(const char *name, const struct hf_text *text)
-{
-	buffer_appendf(&seen.log, " %s=", name);
-	json_put_text(&seen.log, text);
-}
-
-static void
-note_time(const char *name, int64_t ns)
-{
-	if (ns != HF_NO_TIME)
-		buffer_appendf(&seen.log, " %s=%lld", name, (long long)ns);
-}
-
-static void
-note_raw(const struct hf_blob *raw)
-{
-	buffer_append(&seen.raw, raw->data, raw->size);
-	buffer_append_byte(&seen.raw, '\n');
-}
-
-static int
-on_account(void *ctx, const struct hf_account *account, struct hf_error *err)
-{
-	(void)ctx;
-	(void)err;
-	note("service", &account->service);
-	return HF_OK;
-}
-
-static int
-on_room(void *ctx, const struct hf_room *room, struct hf_error *err)
-{
-	(void)ctx;
-	(void)err;
-	seen.rooms++;
-	buffer_append_string(&seen.log, "room");
-	note("id", &room->id);
-	note("name", &room->name);
-	note("kind", &room->kind);
-	note_time("created", room->created_ns);
-	buffer_appendf(&seen.log, " count=%llu bytes=%llu\n", (unsigned long long)room->estimated_messages,
-	    (unsigned long long)room->estimated_bytes);
-	note_raw(&room->raw);
-	return HF_OK;
-}
-
-static int
-on_participant(void *ctx, const struct hf_participant *participant, struct hf_error *err)
-{
-	(void)ctx;
-	(void)err;
-	seen.people++;
-	buffer_append_string(&seen.log, "person");
-	note("id", &participant->id);
-	note("name", &participant->name);
-	buffer_append_byte(&seen.log, '\n');
-	note_raw(&participant->raw);
-	return HF_OK;
-}
-
-static int
-on_message(void *ctx, const struct hf_message *m, struct hf_error *err)
-{
-	const struct hf_attachment *a;
-	uint64_t i, k;
-
-	(void)ctx;
-	(void)err;
-	seen.messages++;
-	buffer_append_string(&seen.log, "message");
-	note("id", &m->id);
-	note("sender", &m->sender);
-	note("kind", &m->kind);
-	note("text", &m->text);
-	note("reply", &m->reply_to);
-	note("thread", &m->thread);
-	note_time("sent", m->sent_ns);
-	note_time("edited", m->edited_ns);
-	note_time("deleted", m->deleted_ns);
-	buffer_appendf(&seen.log, " flags=%u", m->flags);
-	for (i = 0; i < m->reaction_count; i++) {
-		note("key", &m->reactions[i].key);
-		buffer_appendf(&seen.log, "*%llu", (unsigned long long)m->reactions[i].count);
-		for (k = 0; k < m->reactions[i].sender_count; k++)
-			note("by", &m->reactions[i].senders[k]);
-	}
-	for (i = 0; i < m->attachment_count; i++) {
-		a = &m->attachments[i];
-		note("url", &a->url);
-		note("mime", &a->mime);
-		buffer_appendf(&seen.log, " %lldb %lldx%lld", (long long)a->size, (long long)a->width,
-		    (long long)a->height);
-	}
-	buffer_append_byte(&seen.log, '\n');
-	note_raw(&m->raw);
-	return HF_OK;
-}
-
-static int
-on_checkpoint(void *ctx, const struct hf_blob *cursor, struct hf_error *err)
-{
-	(void)ctx;
-	(void)err;
-	CU_ASSERT_FATAL(cursor->size < sizeof(seen.cursor));
-	memcpy(seen.cursor, cursor->data, cursor->size);
-	seen.cursor[cursor->size] = '\0';
-	if (seen.checkpoints++ == 0)
-		memcpy(seen.first_cursor, seen.cursor, sizeof(seen.cursor));
-	return HF_OK;
-}
-
-static int
-on_failed(void *ctx, const char *where, const struct hf_error *why, struct hf_error *err)
-{
-	(void)ctx;
-	(void)err;
-	seen.failed++;
-	(void)snprintf(seen.where, sizeof(seen.where), "%s", where);
-	(void)snprintf(seen.why, sizeof(seen.why), "%s", why->msg);
-	return HF_OK;
-}
-
-static const struct hf_record_sink sink = {.struct_size = sizeof(struct hf_record_sink), .account = on_account, .room = on_room,
-    .participant = on_participant, .message = on_message, .checkpoint = on_checkpoint,
-    .failed = on_failed};
-
-static void
-forget(void)
-{
-	seen.rooms = seen.people = seen.messages = seen.checkpoints = seen.failed = 0;
-	seen.warnings = 0;
-	seen.warning[0] = seen.where[0] = seen.why[0] = seen.cursor[0] = '\0';
-	buffer_clear(&seen.log);
-	buffer_clear(&seen.raw);
-}
-
-static void *
-open_at(const char *path)
-{
-	struct hf_value value = {HF_OPTION_PATH, 1, 0, path};
-	struct hf_error err = HF_ERROR_INIT;
-	void *handle = NULL;
-
-	if (source->open(&host, &value, 1, &handle, &err) != HF_OK)
-		(void)printf("%s\n", err.msg);
-	CU_ASSERT_PTR_NOT_NULL_FATAL(handle);
-	return handle;
-}
-
-static int
-ask(void *handle, uint32_t what, const char *room, const char *cursor, uint32_t page)
-{
-	struct hf_query query = {.struct_size = sizeof(query), .what = what, .page = page};
-	struct hf_error err = HF_ERROR_INIT;
-	char kept[400] = "";
-	int r;
-
-	if (room != NULL)
-		query.room = (struct hf_text){room, strlen(room), HF_TEXT_UTF8, 0};
-	if (cursor != NULL) {
-		(void)snprintf(kept, sizeof(kept), "%s", cursor);
-		query.cursor = (struct hf_blob){kept, strlen(kept)};
-	}
-	forget();
-	r = source->enumerate(handle, &query, &sink, &err);
-	if (r != HF_OK)
-		(void)printf("%s\n", err.msg);
-	return r;
-}
-
-static bool
-logged(const char *expect)
-{
-	bool found = strstr(buffer_string(&seen.log), expect) != NULL;
-
-	if (!found)
-		(void)printf("not there: %s\nin: %.2000s\n", expect, buffer_string(&seen.log));
-	return found;
-}
-
-static char *
-path_of(const char *name)
-{
-	static char path[500];
-
-	(void)snprintf(path, sizeof(path), "%s/%s", folder, name);
-	return path;
-}
 
 /* Writes a file whose times lie age seconds in the past (its ctime does not). */
 static void
@@ -271,12 +22,6 @@ write_file(const char *name, const void *data, size_t size, int age)
 }
 
 static void
-write_text(const char *name, const char *text)
-{
-	write_file(name, text, strlen(text), 0);
-}
-
-static void
 remove_all(const char *name)
 {
 	char command[600];
@@ -285,31 +30,12 @@ remove_all(const char *name)
 	CU_ASSERT_EQUAL(system(command), 0);
 }
 
+/* A folder with the one for messages in it. */
 static void
-make_folder(void)
+make_folders(void)
 {
-	const char *tmp = getenv("TMPDIR");
-
-	(void)snprintf(folder, sizeof(folder), "%s/test-jsonl.XXXXXX", tmp != NULL ? tmp : "/tmp");
-	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(folder));
+	make_folder();
 	CU_ASSERT_EQUAL_FATAL(mkdir(path_of("messages"), 0700), 0);
-}
-
-/* The lines of a file, as the sink has to see them. */
-static char *
-slurp(const char *path, size_t *ret_size)
-{
-	struct stat st;
-	char *data;
-	FILE *file = fopen(path, "r");
-
-	CU_ASSERT_PTR_NOT_NULL_FATAL(file);
-	CU_ASSERT_EQUAL_FATAL(fstat(fileno(file), &st), 0);
-	data = malloc((size_t)st.st_size + 1);
-	*ret_size = fread(data, 1, (size_t)st.st_size, file);
-	data[*ret_size] = '\0';
-	(void)fclose(file);
-	return data;
 }
 
 static void
@@ -363,7 +89,7 @@ test_fields(void)
 {
 	void *j;
 
-	make_folder();
+	make_folders();
 	write_text("messages/a.jsonl",
 	    "\xef\xbb\xbf  {\"id\":\"m\\u0031\",\"sender_id\":\"s\",\"type\":\"image\",\"text\":\"x\\ny\",\"sent_at\":"
 	    "\"2022-05-28T08:12:50.754Z\",\"edited_at\":\"2022-05-28T10:12:50+02:00\",\"reply_to\":\"r\",\"thread\":\"t\","
@@ -396,7 +122,7 @@ test_rooms(void)
 {
 	void *j;
 
-	make_folder();
+	make_folders();
 	write_text("rooms.jsonl", "{\"id\":\"a\",\"name\":\"old\"}\n{\"id\":\"..\",\"name\":\"dots\"}\nnot json\n"
 	                          "{\"name\":\"no id\"}\n{\"id\":\"\\u0061\",\"name\":\"new\",\"message_count\":3,\"kind\":\"group\","
 	                          "\"member_ids\":[\"p\",\"q\\u0000\",\"gone\"]}\n{\"id\":\"\"}\n{\"id\":\"../x\"}\n");
@@ -443,7 +169,7 @@ test_broken_lines(void)
 	static const char text[] = "{\"id\":1}\n{\"id\":2\n\xff\n{\"id\":3,\"text\":\"\xc0\"}\n[1]\n{}\n{\"id\":4}\n{\"id\":5";
 	void *j;
 
-	make_folder();
+	make_folders();
 	write_text("messages/a.jsonl", text);
 	j = open_at(folder);
 	CU_ASSERT_EQUAL(ask(j, HF_QUERY_MESSAGES, "a", NULL, 0), HF_OK);
@@ -463,7 +189,7 @@ test_long_lines(void)
 	char *text = malloc(size);
 	void *j;
 
-	make_folder();
+	make_folders();
 	memset(text, 'x', size);
 	memcpy(text, "{\"id\":1}\n{\"id\":2,\"text\":\"", 25);
 	n = 3u << 20;
@@ -489,12 +215,12 @@ test_cursor(void)
 {
 	static const char one[] = "{\"id\":1}\n{\"id\":2}\n{\"id\":3}\n{\"id\":4}\n{\"id\":5}\n";
 	struct timespec pause = {2, 100000000};
-	char cursor[400], partial[400];
+	char cursor[1000], partial[1000];
 	struct stat st;
 	struct timespec times[2];
 	void *j;
 
-	make_folder();
+	make_folders();
 	write_text("messages/a.jsonl", one);
 	j = open_at(folder);
 	/* Just written: what is read now may change within the same time stamp. */
@@ -546,7 +272,7 @@ test_odd_files(void)
 	CU_ASSERT_PTR_NULL(j);
 	value.text = "";
 	CU_ASSERT_EQUAL(source->configure(&value, 1, &err), HF_EINVAL);
-	make_folder();
+	make_folders();
 	remove_all("messages");
 	write_text("rooms.jsonl", "");
 	j = open_at(folder);
@@ -588,7 +314,7 @@ test_wrong_folder(void)
 {
 	void *j;
 
-	make_folder();
+	make_folders();
 	write_text("messages/garden.jsonl", "{\"id\":1}\n");
 	/* One level too deep: the path must be the one above. */
 	refused("messages", HF_EINVAL, "garden.jsonl; files with messages belong into messages/");
@@ -622,7 +348,7 @@ test_unread_times(void)
 {
 	void *j;
 
-	make_folder();
+	make_folders();
 	write_text("rooms.jsonl", "{\"id\":\"a\",\"created_at\":null}\n{\"id\":\"b\",\"created_at\":\"last year\"}\n");
 	write_text("messages/a.jsonl",
 	    "{\"id\":1,\"sent_at\":\"2024-01-01\",\"edited_at\":\"\",\"deleted_at\":null}\n"
@@ -663,7 +389,7 @@ test_estimates(void)
 	char text[3001];
 	void *j;
 
-	make_folder();
+	make_folders();
 	memset(text, ' ', sizeof(text));
 	write_text("rooms.jsonl", "{\"id\":\"told\",\"message_count\":7}\n{\"id\":\"sized\"}\n{\"id\":\"gone\"}\n"
 	                          "{\"id\":\"empty\",\"message_count\":\"x\"}\n");
@@ -690,7 +416,7 @@ test_stop(void)
 	void *j;
 	int i;
 
-	make_folder();
+	make_folders();
 	for (i = 0; i < 1000; i++)
 		n += (size_t)snprintf(text + n, sizeof(text) - n, "{\"id\":%d}\n", i);
 	write_file("messages/a.jsonl", text, n, 0);
@@ -711,26 +437,6 @@ main(void)
 	    {"broken lines", test_broken_lines}, {"long lines", test_long_lines}, {"cursor", test_cursor},
 	    {"odd files", test_odd_files}, {"wrong folder", test_wrong_folder},
 	    {"unread times", test_unread_times}, {"estimates", test_estimates}, {"stop", test_stop}, CU_TEST_INFO_NULL};
-	const struct hf_plugin *(*entry)(void);
-	void *module = dlopen(TEST_PLUGIN, RTLD_NOW | RTLD_LOCAL);
-	int failed;
 
-	if (module == NULL) {
-		(void)fprintf(stderr, "%s\n", dlerror());
-		return 1;
-	}
-	*(void **)&entry = dlsym(module, "holdfast_plugin_v1");
-	if (entry == NULL) {
-		(void)dlclose(module);
-		return 1;
-	}
-	component = entry()->components[0];
-	source = component->ops;
-	seen.log.max = 1u << 20;
-	seen.raw.max = 4u << 20;
-	failed = unit_run("jsonl", tests);
-	buffer_release(&seen.log);
-	buffer_release(&seen.raw);
-	(void)dlclose(module);
-	return failed;
+	return source_run("jsonl", TEST_PLUGIN, tests);
 }

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "elements.h"
 #include "export.h"
+#include "media.h"
 #include "record.h"
 #include "rooms.h"
+
+#include <sys/stat.h>
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -17,6 +20,8 @@ struct slack {
 	struct rooms rooms;
 	bool rooms_loaded;
 	struct record record;
+	char *folder, *origin;
+	struct media media;
 };
 
 /* An enumeration under way. */
@@ -27,11 +32,15 @@ struct run {
 	uint64_t pushed;
 };
 
-enum { OPTION_PATH };
+enum { OPTION_PATH, OPTION_TOKEN, OPTION_FILES_URL };
 
 static const struct hf_option options[] = {
 	{sizeof(struct hf_option), HF_OPTION_PATH, HF_OPTION_REQUIRED, 1, "path",
 	    "the zip file that Slack made, or the folder it was unpacked to", NULL, 0, 0},
+	{sizeof(struct hf_option), HF_OPTION_STRING, HF_OPTION_SECRET, 1, "token",
+	    "a token of Slack's with the scope files:read, for files that are not in the export", NULL, 0, 0},
+	{sizeof(struct hf_option), HF_OPTION_STRING, 0, 1, "files_url", "the server that gets the token",
+	    "https://files.slack.com", 0, 0},
 	{0, 0, 0, 0, NULL, NULL, NULL, 0, 0},
 };
 
@@ -50,7 +59,26 @@ slack_close(void *handle)
 
 	rooms_release(&slack->rooms);
 	export_close(slack->export);
+	free(slack->folder);
+	free(slack->origin);
 	free(slack);
+}
+
+/* What its files are got with. */
+static int
+set_media(struct slack *slack, const char *path, const struct hf_value *origin, struct hf_error *err)
+{
+	const struct hf_host *host = slack->host;
+	struct stat st;
+	bool folder = stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+
+	slack->folder = folder ? strdup(path) : NULL;
+	slack->origin = strdup(origin->set ? origin->text : "");
+	if (slack->origin == NULL || (folder && slack->folder == NULL))
+		return hf_error_set(err, HF_ENOMEM, 0, "out of memory");
+	slack->media = (struct media){host, slack->json, host->get_extension(host->ctx, HF_HOST_FILES),
+	    host->get_extension(host->ctx, HF_HOST_HTTP), slack->folder, slack->origin, OPTION_TOKEN};
+	return HF_OK;
 }
 
 static int
@@ -72,6 +100,8 @@ slack_open(const struct hf_host *host, const struct hf_value *values, uint32_t c
 		r = hf_error_set(err, HF_ENOTSUP, 0, "this host does not offer %s", HF_HOST_JSON);
 	else
 		r = export_open(values[OPTION_PATH].text, &slack->export, err);
+	if (r == HF_OK && count > OPTION_FILES_URL)
+		r = set_media(slack, values[OPTION_PATH].text, &values[OPTION_FILES_URL], err);
 	if (r != HF_OK)
 		slack_close(slack);
 	else
@@ -714,6 +744,16 @@ slack_enumerate(void *handle, const struct hf_query *query, const struct hf_reco
 	return hf_error_set(err, HF_ENOTSUP, 0, "slack-export does not know query %u", query->what);
 }
 
+static int
+slack_fetch_media(void *handle, const struct hf_media_exchange *exchange, struct hf_error *err)
+{
+	const struct slack *slack = handle;
+
+	if (slack->origin == NULL)
+		return hf_error_set(err, HF_ENOTSUP, 0, "the options are not all there");
+	return media_fetch(&slack->media, exchange, err);
+}
+
 static const struct hf_source_ops ops = {
 	.struct_size = sizeof(struct hf_source_ops),
 	.configure = slack_configure,
@@ -721,6 +761,7 @@ static const struct hf_source_ops ops = {
 	.close = slack_close,
 	.caps = slack_caps,
 	.enumerate = slack_enumerate,
+	.fetch_media = slack_fetch_media,
 };
 
 static const struct hf_component component = {

@@ -2,14 +2,11 @@
 #ifndef ZIP_H
 #define ZIP_H
 
+#include "../../common/zipfile.h"
 #include "export.h"
 
-/*
- * A zip with one file for each room and day, and files at its top (which may be a folder in it).
- * libarchive reads it; to reach an entry without passing all others, it is started at its header.
- */
+/* A zip with one file for each room and day, and files at its top (which may be a folder in it). */
 struct zip;
-struct zip_stream;
 
 /* The files at the top of an export, by which it is known. */
 #define ZIP_TOP_COUNT 5u
@@ -23,11 +20,6 @@ bool zip_file(const struct zip *zip, const char *name, uint64_t *ret_offset);
 /* How many days a folder has, and where they lie, in order. */
 size_t zip_folder(const struct zip *zip, const char *folder, const struct day **ret_days);
 int zip_folders(const struct zip *zip, export_folder_fn fn, void *ctx, struct hf_error *err);
-
-int zip_stream_open(int fd, uint64_t offset, const char *path, struct zip_stream **ret_stream,
-    struct hf_error *err);
-int64_t zip_stream_read(struct zip_stream *stream, void *data, size_t size, struct hf_error *err);
-void zip_stream_close(struct zip_stream *stream);
 
 /* 20160131 for "2016-01-31.json", 0 for any other name. */
 uint32_t zip_date(const char *name, size_t size);

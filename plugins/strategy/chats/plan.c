@@ -2,10 +2,12 @@
 #include "chats.h"
 
 #include "idset.h"
+#include "state.h"
 
 #define DATA_MAX    (1u << 20)  /* of a unit */
 #define ID_MAX      (64u << 10) /* of a room */
-#define ACCOUNT_MAX (1u << 20)
+#define ACCOUNT_MAX (12u << 20)
+#define CURSOR_MAX  (4u << 20)  /* of the query of rooms */
 #define PATH_SIZE   (2 * HF_COMPONENT_SIZE + 32)
 
 struct plan {
@@ -17,8 +19,10 @@ struct plan {
 	struct out account; /* account.json but for its end */
 	struct out id;
 	struct out data;
+	struct out cursor; /* of the query of rooms: that of the last snapshot, then the one for the next */
 	int64_t newest_ns;
 	bool told; /* the account */
+	bool rate_limited; /* what the source gave is not to be asked for twice */
 };
 
 /* ---- the account ---- */
@@ -80,6 +84,7 @@ write_account(struct plan *plan, struct hf_error *err)
 	struct hf_blob blob;
 	int r;
 
+	state_put_cursor(&plan->cursor, "cursor", &plan->account);
 	out_literal(&plan->account, "}\n");
 	r = out_status(&plan->account, "account.json", err);
 	if (r != HF_OK)
@@ -160,6 +165,7 @@ push_room(struct plan *plan, const struct hf_room *room, struct hf_error *err)
 	unit.id = (struct hf_text){plan->id.data, plan->id.size, HF_TEXT_UTF8, 0};
 	unit.path = path;
 	unit.data = (struct hf_blob){plan->data.data, plan->data.size};
+	unit.flags = plan->rate_limited ? HF_UNIT_RESUMABLE : 0;
 	unit.items = room->estimated_messages;
 	unit.bytes = room->estimated_bytes;
 	return plan->planner->unit(plan->planner->ctx, &unit, err);
@@ -194,14 +200,68 @@ plan_room(void *ctx, const struct hf_room *room, struct hf_error *err)
 	return push_room(plan, room, err);
 }
 
+/* What the last snapshot says of where the source of all rooms was; without it, it is told anew. */
+static int
+read_cursor(struct plan *plan, struct hf_error *err)
+{
+	const struct hf_snapshot_view *snapshot = HF_HAS(plan->planner, snapshot) ? plan->planner->snapshot : NULL;
+	struct out json = OUT_INIT(&plan->chats->tools, ACCOUNT_MAX);
+	struct hf_sink sink = out_sink(&json);
+	struct hf_error why = HF_ERROR_INIT;
+	char path[PATH_SIZE];
+	int r = HF_ENOTFOUND;
+
+	(void)snprintf(path, sizeof(path), "%s/account.json", plan->folder);
+	if (snapshot != NULL)
+		r = snapshot->file(snapshot->ctx, path, &sink, &why);
+	if (r == HF_OK)
+		r = state_take_account(&plan->cursor, &json, plan->view->source, &why);
+	out_release(&json);
+	if (r == HF_OK || r == HF_ENOTFOUND)
+		return HF_OK;
+	if (r != HF_ECORRUPT && r != HF_ERANGE)
+		return hf_error_set(err, r, why.os_errno, "%s", why.msg);
+	hf_log(plan->chats->host, HF_LOG_WARNING, "%s of the last snapshot is not used: %s", path, why.msg);
+	out_clear(&plan->cursor);
+	return HF_OK;
+}
+
+/* Kept even where rooms fail later: their own cursors say how far they are. */
+static int
+plan_checkpoint(void *ctx, const struct hf_blob *cursor, struct hf_error *err)
+{
+	struct plan *plan = ctx;
+
+	out_clear(&plan->cursor);
+	if (cursor->size > CURSOR_MAX) {
+		hf_log(plan->chats->host, HF_LOG_WARNING, "%s: the source's cursor is too long to be kept",
+		    plan->folder);
+		return HF_OK;
+	}
+	out_put(&plan->cursor, cursor->data, (size_t)cursor->size);
+	return out_status(&plan->cursor, "the source's cursor", err);
+}
+
 static int
 push_rooms(struct plan *plan, struct hf_error *err)
 {
 	struct hf_record_sink sink = {.struct_size = sizeof(sink), .ctx = plan,
-	    .room = plan_room, .failed = plan_failed};
+	    .room = plan_room, .failed = plan_failed, .checkpoint = plan_checkpoint};
 	struct hf_query query = {sizeof(query), HF_QUERY_ROOMS, 0, 0, {NULL, 0, HF_TEXT_UTF8, 0}, {NULL, 0}};
+	struct out before = OUT_INIT(&plan->chats->tools, CURSOR_MAX);
+	int r = read_cursor(plan, err);
 
-	return plan->view->enumerate(plan->view->ctx, &query, &sink, err);
+	/* The source reads its cursor while it pushes the next one: that goes elsewhere. */
+	if (r == HF_OK) {
+		out_put(&before, plan->cursor.data, plan->cursor.size);
+		out_clear(&plan->cursor);
+		query.cursor = (struct hf_blob){before.data, before.size};
+		r = out_status(&before, "the source's cursor", err);
+	}
+	if (r == HF_OK)
+		r = plan->view->enumerate(plan->view->ctx, &query, &sink, err);
+	out_release(&before);
+	return r;
 }
 
 int
@@ -214,10 +274,14 @@ plan_account(const struct chats *chats, const struct hf_source_view *view, const
 		.account = OUT_INIT(&chats->tools, ACCOUNT_MAX),
 		.id = OUT_INIT(&chats->tools, ID_MAX),
 		.data = OUT_INIT(&chats->tools, DATA_MAX),
+		.cursor = OUT_INIT(&chats->tools, CURSOR_MAX),
 		.newest_ns = HF_NO_TIME};
 	char name[HF_COMPONENT_SIZE];
+	struct hf_source_caps caps = {(uint32_t)sizeof(caps), HF_UNKNOWN, HF_UNKNOWN, HF_UNKNOWN};
 	int r = chats->tools.write->component(view->account, strlen(view->account), name, err);
 
+	if (r == HF_OK && view->caps(view->ctx, &caps, NULL) == HF_OK)
+		plan.rate_limited = caps.rate_limited == HF_YES;
 	if (r == HF_OK) {
 		(void)snprintf(plan.folder, sizeof(plan.folder), "/chats/%s", name);
 		r = describe_account(&plan, err);
@@ -232,5 +296,6 @@ plan_account(const struct chats *chats, const struct hf_source_view *view, const
 	out_release(&plan.account);
 	out_release(&plan.id);
 	out_release(&plan.data);
+	out_release(&plan.cursor);
 	return r;
 }

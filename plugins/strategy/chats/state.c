@@ -205,6 +205,21 @@ state_take_room(struct state *state, const struct out *json, const struct hf_jso
 	return HF_OK;
 }
 
+int
+state_take_account(struct out *cursor, const struct out *json, const char *source, struct hf_error *err)
+{
+	static const char *const names[] = {"schema", "source", "cursor", "cursor_base64"};
+	struct hf_json_value v[4];
+
+	if (cursor->tools->json->object(json->data, json->size, names, 4, v, NULL) != HF_OK)
+		return corrupt("it is not a JSON object", err);
+	if (!string_is(&v[0], "holdfast.account/1", 18))
+		return corrupt("its schema is not \"holdfast.account/1\"", err);
+	if (!string_is(&v[1], source, strlen(source)))
+		return corrupt("it was written from another kind of source", err);
+	return take_cursor(cursor, &v[2], &v[3]) ? HF_OK : corrupt("its cursor cannot be read", err);
+}
+
 void
 state_put_checkpoint(const struct state *state, struct out *out)
 {

@@ -32,6 +32,8 @@ int state_set_cursor(struct out *cursor, const struct hf_blob *blob, struct hf_e
  */
 int state_take_room(struct state *state, const struct out *json, const struct hf_json_value *id,
     const char *source, struct hf_error *err);
+/* Takes the cursor of the query of rooms from account.json, where it has one; HF_ECORRUPT as above. */
+int state_take_account(struct out *cursor, const struct out *json, const char *source, struct hf_error *err);
 /* Adds a checkpoint's cursor to out, and takes what one tells; HF_ECORRUPT as above. */
 void state_put_checkpoint(const struct state *state, struct out *out);
 int state_take_checkpoint(struct state *state, const struct hf_blob *json, struct hf_error *err);

@@ -213,7 +213,18 @@ view_enumerate(void *ctx, const struct hf_query *query, const struct hf_record_s
 	}
 }
 
-static const struct hf_source_view view = {sizeof(struct hf_source_view), 0, NULL, "Family", "fake", NULL,
+static uint32_t rate_limited = HF_NO;
+
+static int
+view_caps(void *ctx, struct hf_source_caps *ret_caps, struct hf_error *err)
+{
+	(void)ctx;
+	(void)err;
+	ret_caps->rate_limited = rate_limited;
+	return HF_OK;
+}
+
+static const struct hf_source_view view = {sizeof(struct hf_source_view), 0, NULL, "Family", "fake", view_caps,
 	view_enumerate, NULL};
 
 /* ---- a planner ---- */
@@ -224,6 +235,7 @@ static struct {
 	uint64_t id_size;
 	char data[4096];
 	uint64_t data_size;
+	uint32_t flags;
 } units[LIST_MAX];
 
 static struct {
@@ -251,6 +263,7 @@ plan_unit(void *ctx, const struct hf_unit *unit, struct hf_error *err)
 	if (unit->data.size > 0)
 		memcpy(units[i].data, unit->data.data, unit->data.size);
 	units[i].data_size = unit->data.size;
+	units[i].flags = unit->flags;
 	return HF_OK;
 }
 
@@ -618,6 +631,7 @@ test_plan(void)
 	CU_ASSERT_EQUAL(plan.failed, 0);
 	CU_ASSERT_EQUAL_FATAL(plan.units, 4);
 	CU_ASSERT_STRING_EQUAL(units[0].path, "/chats/%46amily/people");
+	CU_ASSERT(units[0].flags == 0 && units[1].flags == 0);
 	CU_ASSERT_STRING_EQUAL(units[1].path, "/chats/%46amily/rooms/%431");
 	CU_ASSERT_STRING_EQUAL(units[2].path, "/chats/%46amily/rooms/c1");
 	CU_ASSERT_STRING_EQUAL(units[3].path, "/chats/%46amily/rooms/%2E.%2Fx%0Ay");
@@ -628,6 +642,18 @@ test_plan(void)
 	CU_ASSERT_STRING_EQUAL(plan.account, "{\"schema\":\"holdfast.account/1\",\"account\":\"Family\","
 	    "\"source\":\"fake\",\"service\":\"slack\",\"id\":\"T1\"}\n");
 	CU_ASSERT_EQUAL(plan.account_mtime, DAY_NS);
+}
+
+/* What a source gave that limits its rate is not asked for twice. */
+static void
+test_plan_rate_limited(void)
+{
+	rate_limited = HF_YES;
+	one_room();
+	CU_ASSERT_EQUAL(units[1].flags, HF_UNIT_RESUMABLE);
+	rate_limited = HF_NO;
+	one_room();
+	CU_ASSERT_EQUAL(units[1].flags, 0);
 }
 
 static void
@@ -1368,6 +1394,7 @@ main(void)
 {
 	CU_TestInfo tests[] = {
 		{"plan", test_plan},
+		{"plan of a slow source", test_plan_rate_limited},
 		{"plan: bad rooms", test_plan_bad_rooms},
 		{"plan: bad raw values", test_plan_bad_raw},
 		{"plan: many rooms", test_plan_many_rooms},

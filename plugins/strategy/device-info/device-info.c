@@ -87,12 +87,14 @@ write_file(const struct hf_emitter *emitter, const struct document *before, cons
 {
 	const struct hf_blob blob = {now->data, now->size};
 	struct timespec time;
+	int r;
 
 	if (before->failed == HF_OK && before->size == now->size && before->data != NULL &&
 	    memcmp(before->data, now->data, now->size) == 0)
 		return HF_OK;
 	(void)clock_gettime(CLOCK_REALTIME, &time);
-	return emitter->file(emitter->ctx, FILE_NAME, &blob, (int64_t)time.tv_sec * 1000000000 + time.tv_nsec, err);
+	r = emitter->file(emitter->ctx, FILE_NAME, &blob, (int64_t)time.tv_sec * 1000000000 + time.tv_nsec, err);
+	return r == HF_OK && HF_HAS(emitter, added) ? emitter->added(emitter->ctx, 1, err) : r;
 }
 
 static int

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "os.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <sys/param.h>
+#include <sys/ucred.h>
 #include <sys/mount.h>
 #include <sys/sysctl.h>
 

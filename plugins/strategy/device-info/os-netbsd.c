@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "os.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <sys/types.h>
 #include <sys/param.h>

@@ -54,7 +54,7 @@ static size_t file_size;
 static const char *before; /* what the previous snapshot has; NULL: nothing */
 static int previous_with;  /* an error in place of it */
 static int writes;
-static uint64_t items, bytes;
+static uint64_t items, bytes, added;
 
 static int
 take_previous(void *ctx, const char *path, const struct hf_sink *sink, struct hf_error *e)
@@ -92,6 +92,15 @@ take_done(void *ctx, uint64_t more_items, uint64_t more_bytes, struct hf_error *
 }
 
 static int
+take_added(void *ctx, uint64_t more, struct hf_error *e)
+{
+	(void)ctx;
+	(void)e;
+	added += more;
+	return HF_OK;
+}
+
+static int
 take_unit(void *ctx, const struct hf_unit *unit, struct hf_error *e)
 {
 	char *path = ctx;
@@ -107,7 +116,7 @@ static int
 run(void)
 {
 	const struct hf_emitter emitter = {.struct_size = sizeof(emitter), .previous = take_previous, .file = take_file,
-	    .done = take_done};
+	    .done = take_done, .added = take_added};
 	const struct hf_planner planner_of_nothing = {.struct_size = sizeof(planner_of_nothing)};
 	struct hf_planner planner = planner_of_nothing;
 	struct hf_unit unit = {.struct_size = sizeof(unit), .id = {"device", 6, 0, 0}};
@@ -116,7 +125,7 @@ run(void)
 	void *handle = NULL;
 
 	writes = 0;
-	items = bytes = 0;
+	items = bytes = added = 0;
 	planner.ctx = path;
 	planner.unit = take_unit;
 	CU_ASSERT_EQUAL_FATAL(strategy->open(&host, NULL, 0, &handle, &err), HF_OK);
@@ -125,6 +134,7 @@ run(void)
 	unit.path = path;
 	CU_ASSERT_EQUAL(strategy->execute(handle, &view, &unit, &how, &emitter, &err), HF_OK);
 	strategy->close(handle);
+	CU_ASSERT_EQUAL(added, (uint64_t)writes);
 	return writes;
 }
 
@@ -268,6 +278,8 @@ main(void)
 	symbol = plugin == NULL ? NULL : dlsym(plugin, "holdfast_plugin_v1");
 	if (symbol == NULL) {
 		(void)fprintf(stderr, "%s\n", dlerror());
+		if (plugin != NULL)
+			(void)dlclose(plugin);
 		return 99;
 	}
 	/* ISO C has no other way from an object to a function. */

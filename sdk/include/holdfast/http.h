@@ -36,7 +36,7 @@ struct hf_http_header {
 struct hf_http_request {
 	uint32_t struct_size;
 	uint32_t flags;
-	uint64_t token;     /* whoever asks knows it by this */
+	uint64_t token;     /* whoever asks knows it by this; what is pointed to below is copied, but for body */
 	const char *method; /* NULL: GET */
 	struct hf_text url;
 	const struct hf_http_header *headers;
@@ -62,7 +62,10 @@ struct hf_http_response {
 	struct hf_text url;       /* where the redirects led */
 };
 
-/* As struct hf_media_exchange: what is said of its functions there holds here. */
+/*
+ * As struct hf_media_exchange: what is said of its functions there holds here.  None of them is called any more once
+ * exchange has returned, so when it was to stop, requests that were under way have no end.
+ */
 struct hf_http_exchange {
 	uint32_t struct_size;
 	uint32_t flags;

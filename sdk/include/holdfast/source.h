@@ -128,6 +128,10 @@ struct hf_record_sink {
 };
 
 #define HF_QUERY_ACCOUNT      1u
+/*
+ * All rooms, whatever the cursor: it is the source's own note on what it has seen of all of them.  That of the last
+ * checkpoint comes again in the next job, also when some rooms could not be backed up in this one.
+ */
 #define HF_QUERY_ROOMS        2u
 #define HF_QUERY_PARTICIPANTS 3u /* of one room, or of the account where room is NULL */
 #define HF_QUERY_MESSAGES     4u /* of one room */
@@ -161,6 +165,7 @@ struct hf_media_request {
 	struct hf_text room;      /* id of the room it is in, HF_TEXT_UTF8 */
 	uint64_t offset;          /* so many bytes are there already, of what validator stands for */
 	struct hf_text validator; /* as an earlier begin had it; data NULL: none */
+	uint64_t max_size;        /* more is not wanted, and ends with HF_ERANGE; 0: no limit */
 };
 
 /* What the bytes are of.  Pointers are valid until the call returns. */

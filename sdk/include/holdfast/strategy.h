@@ -59,13 +59,15 @@ struct hf_snapshot_view {
 	/*
 	 * Pushes the lines of a log, each whole and with its newline in one write, from line number first (0 is
 	 * the oldest) on.  Lines keep their numbers for good.  HF_ERANGE: the log has fewer than first.
+	 * HF_ECORRUPT: a part of it is damaged, so that they cannot be counted; from 0 on, what is left of it comes.
 	 */
 	int (*log)(void *ctx, const char *path, uint64_t first, const struct hf_sink *sink, struct hf_error *err);
 };
 
 /*
  * A unit that is worth going on with after a crash: its checkpoints' cursors are kept, and files and lines from
- * before them are not asked for again.
+ * before them are not asked for again.  In its log, lines of this job are known as those of earlier ones are, and
+ * log_before has them.
  */
 #define HF_UNIT_RESUMABLE 1u
 
@@ -124,7 +126,10 @@ struct hf_emitter {
 	uint32_t struct_size;
 	uint32_t flags;
 	void *ctx;
-	/* Pushes a file of the previous snapshot, or HF_ENOTFOUND.  For small files: at most 16 MiB. */
+	/*
+	 * Pushes a file of the previous snapshot in pieces, or HF_ENOTFOUND; HF_ECORRUPT, perhaps after some of
+	 * them: it is damaged.
+	 */
 	int (*previous)(void *ctx, const char *path, const struct hf_sink *sink, struct hf_error *err);
 	/* Writes a small file whole.  mtime_ns: of the newest record in it. */
 	int (*file)(void *ctx, const char *path, const struct hf_blob *data, int64_t mtime_ns,
@@ -145,10 +150,17 @@ struct hf_emitter {
 	int (*done)(void *ctx, uint64_t items, uint64_t bytes, struct hf_error *err);
 	/* One item that could not be backed up; the unit goes on, the job ends "partial". */
 	int (*failed)(void *ctx, const char *item, const struct hf_error *why, struct hf_error *err);
-	/* Writes a file of any size; what the reader gives has to be length bytes. */
+	/*
+	 * Writes a file of any size; what the reader gives has to be length bytes.  What the reader fails with is
+	 * returned, as is HF_ECORRUPT for another length, and then the unit is as it was.
+	 */
 	int (*file_from)(void *ctx, const char *path, const struct hf_reader *data, int64_t mtime_ns,
 	    struct hf_error *err);
 	const struct hf_snapshot_view *snapshot;
+	/* Counts records of files that are new or different; those of logs the host counts itself. */
+	int (*added)(void *ctx, uint64_t records, struct hf_error *err);
+	/* Puts the content of a file that the unit has, of this run or before, at another path.  HF_ENOTFOUND. */
+	int (*file_same)(void *ctx, const char *path, const char *as, int64_t mtime_ns, struct hf_error *err);
 };
 
 #define HF_RUN_FULL 1u /* read everything again, whatever the cursors say */

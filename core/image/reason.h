@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef IMAGE_REASON_H
+#define IMAGE_REASON_H
+
+/* What became of a picture; the words for it are told at struct hf_image_result in <holdfast/image.h>. */
+enum image_reason {
+	IMAGE_RECOMPRESSED,
+	IMAGE_LOCATION_REMOVED,
+	IMAGE_NOT_A_JPEG,
+	IMAGE_NOT_SMALLER,
+	IMAGE_TOO_LARGE,
+	IMAGE_CORRUPT,
+	IMAGE_TRUNCATED,
+	IMAGE_TRAILING_DATA,
+	IMAGE_MULTI_PICTURE,
+	IMAGE_CMYK,
+	IMAGE_COLOUR_SPACE,
+	IMAGE_TWELVE_BIT,
+	IMAGE_ARITHMETIC,
+	IMAGE_LOSSLESS,
+	IMAGE_HIERARCHICAL,
+	IMAGE_SAMPLING,
+	IMAGE_TOO_MANY_PIXELS,
+	IMAGE_TOO_MANY_SCANS,
+	IMAGE_PROGRESSIVE_MEMORY,
+	IMAGE_METADATA,
+	IMAGE_DIFFERS,
+	IMAGE_TIME_LIMIT,
+	IMAGE_MEMORY,
+	IMAGE_HELPER_DIED,
+	IMAGE_NO_HELPER,
+	IMAGE_REASON_COUNT
+};
+
+/* "recompressed" */
+const char *image_reason_name(enum image_reason reason);
+
+#endif
