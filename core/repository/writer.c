@@ -565,7 +565,7 @@ repository_writer_finish(struct repository_writer *writer, struct hf_error *err)
 		if (spool_count(&writer->spools[type]) > 0)
 			r = store_spool(writer, &writer->spools[type], err);
 	}
-	/* No new journal: one that tells of packs which are indexed meanwhile only makes the next writer do it again. */
+	/* No new journal: one that tells of packs which are indexed only makes the next writer do it again. */
 	if (r == HF_OK)
 		r = save_index(writer, err);
 	if (r == HF_OK)

@@ -828,6 +828,8 @@ main(int argc, char **argv)
 
 	if (argc == 2 && strcmp(argv[1], "worker") == 0)
 		return be_worker();
+	/* Whoever runs tests in the background ignores it, and what is ignored stays so. */
+	(void)signal(SIGINT, SIG_DFL);
 	(void)snprintf(directory, sizeof(directory), "/tmp/test-supervisor.XXXXXX");
 	if (realpath(argv[0], program) == NULL || mkdtemp(directory) == NULL ||
 	    setenv("HOLDFAST_STATE_DIR", directory, 1) != 0)

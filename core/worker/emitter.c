@@ -302,7 +302,8 @@ emitter_take_note(struct emitter *emitter, const char *text, uint64_t lines, str
 	            i < json_object_array_length(errors); i++)
 		r = take_error(emitter, json_object_array_get_idx(errors, i), err);
 	json_object_put(note);
-	run_count(emitter->run, emitter->type, emitter->counts.items, emitter->counts.bytes_read, emitter->counts.failed);
+	run_count(emitter->run, emitter->type, emitter->counts.items, emitter->counts.bytes_read,
+	    emitter->counts.failed);
 	return r;
 }
 
