@@ -3,10 +3,11 @@
 # Ctrl-C leaves the job queued; the next backup finishes it first.
 . "${srcdir:-.}/lib.sh"
 
-# spawn_backup: in the background, where a shell would have it ignore SIGINT; waits until it has a worker.
+# spawn_backup: in the background, where a shell or nohup would have it ignore some signals; waits until it has a worker.
 spawn_backup() {
 	spawn "$PYTHON" -c 'import os, signal, sys
-signal.signal(signal.SIGINT, signal.SIG_DFL)
+for number in signal.SIGINT, signal.SIGTERM, signal.SIGHUP:
+    signal.signal(number, signal.SIG_DFL)
 os.execv(sys.argv[1], sys.argv[1:])' "$HOLDFAST" backup
 	deadline=$(($(date +%s) + 30))
 	until [ -n "$(worker_of "$child")" ] && grep -q started "$T/err"; do
