@@ -74,7 +74,7 @@ static int
 listing_fill(const struct layer *layer, const struct repository_id *tree, const char *path, size_t size,
     struct hf_error *err)
 {
-	struct listing *listing = layer->listing;
+	struct listing *listing = layer->listing, fresh = LISTING_INIT;
 	struct buffer data = BUFFER_INIT(TREE_MAX);
 	int r;
 
@@ -83,12 +83,13 @@ listing_fill(const struct layer *layer, const struct repository_id *tree, const 
 	listing_release(listing);
 	r = layer_load(layer, BLOB_TREE, tree, &data, err);
 	if (r == HF_OK)
-		r = tree_walk(data.data, data.size, list_node, listing, err);
+		r = tree_walk(data.data, data.size, list_node, &fresh, err);
 	buffer_release(&data);
-	listing->tree = *tree;
-	listing->valid = r == HF_OK;
-	listing->path = strndup(path, size); /* without it, it is only looked for again */
-	listing->added = layer->changes->added;
+	fresh.tree = *tree;
+	fresh.valid = r == HF_OK;
+	fresh.path = strndup(path, size); /* without it, it is only looked for again */
+	fresh.added = layer->changes->added;
+	*listing = fresh;
 	return r;
 }
 

@@ -119,7 +119,7 @@ option_name_valid(const char *name)
 	bool first = true;
 	size_t i;
 
-	for (i = 0; name[i] != '\0' && i <= 64; i++) {
+	for (i = 0; i <= 64 && name[i] != '\0'; i++) {
 		if (name[i] >= 'a' && name[i] <= 'z')
 			first = false;
 		else if (first || (name[i] != '_' && name[i] != '.' && (name[i] < '0' || name[i] > '9')))

@@ -747,8 +747,10 @@ main(void)
 	int r;
 
 	symbol = plugin == NULL ? NULL : dlsym(plugin, "holdfast_plugin_v1");
-	if (symbol == NULL) {
+	if (plugin == NULL || symbol == NULL) {
 		(void)fprintf(stderr, "%s\n", dlerror());
+		if (plugin != NULL)
+			(void)dlclose(plugin);
 		return 99;
 	}
 	/* ISO C has no other way from an object to a function. */
@@ -757,8 +759,10 @@ main(void)
 	options = entry()->components[0]->options;
 	if (mkdtemp(top) == NULL || host_set_extension(HF_HOST_SCRATCH, &scratch_host_extension, NULL) != HF_OK ||
 	    host_set_extension(HF_HOST_IMAGE, &image, NULL) != HF_OK ||
-	    host_open("media", &services, NULL, options, &host, NULL) != HF_OK)
+	    host_open("media", &services, NULL, options, &host, NULL) != HF_OK) {
+		(void)dlclose(plugin);
 		return 99;
+	}
 	r = unit_run("media", tests);
 	clear();
 	host_free(host);
