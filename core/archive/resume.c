@@ -157,11 +157,13 @@ take_file(struct resume *resume, const char *text, size_t size, struct hf_error 
 static int
 take_log(struct resume *resume, const char *text, size_t size, struct hf_error *err)
 {
-	char *path = strndup(text, size);
+	char *path = malloc(size + 1);
 	int r;
 
 	if (path == NULL)
 		return hf_error_set(err, HF_ENOMEM, 0, "the unit's journal: out of memory");
+	memcpy(path, text, size);
+	path[size] = '\0';
 	r = resume->target->log_open(resume->target->ctx, path, err);
 	free(path);
 	return r;
