@@ -169,22 +169,34 @@ take_log(struct resume *resume, const char *text, size_t size, struct hf_error *
 	return r;
 }
 
+/* A number and the blank behind it; the line has no zero at its end. */
+static bool
+take_number(const char **text, const char *end, int64_t *ret)
+{
+	const char *blank = memchr(*text, ' ', (size_t)(end - *text));
+	char digits[24], *stop;
+
+	if (blank == NULL || blank == *text || (size_t)(blank - *text) >= sizeof(digits))
+		return false;
+	memcpy(digits, *text, (size_t)(blank - *text));
+	digits[blank - *text] = '\0';
+	errno = 0;
+	*ret = strtoll(digits, &stop, 10);
+	*text = blank + 1;
+	return errno == 0 && *stop == '\0';
+}
+
 static int
 take_log_line(struct resume *resume, const char *text, size_t size, struct hf_error *err)
 {
 	struct hf_line line;
 	int64_t numbers[4]; /* id_offset, id_size, rest_offset, time_ns */
 	const char *end = text + size;
-	char *stop;
 	int i;
 
 	for (i = 0; i < 4; i++) {
-		/* The whole line ends with a byte that is no digit, so this stops. */
-		errno = 0;
-		numbers[i] = strtoll(text, &stop, 10);
-		if (errno != 0 || stop == text || stop >= end || *stop != ' ')
+		if (!take_number(&text, end, &numbers[i]))
 			return corrupt(err);
-		text = stop + 1;
 	}
 	line = (struct hf_line){text, (uint64_t)(end - text), (uint64_t)numbers[0], (uint64_t)numbers[1],
 	    (uint64_t)numbers[2], numbers[3]};
