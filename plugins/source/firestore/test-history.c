@@ -17,7 +17,7 @@
 #define ROOMS     3
 #define DOCS      24
 #define LOOK_BACK 2000000 /* microseconds */
-#define SECONDS   "2"
+#define LOOK_BACK_OPTION "2000000000" /* the same in ns */
 
 struct doc {
 	bool there;
@@ -89,22 +89,49 @@ put_time(struct buffer *out, int64_t us)
 	    (int)(s / 60 % 60), (int)(s % 60), (int)(us % 1000000));
 }
 
+static int
+number_at(const char *text)
+{
+	return (int)strtol(text, NULL, 10);
+}
+
+/* text: "/rooms/rROOM/messages/mDOC" and more. */
+static bool
+name_at(const char *text, int *ret_room, int *ret_doc)
+{
+	static const char room[] = "/rooms/r", messages[] = "/messages/m";
+	char *end;
+
+	if (strncmp(text, room, sizeof(room) - 1) != 0)
+		return false;
+	*ret_room = (int)strtol(text + sizeof(room) - 1, &end, 10);
+	if (strncmp(end, messages, sizeof(messages) - 1) != 0)
+		return false;
+	*ret_doc = number_at(end + sizeof(messages) - 1);
+	return true;
+}
+
 /* The time behind a mark in the request, or -1. */
 static int64_t
 time_in(const char *text, const char *mark)
 {
 	const char *p = strstr(text, mark);
 	char fraction[8] = "000000";
-	int month, d, h, m, s, n = 0;
+	int d, h, m, s;
 	size_t i;
 
-	if (p == NULL || sscanf(p + strlen(mark), "2024-%2d-%2dT%2d:%2d:%2d%n", &month, &d, &h, &m, &s, &n) != 5)
+	if (p == NULL || strncmp(p + strlen(mark), "2024-", 5) != 0)
 		return p == NULL ? -1 : 0; /* before the year: before everything */
-	p += strlen(mark) + n;
+	p += strlen(mark);
+	d = number_at(p + 8);
+	h = number_at(p + 11);
+	m = number_at(p + 14);
+	s = number_at(p + 17);
+	p += 19;
 	if (*p == '.')
 		for (i = 0, p++; i < 6 && *p >= '0' && *p <= '9'; i++)
 			fraction[i] = *p++;
-	return (((int64_t)(d - 1) * 86400 + h * 3600 + m * 60 + s) * 1000000) + atol(fraction);
+	return (((int64_t)(d - 1) * 86400 + h * 3600 + m * 60 + s) * 1000000) + number_at(fraction);
 }
 
 struct ask {
@@ -124,18 +151,16 @@ parse(const struct fake_request *request, struct ask *ask)
 	ask->room = ask->from_room = ask->from_doc = -1;
 	ask->from = -1;
 	if ((p = strstr(request->url, "/rooms/r")) != NULL)
-		ask->room = atoi(p + 8);
+		ask->room = number_at(p + 8);
 	ask->by_time = strstr(request->body, "\"orderBy\":[{\"field\":{\"fieldPath\":\"at\"}") != NULL;
 	p = strstr(request->body, "\"limit\":");
-	ask->limit = p == NULL ? 0 : (unsigned)atoi(p + 8);
+	ask->limit = p == NULL ? 0 : (unsigned)number_at(p + 8);
 	if (start == NULL)
 		return;
 	ask->before = strstr(start, "\"before\":true") != NULL;
 	ask->from = time_in(start, "\"timestampValue\":\"");
 	if ((p = strstr(start, "\"referenceValue\":\"" ROOT "/rooms/r")) != NULL)
-		(void)sscanf(strchr(p + 20, '/') == NULL ? "" : strstr(p, "/rooms/r"), "/rooms/r%d/messages/m%d",
-		    &ask->from_room,
-		    &ask->from_doc);
+		(void)name_at(strstr(p, "/rooms/r"), &ask->from_room, &ask->from_doc);
 }
 
 /* Negative, 0, positive: where a document stands to the start. */
@@ -246,7 +271,7 @@ answer_get(const char *body)
 
 	buffer_clear(&app.answer);
 	buffer_append_string(&app.answer, "[");
-	while ((p = strstr(p, mark)) != NULL && sscanf(p, "/rooms/r%d/messages/m%d", &room, &n) == 2) {
+	while ((p = strstr(p, mark)) != NULL && name_at(p, &room, &n)) {
 		put_document(room, n, comma);
 		comma = ",";
 		p += sizeof(mark);
@@ -329,8 +354,8 @@ on_message(const struct hf_message *m)
 
 	if (p == NULL || v == NULL)
 		return HF_EINVAL;
-	doc = &app.docs[app.room][atoi(p + 11)];
-	version = (unsigned)atoi(v + 16);
+	doc = &app.docs[app.room][number_at(p + 11)];
+	version = (unsigned)number_at(v + 16);
 	if (version > doc->saved)
 		doc->saved = version;
 	return HF_OK;
@@ -374,10 +399,10 @@ missing_in(unsigned room, bool whole)
 
 static const char *const with_group[] = {"project", "p", "api_key", "k", "refresh_token", "r",
     "messages.fields.updated", "at",
-    "look_back", SECONDS "000000000", "page_size", "3", NULL};
+    "look_back", LOOK_BACK_OPTION, "page_size", "3", NULL};
 static const char *const with_each[] = {"project", "p", "api_key", "k", "refresh_token", "r",
     "messages.fields.updated", "at",
-    "look_back", SECONDS "000000000", "page_size", "4", "messages.changes", "each", NULL};
+    "look_back", LOOK_BACK_OPTION, "page_size", "4", "messages.changes", "each", NULL};
 static const char *const without[] = {"project", "p", "api_key", "k", "refresh_token", "r", "messages.fields.updated",
     "",
     "page_size", "3", NULL};

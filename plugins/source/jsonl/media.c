@@ -36,6 +36,7 @@ path_of_url(const struct hf_host_json *json, const struct hf_text *url, char out
 {
 	char *from, *to = out;
 	size_t size;
+	int high, low;
 
 	if (url->data == NULL || url->size == 0 || url->size > URL_MAX)
 		return hf_error_set(err, HF_ENOTSUP, 0, "it has neither a path nor a URL");
@@ -49,11 +50,13 @@ path_of_url(const struct hf_host_json *json, const struct hf_text *url, char out
 		return hf_error_set(err, HF_ENOTSUP, 0, "its URL is not one of a file");
 	out[strcspn(out, "?#")] = '\0';
 	for (from = out; *from != '\0'; from++) {
-		if (*from != '%' || hex_of(from[1]) < 0 || hex_of(from[2]) < 0) {
+		high = *from == '%' ? hex_of(from[1]) : -1;
+		low = high < 0 ? -1 : hex_of(from[2]);
+		if (low < 0) {
 			*to++ = *from;
 			continue;
 		}
-		*to = (char)(hex_of(from[1]) << 4 | hex_of(from[2]));
+		*to = (char)(high * 16 + low);
 		if (*to++ == '\0')
 			return hf_error_set(err, HF_EINVAL, 0, "a NUL in a URL");
 		from += 2;
