@@ -69,7 +69,9 @@ fill(struct list *list, struct hf_error *err)
 	int64_t n;
 	int r;
 
-	memmove(list->text.data, list->text.data + list->at, list->text.size - list->at);
+	/* At first there is no text at all. */
+	if (list->text.data != NULL)
+		memmove(list->text.data, list->text.data + list->at, list->text.size - list->at);
 	list->text.size -= list->at;
 	list->at = 0;
 	n = list->reader.read(list->reader.ctx, piece, sizeof(piece), err);

@@ -249,9 +249,8 @@ back_up(struct work *work, const struct document *before, bool resumed, struct h
 	int r;
 
 	/* Looking for what is to be tried again also finds when the rest is. */
-	if (!again && work->next_try_ns == HF_NO_TIME)
-		work->next_try_ns = before->next_try_ns;
-	else if (!again && before->next_try_ns != HF_NO_TIME && before->next_try_ns < work->next_try_ns)
+	if (!again && before->next_try_ns != HF_NO_TIME &&
+	    (work->next_try_ns == HF_NO_TIME || before->next_try_ns < work->next_try_ns))
 		work->next_try_ns = before->next_try_ns;
 	r = gather(work, before->digest, digest, &same, err);
 	if (r == HF_OK && again)
