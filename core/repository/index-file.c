@@ -18,7 +18,7 @@
 #define NONCE_SIZE      ((size_t)16)
 #define RECORDS_A_PAGE  (PAGE_PAYLOAD / INDEX_RECORD_SIZE)
 #define IDS_A_PAGE      (PAGE_PAYLOAD / HASH_SIZE)
-#define PAGES_KEPT      32
+#define PAGES_KEPT      256 /* 1 MiB: the whole index of some 20,000 blobs */
 #define PAGES_A_WRITE   16
 #define NO_PAGE         UINT64_MAX
 #define TREE_BIT        (UINT32_C(1) << 31)

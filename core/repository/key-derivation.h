@@ -22,7 +22,7 @@ int derivation_check(const struct derivation *derivation, const char *what, stru
 /* Derives 64 bytes from a password; what: the key's name for messages. */
 int derivation_run(const struct derivation *derivation, const char *password, size_t password_size,
     const char *what, uint8_t out[DERIVED_SIZE], struct hf_error *err);
-/* The same with a p, set in derivation, for which one derivation takes about 350 ms: 1 to 16. */
+/* The same with a p, set in derivation, for which one derivation takes about 250 ms: 1 to 16. */
 int derivation_choose(struct derivation *derivation, const char *password, size_t password_size,
     uint8_t out[DERIVED_SIZE], struct hf_error *err);
 

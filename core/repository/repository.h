@@ -84,7 +84,7 @@ int repository_load_blob(struct repository *repository, enum blob_type type, con
 
 /*
  * A writer spools packs in a folder of its own.  The folder outlives a crash: opening it again goes
- * on after the last checkpoint.  While it is open the repository's lock is held.
+ * on after the last checkpoint.  The lock was taken before; nothing is stored that it is not proved to be held.
  */
 struct repository_writer;
 

@@ -278,6 +278,31 @@ test_snapshot(void)
 	end(&place, repository);
 }
 
+/* Work may begin before the lock is proved to be held; nothing of it is stored when another holds the repository. */
+static void
+test_refused(void)
+{
+	struct hf_error err = HF_ERROR_INIT;
+	struct repository_writer *writer = NULL;
+	struct repository *repository;
+	struct test_place place;
+	char name[HASH_HEX_SIZE];
+	bool fresh;
+
+	repository = begin(&place);
+	repository_unlock(repository);
+	CU_ASSERT_EQUAL(repository_writer_open(repository, spool, &writer, &err), HF_EINVAL);
+	CU_ASSERT_EQUAL_FATAL(repository_lock_begin(repository, &err), HF_OK);
+	test_place_put_json(repository, HF_OBJECT_LOCK,
+	    "{\"time\":\"2026-11-23T06:00:00Z\",\"exclusive\":true,\"hostname\":\"h\",\"pid\":1}", name);
+	writer = open_writer(repository);
+	CU_ASSERT_EQUAL(save(writer, BLOB_DATA, 1, 2000, &fresh), HF_OK);
+	CU_ASSERT_EQUAL(repository_writer_finish(writer, &err), HF_EBUSY);
+	CU_ASSERT_EQUAL(test_place_count(&place, HF_OBJECT_DATA) + test_place_count(&place, HF_OBJECT_INDEX), 0);
+	repository_writer_close(writer);
+	end(&place, repository);
+}
+
 /* ---- a storage that fails ---- */
 
 static struct hf_storage_ops failing_ops;
@@ -597,7 +622,7 @@ int
 main(void)
 {
 	CU_TestInfo tests[] = {{"recent", test_recent}, {"round", test_round}, {"snapshot", test_snapshot},
-	    {"failing storage", test_failing_storage}, {"resume", test_resume}, {"damaged spool", test_damaged_spool},
+	    {"refused", test_refused}, {"failing storage", test_failing_storage}, {"resume", test_resume}, {"damaged spool", test_damaged_spool},
 	    {"torn journal", test_torn_journal}, {"pruned pack", test_pruned}, {"crash", test_crash}, CU_TEST_INFO_NULL};
 
 	return unit_run("writer", tests);

@@ -737,9 +737,8 @@ repository_writer_open(struct repository *repository, const char *spool_director
 
 	if (repository->index == NULL)
 		return hf_error_set(err, HF_EINVAL, 0, "the repository's index is not loaded");
-	r = repository_lock_held(repository, err);
-	if (r != HF_OK)
-		return r;
+	if (!repository_is_locked(repository))
+		return hf_error_set(err, HF_EINVAL, 0, "the repository is not locked");
 	writer = calloc(1, sizeof(*writer));
 	if (writer == NULL)
 		return no_memory(err);

@@ -165,13 +165,12 @@ find_places(struct destination *destination, const struct destination_request *r
 	return path_make_directories(destination->directory, err);
 }
 
-/* What could not be read may be what somebody was deleting who took the repository at the same time. */
-static int
-blame_lock(struct destination *destination, int code, struct hf_error *err)
+int
+destination_blame(struct destination *destination, int code, struct hf_error *err)
 {
 	struct hf_error why = HF_ERROR_INIT;
 
-	if (destination->repository == NULL || !repository_is_locked(destination->repository) ||
+	if ((code != HF_ECORRUPT && code != HF_ENOTFOUND) || destination->repository == NULL || !repository_is_locked(destination->repository) ||
 	    repository_lock_held(destination->repository, &why) == HF_OK)
 		return code;
 	return hf_error_set(err, why.code, why.os_errno, "%s", why.msg);
@@ -203,7 +202,7 @@ destination_open(struct destination *destination, const struct destination_reque
 	if (r == HF_OK && destination->has_previous)
 		read_manifest(destination);
 	free(cache);
-	return r == HF_OK ? HF_OK : blame_lock(destination, r, err);
+	return destination_blame(destination, r, err);
 }
 
 bool

@@ -50,6 +50,11 @@ struct destination_request {
  * Whatever it returns, destination_close is to be called.
  */
 int destination_open(struct destination *destination, const struct destination_request *request, struct hf_error *err);
+/*
+ * What could not be read may be what somebody was deleting who took the repository at the same time: then HF_EBUSY
+ * and who that is, otherwise code and err as they are.
+ */
+int destination_blame(struct destination *destination, int code, struct hf_error *err);
 /* Whether the plan's newest snapshot is this job's own: a worker was killed after its last step but one. */
 bool destination_is_done(const struct destination *destination);
 /* Makes a checkpoint when one is due: every 5 s, after each pack stored, and after 18 MiB. */

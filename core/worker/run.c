@@ -579,7 +579,7 @@ back_up(struct run *run, struct json_object **ret, struct hf_error *err)
 		r = write_manifest(run, time_now(), err);
 	if (r == HF_OK)
 		r = destination_finish(&run->destination, &snapshot, err);
-	return r == HF_OK ? make_result(run, &snapshot, ret, err) : r;
+	return r == HF_OK ? make_result(run, &snapshot, ret, err) : destination_blame(&run->destination, r, err);
 }
 
 int

@@ -11,6 +11,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,9 +27,20 @@
 #define ROOT_MAX 3800
 #define PATH_SIZE 4096
 
+/* Blobs are read a few hundred bytes at a time from the same few packs. */
+#define PACKS_OPEN 8
+
+struct open_object {
+	int fd; /* -1: none */
+	uint64_t size;
+	char name[NAME_SIZE + 1];
+};
+
 struct local {
 	char root[ROOT_MAX + 1];
 	bool group; /* the repository's config is readable for the group: so is everything new */
+	pthread_mutex_t mutex;
+	struct open_object packs[PACKS_OPEN]; /* open and not in use; the one used last comes first */
 };
 
 enum { OPTION_PATH };
@@ -124,6 +136,51 @@ object_path(const struct local *local, const struct hf_object_key *key, char *pa
 		(void)snprintf(directory, PATH_SIZE, "%s%s", local->root, folder);
 	(void)snprintf(path, PATH_SIZE, "%.4000s/%s", directory, key->name);
 	return HF_OK;
+}
+
+/* ---- open packs ---- */
+
+/* Whoever takes a pack has it alone until he gives it back: no thread meets another's descriptor. */
+static bool
+take_pack(struct local *local, const char *name, struct open_object *ret)
+{
+	size_t i;
+
+	(void)pthread_mutex_lock(&local->mutex);
+	for (i = 0; i < PACKS_OPEN; i++) {
+		if (local->packs[i].fd < 0 || strcmp(local->packs[i].name, name) != 0)
+			continue;
+		*ret = local->packs[i];
+		memmove(&local->packs[i], &local->packs[i + 1], (PACKS_OPEN - 1 - i) * sizeof(*ret));
+		local->packs[PACKS_OPEN - 1].fd = -1;
+		break;
+	}
+	(void)pthread_mutex_unlock(&local->mutex);
+	return i < PACKS_OPEN;
+}
+
+static void
+give_pack_back(struct local *local, const struct open_object *pack)
+{
+	int oldest;
+
+	(void)pthread_mutex_lock(&local->mutex);
+	oldest = local->packs[PACKS_OPEN - 1].fd;
+	memmove(&local->packs[1], &local->packs[0], (PACKS_OPEN - 1) * sizeof(*pack));
+	local->packs[0] = *pack;
+	(void)pthread_mutex_unlock(&local->mutex);
+	if (oldest >= 0)
+		(void)close(oldest);
+}
+
+/* What a name stands for is about to change. */
+static void
+forget_pack(struct local *local, const struct hf_object_key *key)
+{
+	struct open_object pack;
+
+	if (key->type == HF_OBJECT_DATA && take_pack(local, key->name, &pack))
+		(void)close(pack.fd);
 }
 
 /* ---- directories ---- */
@@ -363,7 +420,7 @@ static int
 local_put(void *handle, const struct hf_object_key *key, const struct hf_reader *data, const uint8_t *sha256,
     uint32_t flags, struct hf_error *err)
 {
-	const struct local *local = handle;
+	struct local *local = handle;
 	char path[PATH_SIZE], directory[PATH_SIZE];
 	struct stat st;
 	int r;
@@ -372,6 +429,7 @@ local_put(void *handle, const struct hf_object_key *key, const struct hf_reader 
 	r = object_path(local, key, path, directory, err);
 	if (r != HF_OK)
 		return r;
+	forget_pack(local, key);
 	/* The root is never made here: where a disk is not mounted, nothing must go to the place below. */
 	if (stat(directory, &st) != 0 && errno == ENOENT && strcmp(directory, local->root) != 0) {
 		if (key->type == HF_OBJECT_DATA) {
@@ -447,25 +505,30 @@ local_get(void *handle, const struct hf_object_key *key, uint64_t offset, uint64
     const struct hf_sink *sink, struct hf_error *err)
 {
 	char path[PATH_SIZE], directory[PATH_SIZE];
-	uint64_t size = 0;
-	int fd = -1, r;
+	struct open_object object = {-1, 0, ""};
+	int r;
 
 	r = object_path(handle, key, path, directory, err);
-	if (r == HF_OK)
-		r = open_object(path, &fd, &size, err);
+	if (r == HF_OK && (key->type != HF_OBJECT_DATA || !take_pack(handle, key->name, &object)))
+		r = open_object(path, &object.fd, &object.size, err);
 	if (r != HF_OK)
 		return r;
-	if (offset > size || length > size - offset)
+	if (offset > object.size || length > object.size - offset)
 		r = hf_error_set(err, HF_ERANGE, 0,
 		    "%.300s: only %llu bytes, where %llu from offset %llu are wanted", path,
-		    (unsigned long long)size, (unsigned long long)length, (unsigned long long)offset);
+		    (unsigned long long)object.size, (unsigned long long)length, (unsigned long long)offset);
 	else {
 		if (length == 0)
-			length = size - offset;
+			length = object.size - offset;
 		if (length > 0)
-			r = push_range(fd, offset, length, path, sink, err);
+			r = push_range(object.fd, offset, length, path, sink, err);
 	}
-	(void)close(fd);
+	if (r == HF_OK && key->type == HF_OBJECT_DATA) {
+		memcpy(object.name, key->name, NAME_SIZE);
+		give_pack_back(handle, &object);
+	} else {
+		(void)close(object.fd);
+	}
 	return r;
 }
 
@@ -496,6 +559,7 @@ local_remove(void *handle, const struct hf_object_key *key, struct hf_error *err
 	r = object_path(handle, key, path, directory, err);
 	if (r != HF_OK)
 		return r;
+	forget_pack(handle, key);
 	return unlink(path) == 0 ? HF_OK : system_error(path, err);
 }
 
@@ -611,7 +675,7 @@ local_open(const struct hf_host *host, const struct hf_value *values, uint32_t c
 	char path[PATH_SIZE];
 	struct local *local;
 	struct stat st;
-	size_t size;
+	size_t size, i;
 	int r;
 
 	(void)host;
@@ -627,6 +691,13 @@ local_open(const struct hf_host *host, const struct hf_value *values, uint32_t c
 	memcpy(local->root, values[OPTION_PATH].text, size);
 	(void)snprintf(path, sizeof(path), "%s/config", local->root);
 	local->group = stat(path, &st) == 0 && (st.st_mode & S_IRGRP) != 0;
+	for (i = 0; i < PACKS_OPEN; i++)
+		local->packs[i].fd = -1;
+	r = pthread_mutex_init(&local->mutex, NULL);
+	if (r != 0) {
+		free(local);
+		return hf_error_set(err, HF_ENOMEM, r, "storage local: %s", strerror(r));
+	}
 	*ret_handle = local;
 	return HF_OK;
 }
@@ -634,7 +705,15 @@ local_open(const struct hf_host *host, const struct hf_value *values, uint32_t c
 static void
 local_close(void *handle)
 {
-	free(handle);
+	struct local *local = handle;
+	size_t i;
+
+	for (i = 0; i < PACKS_OPEN; i++) {
+		if (local->packs[i].fd >= 0)
+			(void)close(local->packs[i].fd);
+	}
+	(void)pthread_mutex_destroy(&local->mutex);
+	free(local);
 }
 
 static int

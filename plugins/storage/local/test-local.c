@@ -346,10 +346,41 @@ test_links(void)
 	CU_ASSERT_EQUAL(count_objects(HF_OBJECT_KEY), 0);
 }
 
+/* More packs than are kept open, read by turns; what is put or removed is never read from before. */
+static void
+test_packs_kept_open(void)
+{
+	char name[13][sizeof(ID)], text[16];
+	struct hf_error err = HF_ERROR_INIT;
+	unsigned i, round;
+
+	CU_ASSERT_EQUAL_FATAL(ops->create(storage, &err), HF_OK);
+	for (i = 0; i < 13; i++) {
+		memcpy(name[i], ID, sizeof(ID));
+		name[i][0] = name[i][63] = "0123456789abc"[i];
+		(void)snprintf(text, sizeof(text), "pack %u", i);
+		CU_ASSERT_EQUAL_FATAL(put(HF_OBJECT_DATA, name[i], text, strlen(text), SIZE_MAX, 0, &err), HF_OK);
+	}
+	for (round = 0; round < 100; round++) {
+		i = round * round % 13;
+		(void)snprintf(text, sizeof(text), "ck %u", i);
+		CU_ASSERT_EQUAL(get(HF_OBJECT_DATA, name[i], 2, 0, &err), HF_OK);
+		CU_ASSERT_STRING_EQUAL(got, text);
+		CU_ASSERT_EQUAL(get(HF_OBJECT_DATA, name[i], 3, 9, &err), HF_ERANGE);
+	}
+	CU_ASSERT_EQUAL(get(HF_OBJECT_DATA, name[1], 0, 0, &err), HF_OK);
+	CU_ASSERT_EQUAL(put(HF_OBJECT_DATA, name[1], "another", 7, SIZE_MAX, 0, &err), HF_OK);
+	CU_ASSERT_EQUAL(get(HF_OBJECT_DATA, name[1], 0, 0, &err), HF_OK);
+	CU_ASSERT_STRING_EQUAL(got, "another");
+	CU_ASSERT_EQUAL(ops->remove(storage, &(struct hf_object_key){HF_OBJECT_DATA, 0, name[1]}, &err), HF_OK);
+	CU_ASSERT_EQUAL(get(HF_OBJECT_DATA, name[1], 0, 0, &err), HF_ENOTFOUND);
+}
+
 int
 main(void)
 {
 	CU_TestInfo tests[] = {{"configure", test_configure}, {"create", test_create}, {"objects", test_objects},
+	    {"packs kept open", test_packs_kept_open},
 	    {"failed put", test_failed_put}, {"names", test_names}, {"missing folders", test_missing_folders},
 	    {"group", test_group}, {"links", test_links}, CU_TEST_INFO_NULL};
 	CU_SuiteInfo suites[] = {{"local", NULL, NULL, set_up, tear_down, tests}, CU_SUITE_INFO_NULL};
