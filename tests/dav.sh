@@ -29,6 +29,11 @@ dav() {
 	"$PYTHON" "$tests/tools/dav" "$@"
 }
 
+# The same with the Python that Xandikos has.
+xandikos_dav() {
+	"$(python_of xandikos)" "$tests/tools/dav" "$@" || fail "dav $1"
+}
+
 # The Python that a script is run with.
 python_of() {
 	sed -n '1s/^#! *//p' "$(command -v "$1")"
@@ -96,7 +101,7 @@ stop_server() {
 # fill_book FIRST LAST: cards with these numbers, put beside the server, which must not have looked yet.
 fill_book() {
 	dav fill "$book" "$1" "$2"
-	[ "$server" != xandikos ] || "$(python_of xandikos)" "$tests/tools/dav" commit "$book" || fail "dav commit"
+	[ "$server" != xandikos ] || xandikos_dav commit "$book"
 }
 
 # start_proxy [OPTION]..: fault-server before the server.
@@ -158,4 +163,13 @@ nothing_changed() {
 	restic diff "$before_last" "$last" 2>/dev/null | grep '^[-+MTU?]  */' >"$T/diff"
 	grep -v ' /holdfast.json$' "$T/diff" && fail "a backup with nothing new changed something"
 	return 0
+}
+
+# expect_added N: what was restored says that its backup had so many new, changed and deleted cards.
+expect_added() {
+	"$PYTHON" - "$T/restored/holdfast.json" "$1" <<-'E' || fail "not $1 cards are NEW"
+	import json, sys
+	contacts = json.load(open(sys.argv[1]))["types"]["contacts"]
+	sys.exit(0 if contacts["added"] == int(sys.argv[2]) else str(contacts))
+	E
 }

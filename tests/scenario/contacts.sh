@@ -19,6 +19,7 @@ restic_is_content
 restic_restore
 compare_cards people "$cards"
 compare_cards phone "$cards/ez-vcard/gmail-list.vcf"
+expect_added "$(cat "$T/restored/contacts/people/index.jsonl" "$T/restored/contacts/phone/index.jsonl" | wc -l)"
 
 # Nothing new: nothing is opened, nothing is stored.
 sleep 2.1
@@ -32,6 +33,8 @@ fi
 # Read in full, it still is the same.
 expect 0 holdfast backup --full
 nothing_changed
+restic_restore
+expect_added 0
 
 # A new, a changed, a deleted one; the deleted one stays in the older snapshot.
 before=$(snapshot_ids | head -n 1)
@@ -41,6 +44,8 @@ printf 'BEGIN:VCARD\nVERSION:4.0\nFN:Changed\nEND:VCARD\n' >"$cards/android/v21_
 expect 0 holdfast backup
 restic_restore
 compare_cards people "$cards"
+# A card without UID that is changed is another one, and the former is deleted.
+expect_added 6
 restic_restore "$before"
 "$PYTHON" "$tests/tools/compare-cards" "$tests/data/vcards" "$T/restored/contacts/people" || fail "an older snapshot"
 

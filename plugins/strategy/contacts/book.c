@@ -17,7 +17,7 @@ tell(struct book *book, struct hf_error *err)
 	const struct hf_host *host = book->contacts->host;
 	int r = HF_OK;
 
-	if (book->items > 0)
+	if (book->items > 0 || book->bytes > 0)
 		r = book->emitter->done(book->emitter->ctx, book->items, book->bytes, err);
 	book->items = book->bytes = 0;
 	if (r == HF_OK && host->stop_requested(host->ctx) != 0)
@@ -138,6 +138,7 @@ take_contact(void *ctx, const struct hf_contact *contact, struct hf_error *err)
 	const struct hf_text *revision = contact->revision.data == NULL || contact->revision.size > INDEX_ID_MAX
 	                                     ? NULL : &contact->revision;
 	struct hf_error why = HF_ERROR_INIT;
+	uint64_t failed = book->failed;
 	int r;
 
 	if (contact->id.data == NULL || contact->id.size == 0 || contact->id.size > INDEX_ID_MAX ||
@@ -151,7 +152,8 @@ take_contact(void *ctx, const struct hf_contact *contact, struct hf_error *err)
 		book->pushed++;
 		r = add_card(book, contact, revision, err);
 	}
-	book->items++;
+	/* The host counts those that failed itself. */
+	book->items += book->failed == failed;
 	book->bytes += contact->card.size;
 	return r != HF_OK || book->items < BATCH ? r : tell(book, err);
 }

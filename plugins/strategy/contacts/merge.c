@@ -294,6 +294,17 @@ write_cursor(struct merge *merge, struct hf_error *err)
 	return write_file(merge, "cursor", now, err);
 }
 
+/* New, changed and deleted cards are what is new in this run. */
+static int
+count_changes(const struct merge *merge, struct hf_error *err)
+{
+	const struct hf_emitter *emitter = merge->book->emitter;
+	uint64_t count = merge->added + merge->changed + merge->removed;
+
+	return count > 0 && HF_HAS(emitter, added) && emitter->added != NULL ? emitter->added(emitter->ctx, count, err)
+	                                                                     : HF_OK;
+}
+
 /* The newest time of the cards that stay, when none is looked at. */
 static int
 find_newest(struct merge *merge, struct hf_error *err)
@@ -368,6 +379,8 @@ book_merge(struct book *book, struct hf_error *err)
 		r = write_account(&merge, err);
 	if (r == HF_OK)
 		r = write_cursor(&merge, err);
+	if (r == HF_OK)
+		r = count_changes(&merge, err);
 	close_merge(&merge);
 	return r;
 }

@@ -122,7 +122,7 @@ static struct file {
 } files[FILES], written[FILES];
 
 static struct {
-	int writes, failed, done, previous_code;
+	int writes, failed, done, added, previous_code;
 	char item[500], why[500];
 	const char *missing; /* a file that is not there */
 } seen;
@@ -209,6 +209,15 @@ emit_done(void *ctx, uint64_t items, uint64_t bytes, struct hf_error *err)
 }
 
 static int
+emit_added(void *ctx, uint64_t records, struct hf_error *err)
+{
+	(void)ctx;
+	(void)err;
+	seen.added += (int)records;
+	return HF_OK;
+}
+
+static int
 emit_failed(void *ctx, const char *item, const struct hf_error *why, struct hf_error *err)
 {
 	(void)ctx;
@@ -219,13 +228,14 @@ emit_failed(void *ctx, const char *item, const struct hf_error *why, struct hf_e
 	return HF_OK;
 }
 
-static bool old_host; /* without file_from */
+static bool old_host; /* without file_from and added */
 
 static int
 run(const struct step *steps, uint32_t flags, struct hf_error *err)
 {
 	struct hf_emitter emitter = {.struct_size = sizeof(emitter), .previous = emit_previous, .file = emit_file,
-	    .done = emit_done, .failed = emit_failed, .file_from = old_host ? NULL : emit_file_from};
+	    .done = emit_done, .failed = emit_failed, .file_from = old_host ? NULL : emit_file_from,
+	    .added = old_host ? NULL : emit_added};
 	const struct hf_unit unit = {sizeof(unit), 0, TEXT("contacts"), "/contacts/%46amily", {NULL, 0}, 0, 0};
 	const struct hf_run how = {sizeof(how), flags, {NULL, 0}};
 	void *handle = NULL;
@@ -236,7 +246,7 @@ run(const struct step *steps, uint32_t flags, struct hf_error *err)
 		free(written[i].data);
 		memset(&written[i], 0, sizeof(written[i]));
 	}
-	seen.writes = seen.failed = seen.done = 0;
+	seen.writes = seen.failed = seen.done = seen.added = 0;
 	source.steps = steps;
 	CU_ASSERT_EQUAL_FATAL(strategy->open(&host, NULL, 0, &handle, err), HF_OK);
 	r = strategy->execute(handle, &view, &unit, &how, &emitter, err);
@@ -283,6 +293,7 @@ test_first(void)
 	CU_ASSERT_EQUAL(run(three, 0, NULL), HF_OK);
 	CU_ASSERT_STRING_EQUAL(source.cursor, "");
 	CU_ASSERT_EQUAL(seen.done, 3);
+	CU_ASSERT_EQUAL(seen.added, 3);
 	CU_ASSERT_STRING_EQUAL(content("contacts.vcf"), "BEGIN:VCARD\nFN:A\nEND:VCARD\n" CARD("b", "B") CARD("c", "C"));
 	CU_ASSERT_STRING_EQUAL(content("contacts.json"),
 	    "[\n[\"vcard\",[[\"version\",{},\"text\",\"4.0\"],[\"fn\",{},\"text\",\"A\"]]],\n"
@@ -311,6 +322,7 @@ test_unchanged(void)
 	CU_ASSERT_EQUAL(run(three, 0, NULL), HF_OK);
 	CU_ASSERT_EQUAL(run(nothing, 0, NULL), HF_OK);
 	CU_ASSERT_STRING_EQUAL(source.cursor, "cursor 1");
+	CU_ASSERT_EQUAL(seen.added, 0);
 	CU_ASSERT_EQUAL(seen.writes, 0);
 	CU_ASSERT_EQUAL(run(moved, 0, NULL), HF_OK);
 	CU_ASSERT_EQUAL(seen.writes, 1);
@@ -319,6 +331,7 @@ test_unchanged(void)
 	CU_ASSERT_EQUAL(seen.writes, 0);
 	/* Read in full, and all is the same. */
 	CU_ASSERT_EQUAL(run(again, 0, NULL), HF_OK);
+	CU_ASSERT_EQUAL(seen.added, 0);
 	CU_ASSERT_EQUAL(seen.writes, 1);
 	CU_ASSERT_EQUAL(run(three, HF_RUN_FULL, NULL), HF_OK);
 	CU_ASSERT_STRING_EQUAL(source.cursor, "");
@@ -339,6 +352,8 @@ test_changes(void)
 	begin();
 	CU_ASSERT_EQUAL(run(three, 0, NULL), HF_OK);
 	CU_ASSERT_EQUAL(run(changes, 0, NULL), HF_OK);
+	/* "0" and "d" are new, "b" is changed, "a" is deleted. */
+	CU_ASSERT_EQUAL(seen.added, 4);
 	CU_ASSERT_STRING_EQUAL(content("contacts.vcf"), CARD("0", "first") CARD("b", "BB") CARD("c", "C") CARD("d", "D2"));
 	CU_ASSERT_STRING_EQUAL(content("index.jsonl"), "{\"id\":\"0\",\"size\":54}\n"
 	    "{\"id\":\"b\",\"size\":51,\"revision\":\"2\",\"updated_at\":\"1970-01-01T00:00:09Z\"}\n"
@@ -346,6 +361,7 @@ test_changes(void)
 	    "{\"id\":\"d\",\"size\":51}\n");
 	/* The source says that each of them is gone. */
 	CU_ASSERT_EQUAL(run(all_gone, 0, NULL), HF_OK);
+	CU_ASSERT_EQUAL(seen.added, 4);
 	CU_ASSERT_STRING_EQUAL(content("contacts.vcf"), "");
 	CU_ASSERT_STRING_EQUAL(content("contacts.json"), "[]\n");
 	CU_ASSERT_EQUAL(run(three, 0, NULL), HF_OK);
