@@ -13,5 +13,12 @@ void explicit_bzero(void *data, size_t size);
 #ifndef HAVE_SECURE_GETENV
 char *secure_getenv(const char *name);
 #endif
+#ifdef HAVE_MALLOPT
+#include <malloc.h>
+#else
+#define M_TRIM_THRESHOLD (-1)
+#define M_MMAP_THRESHOLD (-3)
+int mallopt(int parameter, int value);
+#endif
 
 #endif

@@ -16,6 +16,7 @@
 #include "worker/run.h"
 
 #define LOCK_WAIT_NS (10 * INT64_C(1000000000))
+#define LARGE        (1 << 20) /* bytes */
 
 /* A worker whose supervisor was killed stops before its next durable write; that may take a moment. */
 static int
@@ -60,6 +61,12 @@ worker_main(int fd)
 	bool partial = false;
 	int r;
 
+	/*
+	 * What had a large buffer goes back to the system: left alone, glibc's malloc keeps ever larger ones, up to
+	 * twice 32 MiB, once the first was freed.
+	 */
+	(void)mallopt(M_MMAP_THRESHOLD, LARGE);
+	(void)mallopt(M_TRIM_THRESHOLD, LARGE);
 	/* The repository's key is in memory here. */
 	(void)setrlimit(RLIMIT_CORE, &none);
 	r = channel_open(fd, &channel, &job, &err);

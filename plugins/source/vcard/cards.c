@@ -175,8 +175,17 @@ take_encoding(struct cards *cards, uint64_t *ret_at, struct hf_error *err)
 
 /* ---- lines ---- */
 
+const char *
+cards_fault(const struct card_range *range)
+{
+	static const char *const texts[] = {NULL, "END:VCARD without a BEGIN:VCARD", "its END:VCARD is missing",
+	    "text that belongs to no card"};
+
+	return texts[range->fault];
+}
+
 static int
-add_range(struct cards *cards, struct card_range range, struct hf_error *err)
+add_range(struct cards *cards, uint64_t at, uint64_t size, uint64_t line, enum card_fault fault, struct hf_error *err)
 {
 	size_t capacity = cards->capacity == 0 ? 16 : cards->capacity + cards->capacity / 2;
 	struct card_range *list;
@@ -188,7 +197,8 @@ add_range(struct cards *cards, struct card_range range, struct hf_error *err)
 		cards->list = list;
 		cards->capacity = capacity;
 	}
-	cards->list[cards->count++] = range;
+	/* What is in the file fits; lines are fewer than bytes. */
+	cards->list[cards->count++] = (struct card_range){(uint32_t)at, (uint32_t)size, (uint32_t)line, fault};
 	return HF_OK;
 }
 
@@ -217,12 +227,12 @@ take_end(struct scan *scan, uint64_t at, uint64_t end, uint64_t line, struct hf_
 	struct begin begin;
 
 	if (scan->depth == 0)
-		return add_range(cards, (struct card_range){at, 0, line, "END:VCARD without a BEGIN:VCARD"}, err);
+		return add_range(cards, at, 0, line, CARD_NO_BEGIN, err);
 	begin = scan->stack[--scan->depth];
 	/* What was whole inside of it is a part of it. */
 	while (cards->count > 0 && cards->list[cards->count - 1].at > begin.at)
 		cards->count--;
-	return add_range(cards, (struct card_range){begin.at, end - begin.at, begin.line, NULL}, err);
+	return add_range(cards, begin.at, end - begin.at, begin.line, CARD_WHOLE, err);
 }
 
 static int
@@ -242,7 +252,7 @@ take_line(struct scan *scan, const char *head, size_t size, uint64_t at, uint64_
 	if (scan->depth > 0 || size == 0 || scan->in_junk)
 		return HF_OK;
 	scan->in_junk = true;
-	return add_range(scan->cards, (struct card_range){at, 0, line, "text that belongs to no card"}, err);
+	return add_range(scan->cards, at, 0, line, CARD_JUNK, err);
 }
 
 static int
@@ -256,7 +266,8 @@ scan_lines(struct scan *scan, uint64_t at, struct hf_error *err)
 	int c, last, r = HF_OK;
 
 	while (r == HF_OK && (c = last = getc_unlocked(file)) != EOF) {
-		at++;
+		if (++at > CARDS_FILE_MAX)
+			return hf_error_set(err, HF_ERANGE, 0, "longer than 4 GiB");
 		if (c != '\n' && c != '\r') {
 			/* Longer than any that matters. */
 			if (size < sizeof(head))
@@ -304,8 +315,7 @@ cards_open(int fd, struct cards *ret, struct hf_error *err)
 	if (r == HF_OK)
 		r = scan_lines(&scan, at, err);
 	for (i = 0; r == HF_OK && i < scan.depth; i++)
-		r = add_range(&cards, (struct card_range){scan.stack[i].at, 0, scan.stack[i].line,
-		    "its END:VCARD is missing"}, err);
+		r = add_range(&cards, scan.stack[i].at, 0, scan.stack[i].line, CARD_NO_END, err);
 	free(scan.stack);
 	/* Only those are out of order; sorting takes as much memory again. */
 	if (scan.depth > 0 && cards.count > 1)

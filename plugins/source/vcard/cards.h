@@ -9,11 +9,13 @@
 
 #include "common/bytes.h"
 
+enum card_fault { CARD_WHOLE, CARD_NO_BEGIN, CARD_NO_END, CARD_JUNK };
+
 /* A card in a file, or what stands there instead of one. */
 struct card_range {
-	uint64_t at, size;
-	uint64_t line;      /* 1 is the first */
-	const char *broken; /* why it is none; NULL: it is a card */
+	uint32_t at, size;
+	uint32_t line; /* 1 is the first */
+	enum card_fault fault;
 };
 
 /* One file of cards, opened and looked through. */
@@ -23,15 +25,17 @@ struct cards {
 	size_t count, capacity;
 };
 
-#define CARDS_FILE_MAX (UINT64_C(4) << 30)
+#define CARDS_FILE_MAX UINT32_MAX /* bytes, of UTF-8 */
 #define CARDS_CARD_MAX (16u << 20)
 
 /*
  * Looks through what fd is open to, which it takes over, for its cards in their order.  A card inside of a card is
  * part of it.  What is wrong is in the list: text outside of cards, an END without BEGIN, and a BEGIN whose END is
- * missing.  UTF-16 becomes UTF-8; a byte order mark belongs to no card.
+ * missing.  UTF-16 becomes UTF-8; a byte order mark belongs to no card.  HF_ERANGE: it is longer than CARDS_FILE_MAX.
  */
 int cards_open(int fd, struct cards *ret, struct hf_error *err);
+/* What is wrong there; NULL: nothing. */
+const char *cards_fault(const struct card_range *range);
 void cards_close(struct cards *cards);
 /* Reads one card into out, instead of what is in it.  HF_ERANGE: it is longer than CARDS_CARD_MAX. */
 int cards_read(struct cards *cards, const struct card_range *range, struct bytes *out, struct hf_error *err);

@@ -104,16 +104,28 @@ add_file(struct walk *walk, const char *name, const struct stat *st, struct hf_e
 		folder->capacity = capacity;
 	}
 	file = &folder->list[folder->count++];
-	*file = (struct folder_file){NULL, NULL, 0, folder->paths.size, 0};
+	*file = (struct folder_file){0, {folder->paths.size}};
 	if (S_ISREG(st->st_mode) && !is_young(walk, st))
 		file->fingerprint = folder_fingerprint(st);
-	bytes_put(&folder->paths, walk->path.data, walk->path.size);
-	bytes_put(&folder->paths, name, strlen(name) + 1);
-	file->name_at = folder->paths.size;
 	cursor_encode(walk->path.data, walk->path.size, &folder->paths);
 	cursor_encode(name, strlen(name), &folder->paths);
 	bytes_char(&folder->paths, '\0');
+	/* Encoding makes a name longer, or leaves it as it is. */
+	if (folder->paths.failed == HF_OK &&
+	    folder->paths.size - file->name.at > walk->path.size + strlen(name) + 1) {
+		bytes_put(&folder->paths, walk->path.data, walk->path.size);
+		bytes_put(&folder->paths, name, strlen(name) + 1);
+	}
 	return bytes_status(&folder->paths, "the list of files", err);
+}
+
+const char *
+folder_path(const struct folder_file *file)
+{
+	const char *name = file->name.text;
+
+	/* What was encoded has a "%" in it, and nothing else has. */
+	return strchr(name, '%') == NULL ? name : name + strlen(name) + 1;
 }
 
 static int walk_folder(struct walk *walk, int fd, int depth, struct hf_error *err);
@@ -181,7 +193,7 @@ compare_files(const void *a, const void *b)
 {
 	const struct folder_file *x = a, *y = b;
 
-	return strcmp(x->name, y->name);
+	return strcmp(x->name.text, y->name.text);
 }
 
 static int
@@ -216,11 +228,9 @@ folder_open(const char *root, folder_failed_fn failed, void *ctx, struct folder 
 	walk.now_ns = time_of(&now);
 	r = list_root(&walk, err);
 	bytes_release(&walk.path);
-	for (i = 0; i < folder.count; i++) {
-		folder.list[i].path = folder.paths.data + folder.list[i].path_at;
-		folder.list[i].name = folder.paths.data + folder.list[i].name_at;
-	}
-	if (folder.count > 1)
+	for (i = 0; r == HF_OK && i < folder.count; i++)
+		folder.list[i].name.text = folder.paths.data + folder.list[i].name.at;
+	if (r == HF_OK && folder.count > 1)
 		qsort(folder.list, folder.count, sizeof(*folder.list), compare_files);
 	if (r == HF_OK)
 		*ret = folder;
@@ -275,7 +285,7 @@ open_below(int top, const char *path, int *ret_fd, struct hf_error *err)
 }
 
 int
-folder_open_file(const struct folder *folder, const struct folder_file *file, int *ret_fd, struct stat *ret_stat,
+folder_open_file(const struct folder *folder, const char *path, int *ret_fd, struct stat *ret_stat,
     struct hf_error *err)
 {
 	int flags = O_RDONLY | O_CLOEXEC | O_NOCTTY | (folder->is_file ? O_NONBLOCK : O_DIRECTORY);
@@ -284,7 +294,7 @@ folder_open_file(const struct folder *folder, const struct folder_file *file, in
 	if (fd < 0)
 		return error_of(errno, folder->root, err);
 	if (!folder->is_file) {
-		r = open_below(fd, file->path, &fd, err);
+		r = open_below(fd, path, &fd, err);
 		if (r != HF_OK)
 			return r;
 	}

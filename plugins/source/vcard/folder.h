@@ -11,10 +11,11 @@
 
 /* A file that may hold cards. */
 struct folder_file {
-	const char *path;     /* below the folder; "" where the folder is a file itself */
-	const char *name;     /* the same as cursor_encode makes it */
 	uint64_t fingerprint; /* of its inode, size and times; 0: too young to be told from a later state, or no file */
-	size_t path_at, name_at;
+	union {
+		size_t at;        /* in paths, until all are listed */
+		const char *text; /* its path as cursor_encode makes it; behind its NUL the path, where that is another */
+	} name;
 };
 
 /* The files of an account in the order of their names. */
@@ -36,8 +37,10 @@ typedef int (*folder_failed_fn)(void *ctx, const char *path, const struct hf_err
  */
 int folder_open(const char *root, folder_failed_fn failed, void *ctx, struct folder *ret, struct hf_error *err);
 void folder_close(struct folder *folder);
-/* Opens a file of the list; HF_EPERM where it is no regular file, such as a symbolic link. */
-int folder_open_file(const struct folder *folder, const struct folder_file *file, int *ret_fd, struct stat *ret_stat,
+/* Its path below the folder; "" where the folder is a file itself. */
+const char *folder_path(const struct folder_file *file);
+/* Opens a file below the folder; HF_EPERM where it is no regular file, such as a symbolic link. */
+int folder_open_file(const struct folder *folder, const char *path, int *ret_fd, struct stat *ret_stat,
     struct hf_error *err);
 /* A number that differs when the file was changed or is another one; never 0. */
 uint64_t folder_fingerprint(const struct stat *st);

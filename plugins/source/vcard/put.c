@@ -36,7 +36,8 @@ add_file(struct vcard *vcard, const struct folder *folder, const struct folder_f
 	struct stat st;
 	char version[24];
 	size_t i;
-	int fd, r = folder_open_file(folder, file, &fd, &st, err);
+	const char *path = folder_path(file);
+	int fd, r = folder_open_file(folder, path, &fd, &st, err);
 
 	if (r == HF_OK)
 		r = cards_open(fd, &cards, err);
@@ -45,11 +46,11 @@ add_file(struct vcard *vcard, const struct folder *folder, const struct folder_f
 	(void)snprintf(version, sizeof(version), cards.count > 1 ? SHARED : "%016llx",
 	    (unsigned long long)folder_fingerprint(&st));
 	for (i = 0; r == HF_OK && i < cards.count; i++) {
-		if (cards.list[i].broken != NULL)
+		if (cards.list[i].fault != CARD_WHOLE)
 			continue;
 		r = cards_read(&cards, &cards.list[i], card, err);
 		if (r == HF_OK)
-			r = match_add(&vcard->match, card->data, card->size, file->path, version, err);
+			r = match_add(&vcard->match, card->data, card->size, path, version, err);
 	}
 	cards_close(&cards);
 	return r;
@@ -82,7 +83,8 @@ load(struct vcard *vcard, struct hf_error *err)
 	for (i = 0; r == HF_OK && i < folder.count; i++) {
 		r = add_file(vcard, &folder, &folder.list[i], &card, &why);
 		if (r != HF_OK)
-			(void)hf_error_set(err, r, why.os_errno, "%s: %s", folder.list[i].path, why.msg);
+			(void)hf_error_set(err, r, why.os_errno, "%s: %s", folder_path(&folder.list[i]),
+			    why.msg);
 	}
 	folder_close(&folder);
 	bytes_release(&card);
@@ -227,15 +229,14 @@ static int
 read_card(const struct vcard *vcard, const char *path, struct bytes *out, struct stat *st, struct hf_error *err)
 {
 	const struct folder folder = {.root = vcard->path};
-	const struct folder_file file = {.path = path};
 	struct cards cards;
-	int fd, r = folder_open_file(&folder, &file, &fd, st, err);
+	int fd, r = folder_open_file(&folder, path, &fd, st, err);
 
 	if (r == HF_OK)
 		r = cards_open(fd, &cards, err);
 	if (r != HF_OK)
 		return r;
-	r = cards.count != 1 || cards.list[0].broken != NULL
+	r = cards.count != 1 || cards.list[0].fault != CARD_WHOLE
 	        ? hf_error_set(err, HF_EAGAIN, 0, "%s was changed meanwhile", path)
 	        : cards_read(&cards, &cards.list[0], out, err);
 	cards_close(&cards);

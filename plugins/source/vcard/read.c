@@ -56,7 +56,7 @@ report_line(struct reading *reading, const struct folder_file *file, uint64_t li
 	const char *text;
 
 	bytes_clear(&reading->where);
-	bytes_string(&reading->where, file->path[0] == '\0' ? reading->folder.root : file->path);
+	bytes_string(&reading->where, folder_path(file)[0] == '\0' ? reading->folder.root : folder_path(file));
 	if (line > 0)
 		bytes_format(&reading->where, ":%" PRIu64, line);
 	text = bytes_text(&reading->where);
@@ -194,8 +194,8 @@ read_card(struct reading *reading, const struct folder_file *file, struct cards 
 	uint8_t hash[32];
 	int r;
 
-	if (range->broken != NULL) {
-		(void)hf_error_set(&why, HF_ECORRUPT, 0, "%s", range->broken);
+	if (range->fault != CARD_WHOLE) {
+		(void)hf_error_set(&why, HF_ECORRUPT, 0, "%s", cards_fault(range));
 		return report_line(reading, file, range->line, &why, err);
 	}
 	r = cards_read(cards, range, &reading->card, &why);
@@ -240,13 +240,13 @@ static int
 open_cards(struct reading *reading, const struct folder_file *file, struct cards *cards, int *ret_fd,
     struct stat *st, struct hf_error *err)
 {
-	int fd = -1, copy, r = folder_open_file(&reading->folder, file, &fd, st, err);
+	int fd = -1, copy, r = folder_open_file(&reading->folder, folder_path(file), &fd, st, err);
 
 	if (r != HF_OK)
 		return r;
 	if ((uint64_t)st->st_size > CARDS_FILE_MAX) {
 		(void)close(fd);
-		return hf_error_set(err, HF_ERANGE, 0, "longer than %u GiB", (unsigned)(CARDS_FILE_MAX >> 30));
+		return hf_error_set(err, HF_ERANGE, 0, "longer than 4 GiB");
 	}
 	copy = dup(fd);
 	if (copy < 0) {
@@ -415,7 +415,7 @@ take_file(struct reading *reading, const struct folder_file *file, bool known, s
 	else if (r == HF_OK && known)
 		r = keep_ids(reading, err);
 	if (r == HF_OK)
-		put_row(reading, reading->failed ? 0 : file->fingerprint, file->name, strlen(file->name),
+		put_row(reading, reading->failed ? 0 : file->fingerprint, file->name.text, strlen(file->name.text),
 		    reading->ids.data, reading->ids.size);
 	return r;
 }
@@ -440,7 +440,7 @@ take_files(struct reading *reading, struct hf_error *err)
 	int r = HF_OK;
 
 	for (i = 0; r == HF_OK && i < folder->count; i++) {
-		reading->name = folder->list[i].name;
+		reading->name = folder->list[i].name.text;
 		while (r == HF_OK && reading->before.has_row && compare_row(reading) < 0) {
 			r = lose_row(reading, err);
 			cursor_next(&reading->before);

@@ -83,19 +83,14 @@ static int
 take_checkpoint(void *ctx, const struct hf_blob *cursor, struct hf_error *err)
 {
 	struct book *book = ctx;
+	int r = spool_clear(&book->next_cursor, err);
 
-	(void)err;
-	bytes_clear(&book->next_cursor);
-	bytes_put(&book->next_cursor, cursor->data, (size_t)cursor->size);
-	book->has_cursor = book->next_cursor.failed == HF_OK && cursor->size > 0;
-	if (book->next_cursor.failed != HF_OK) {
-		hf_log(book->contacts->host, HF_LOG_WARNING,
-		    "%s: the source's cursor is not kept (%" PRIu64 " bytes): the next backup reads all cards",
-		    book->path,
-		    cursor->size);
-		bytes_clear(&book->next_cursor);
-	}
-	return HF_OK;
+	if (cursor->size <= BOOK_CURSOR_MAX)
+		return r == HF_OK ? spool_put(&book->next_cursor, cursor->data, (size_t)cursor->size, err) : r;
+	hf_log(book->contacts->host, HF_LOG_WARNING,
+	    "%s: the source's cursor is not kept (%" PRIu64 " bytes): the next backup reads all cards", book->path,
+	    cursor->size);
+	return r;
 }
 
 /* The card without its media and with a line end at its end, in book->stripped. */
@@ -286,8 +281,8 @@ ask_contacts(struct book *book, struct hf_error *err)
 		return hf_error_set(err, HF_EIO, 0,
 		    "no contacts are there now, and at the last backup there were %" PRIu64
 		    ", which stay in the snapshot; is the path right, and the place mounted?", book->cards);
-	changes_seal(&book->changes);
-	return tell(book, err);
+	r = changes_seal(&book->changes, err);
+	return r == HF_OK ? tell(book, err) : r;
 }
 
 static void
@@ -296,7 +291,6 @@ open_bytes(struct book *book)
 	book->account = (struct bytes)BYTES_INIT(ACCOUNT_MAX);
 	book->cursor = (struct bytes)BYTES_INIT(BOOK_CURSOR_MAX + 1);
 	book->identity = (struct bytes)BYTES_INIT(ACCOUNT_MAX);
-	book->next_cursor = (struct bytes)BYTES_INIT(BOOK_CURSOR_MAX);
 	book->stripped = (struct bytes)BYTES_INIT(BOOK_CARD_MAX);
 }
 
@@ -304,11 +298,11 @@ static void
 close_book(struct book *book)
 {
 	spool_close(&book->index);
+	spool_close(&book->next_cursor);
 	changes_release(&book->changes);
 	bytes_release(&book->account);
 	bytes_release(&book->cursor);
 	bytes_release(&book->identity);
-	bytes_release(&book->next_cursor);
 	bytes_release(&book->stripped);
 }
 
@@ -321,11 +315,13 @@ book_execute(struct book *book, const struct hf_run *run, struct hf_error *err)
 	open_bytes(book);
 	r = spool_open(&book->index, err);
 	if (r == HF_OK)
+		r = spool_open(&book->next_cursor, err);
+	if (r == HF_OK)
 		r = changes_open(&book->changes, err);
 	if (r == HF_OK)
 		r = open_previous(book, err);
 	if (r == HF_OK && (run->flags & HF_RUN_FULL))
-		bytes_clear(&book->cursor);
+		bytes_release(&book->cursor);
 	if (r == HF_OK)
 		r = ask_account(book, err);
 	if (r == HF_OK)

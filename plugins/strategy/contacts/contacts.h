@@ -27,8 +27,7 @@ struct book {
 	/* What the source says. */
 	struct changes changes;
 	struct bytes identity;    /* members of account.json */
-	struct bytes next_cursor;
-	bool has_cursor;
+	struct spool next_cursor; /* empty: none */
 	bool full;                /* all cards follow, not only what is new */
 	uint64_t pushed, failed;
 	uint64_t items, bytes;    /* looked at and not told yet */

@@ -66,9 +66,9 @@ static int
 put_change(struct merge *merge, struct hf_error *err)
 {
 	const struct change_card *change = &merge->change;
-	struct hf_text revision = text_of(&change->revision);
+	struct hf_text id = text_of(&change->id), revision = text_of(&change->revision);
 
-	return put_card(merge, &change->id, change->has_revision ? &revision : NULL, &change->card, change->updated_ns,
+	return put_card(merge, &id, change->has_revision ? &revision : NULL, &change->card, change->updated_ns,
 	    err);
 }
 
@@ -281,17 +281,32 @@ write_account(struct merge *merge, struct hf_error *err)
 	return r;
 }
 
+/* Whether the source's cursor is the one that the previous snapshot has. */
+static int
+is_same_cursor(const struct book *book, struct spool *now, bool *ret_same, struct hf_error *err)
+{
+	const struct bytes *before = &book->cursor;
+	char piece[4096];
+	size_t at, size;
+	int r = spool_seek(now, 0, err);
+
+	*ret_same = now->size == before->size && book->account.size > 0;
+	for (at = 0; r == HF_OK && *ret_same && at < before->size; at += size) {
+		size = before->size - at < sizeof(piece) ? before->size - at : sizeof(piece);
+		r = spool_get(now, piece, size, err);
+		*ret_same = r == HF_OK && memcmp(piece, before->data + at, size) == 0;
+	}
+	return r;
+}
+
 /* Where the source told none, an empty one: the next run asks for all. */
 static int
 write_cursor(struct merge *merge, struct hf_error *err)
 {
-	const struct book *book = merge->book;
-	const struct bytes *now = &book->next_cursor;
+	bool same = false;
+	int r = is_same_cursor(merge->book, &merge->book->next_cursor, &same, err);
 
-	if (now->size == book->cursor.size && book->account.size > 0 &&
-	    (now->size == 0 || memcmp(now->data, book->cursor.data, now->size) == 0))
-		return HF_OK;
-	return write_file(merge, "cursor", now, err);
+	return r != HF_OK || same ? r : write_spool(merge, "cursor", &merge->book->next_cursor, err);
 }
 
 /* New, changed and deleted cards are what is new in this run. */
@@ -345,6 +360,7 @@ close_merge(struct merge *merge)
 	spool_close(&merge->index);
 	bytes_release(&merge->text);
 	bytes_release(&merge->card);
+	bytes_release(&merge->change.id);
 	bytes_release(&merge->change.revision);
 	bytes_release(&merge->change.card);
 	index_release(&merge->entry);
@@ -355,7 +371,7 @@ book_merge(struct book *book, struct hf_error *err)
 {
 	struct merge merge = {.book = book, .newest_ns = HF_NO_TIME, .text = BYTES_INIT(JCARD_MAX),
 	    .card = BYTES_INIT(BOOK_CARD_MAX + 4), .keep_absent = book->failed > 0,
-	    .change = {.revision = BYTES_INIT(INDEX_ID_MAX), .card = BYTES_INIT(BOOK_CARD_MAX + 4)}};
+	    .change = {.id = BYTES_INIT(INDEX_ID_MAX), .revision = BYTES_INIT(INDEX_ID_MAX), .card = BYTES_INIT(BOOK_CARD_MAX + 4)}};
 	int r = HF_OK;
 
 	index_init(&merge.entry);

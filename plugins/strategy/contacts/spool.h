@@ -17,7 +17,7 @@ struct spool {
 
 int spool_open(struct spool *spool, struct hf_error *err);
 void spool_close(struct spool *spool);
-/* Appends; not after the first read. */
+/* Appends; where something was read before, after a seek to its end. */
 int spool_put(struct spool *spool, const void *data, size_t size, struct hf_error *err);
 /* Empties it. */
 int spool_clear(struct spool *spool, struct hf_error *err);

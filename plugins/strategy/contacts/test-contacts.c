@@ -464,6 +464,12 @@ test_damaged(void)
 }
 
 /* The same cards in any order, at once or one by one, end in the same bytes. */
+static int
+compare_steps(const void *a, const void *b)
+{
+	return strcmp(((const struct step *)a)->id, ((const struct step *)b)->id);
+}
+
 static void
 test_order(void)
 {
@@ -493,6 +499,24 @@ test_order(void)
 	}
 	CU_ASSERT_STRING_EQUAL(content("index.jsonl"), whole);
 	CU_ASSERT_EQUAL(find(files, "contacts.vcf")->mtime_ns, 31);
+	/* In order, in order but for the last, and in order with one that comes twice. */
+	begin();
+	qsort(steps, 32, sizeof(steps[0]), compare_steps);
+	CU_ASSERT_EQUAL(run(steps, 0, NULL), HF_OK);
+	CU_ASSERT_STRING_EQUAL(content("index.jsonl"), whole);
+	begin();
+	one[0] = steps[0];
+	memmove(&steps[0], &steps[1], 31 * sizeof(steps[0]));
+	steps[31] = one[0];
+	CU_ASSERT_EQUAL(run(steps, 0, NULL), HF_OK);
+	CU_ASSERT_STRING_EQUAL(content("index.jsonl"), whole);
+	begin();
+	steps[31] = steps[30];
+	steps[30].card = CARD("x", "older");
+	steps[33] = (struct step){0, NULL, NULL, NULL, 0};
+	CU_ASSERT_EQUAL(run(steps, 0, NULL), HF_OK);
+	CU_ASSERT_EQUAL(seen.added, 31);
+	CU_ASSERT_PTR_NULL(strstr(content("contacts.vcf"), "older"));
 	free(whole);
 }
 
