@@ -45,7 +45,9 @@ int books_add(struct books *books, struct book **ret, struct hf_error *err);
  * there is none, or not the one that is named.
  */
 int books_discover(struct carddav *carddav, struct books *ret, struct hf_error *err);
-/* The same where home and single are known: one request. */
+/* HF_OK: the server has something at this path; HF_ENOTFOUND: it says that it has not. */
+int book_is_there(struct carddav *carddav, const char *path, struct hf_error *err);
+/* Lists them where home and single are known: one request. */
 int books_list(struct carddav *carddav, struct books *books, struct hf_error *err);
 
 /* Cards of one book that a listing named. */
@@ -68,11 +70,12 @@ int hrefs_add(struct hrefs *hrefs, const char *path, size_t size, const struct b
     struct hf_error *err);
 
 /*
- * Lists a book: what has changed since token, or with token "" all of it.  *ret_token gets the state that was
- * listed; size 0: the server has no such thing.  HF_EINVAL with a token: it is of no use any more.
+ * Lists books->list[index]: what has changed since token, or with token "" all of it.  *ret_token gets the state that
+ * was listed; size 0: the server has no such thing.  HF_EINVAL with a token: it is of no use any more.  HF_ECORRUPT:
+ * what it lists cannot be, such as a card of another one of the books.
  */
-int book_changes(struct carddav *carddav, const struct book *book, const char *token, struct hrefs *hrefs,
-    struct bytes *ret_token, struct hf_error *err);
+int book_changes(struct carddav *carddav, const struct books *books, size_t index, const char *token,
+    struct hrefs *hrefs, struct bytes *ret_token, struct hf_error *err);
 
 /* Told each card: card NULL means that it could not be got, for why. */
 typedef int (*book_card_fn)(void *ctx, const char *path, const char *etag, const struct bytes *card,

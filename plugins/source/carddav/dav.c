@@ -163,6 +163,17 @@ dav_same_path(const char *a, size_t a_size, const char *b, size_t b_size)
 	return x == y;
 }
 
+bool
+dav_is_below(const char *path, size_t size, const char *folder, size_t folder_size)
+{
+	const char *path_end = path + size, *folder_end = folder + folder_size;
+	int x = 0, y;
+
+	while ((y = next_byte(&folder, folder_end)) >= 0 && (x = next_byte(&path, path_end)) == y)
+		;
+	return y < 0;
+}
+
 void
 dav_put_xml(struct bytes *out, const char *text, size_t size)
 {

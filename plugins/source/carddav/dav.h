@@ -44,6 +44,8 @@ int dav_resolve(const struct dav *dav, const struct bytes *path, const struct by
     struct hf_error *err);
 /* Whether two paths are the same, however they are percent-encoded. */
 bool dav_same_path(const char *a, size_t a_size, const char *b, size_t b_size);
+/* Whether a path begins with that of a folder, which ends with "/". */
+bool dav_is_below(const char *path, size_t size, const char *folder, size_t folder_size);
 /* Appends text to XML. */
 void dav_put_xml(struct bytes *out, const char *text, size_t size);
 

@@ -106,7 +106,7 @@ base_of(const struct place *place)
 }
 
 static int
-take_response(void *ctx, const struct dav_response *response, struct hf_error *err)
+take_response(void *ctx, struct dav_response *response, struct hf_error *err)
 {
 	struct place *place = ctx;
 	struct bytes base = base_of(place), path = BYTES_INIT(DAV_PATH_MAX);
@@ -170,6 +170,20 @@ ask_place(struct place *place, const char *path, const char *depth, struct hf_er
 	place->path = path;
 	reset_place(place);
 	return dav_ask(&place->carddav->dav, &query, &place->answer, NULL, err);
+}
+
+int
+book_is_there(struct carddav *carddav, const char *path, struct hf_error *err)
+{
+	struct place place;
+	int r;
+
+	open_place(&place, carddav);
+	r = ask_place(&place, path, "0", err);
+	if (r != HF_OK && place.answer.status == 410)
+		r = HF_ENOTFOUND;
+	close_place(&place);
+	return r;
 }
 
 /* ---- which of them ---- */

@@ -9,7 +9,10 @@
 #define BATCH        64u          /* cards in one request */
 #define BATCH_BYTES  (8u << 20)   /* of its answer */
 #define CARD_BYTES   (24u << 20)  /* of the answer for a single one */
-#define PAGES_MAX    100000u
+#define CARD_LARGE   (1u << 20)   /* that is not to be in memory twice */
+/* A listing with more pages than this has so many cards on each, or it is one that does not end. */
+#define PAGES_FEW    100u
+#define PAGE_LEAST   10u
 
 /* ---- lists ---- */
 
@@ -72,11 +75,13 @@ path_of(const struct hrefs *hrefs, const struct href *href)
 
 struct listing {
 	struct carddav *carddav;
+	const struct books *books;
 	const struct bytes *path; /* of the book */
 	struct hrefs *hrefs;
 	struct dav_answer answer;
 	size_t before, texts_before; /* what earlier pages have listed */
 	bool more; /* the server has left something out */
+	bool self; /* the book itself is listed */
 };
 
 static void
@@ -86,32 +91,72 @@ reset_listing(void *ctx)
 
 	listing->hrefs->count = listing->before;
 	listing->hrefs->texts.size = listing->texts_before;
-	listing->more = false;
+	listing->more = listing->self = false;
+}
+
+/* Another server's addresses have no business in an answer about one address book, and are no matter of permission. */
+static int
+resolve(const struct carddav *carddav, const struct bytes *book, const struct bytes *href, struct bytes *out,
+    struct hf_error *err)
+{
+	int r = dav_resolve(&carddav->dav, book, href, out, err);
+
+	return r == HF_EPERM ? HF_ECORRUPT : r;
+}
+
+/* Whether a path belongs to another one of the address books; what that one has is told by it alone. */
+static bool
+is_of_another(const struct listing *listing, const struct bytes *path)
+{
+	bool own = dav_is_below(path->data, path->size, listing->path->data, listing->path->size);
+	const struct bytes *other;
+	size_t i;
+
+	for (i = 0; i < listing->books->count; i++) {
+		other = &listing->books->list[i].path;
+		if (other != listing->path && dav_is_below(path->data, path->size, other->data, other->size) &&
+		    !(own && listing->path->size >= other->size))
+			return true;
+	}
+	return false;
 }
 
 static int
-take_listed(void *ctx, const struct dav_response *response, struct hf_error *err)
+add_listed(struct listing *listing, const struct bytes *path, const struct dav_response *response, struct hf_error *err)
+{
+	bool gone = response->status == 404 || response->status == 410;
+	bool self = dav_same_path(path->data, path->size, listing->path->data, listing->path->size) ||
+	            dav_same_path(path->data, path->size, listing->path->data, listing->path->size - 1);
+
+	/* RFC 6578, 3.6: there is more than this page. */
+	if (response->status == 507)
+		listing->more = true;
+	else if ((gone && self) || (!gone && response->status != 0 && response->status / 100 != 2))
+		return hf_error_set(err, HF_EIO, 0, "%.200s is listed with HTTP status %u", path->data,
+		    response->status);
+	else if (self)
+		listing->self = true;
+	else if (response->is_collection || path->data[path->size - 1] == '/')
+		return HF_OK;
+	else if (is_of_another(listing, path))
+		return hf_error_set(err, HF_ECORRUPT, 0, "%.200s is listed in %.200s, which is another address book",
+		    path->data, listing->path->data);
+	else
+		return hrefs_add(listing->hrefs, path->data, path->size, gone ? NULL : &response->etag, gone, err);
+	return HF_OK;
+}
+
+static int
+take_listed(void *ctx, struct dav_response *response, struct hf_error *err)
 {
 	struct listing *listing = ctx;
 	struct bytes path = BYTES_INIT(DAV_PATH_MAX);
-	int r = dav_resolve(&listing->carddav->dav, listing->path, &response->href, &path, err);
+	int r = resolve(listing->carddav, listing->path, &response->href, &path, err);
 
-	if (r != HF_OK) {
-		bytes_release(&path);
-		return r;
-	}
-	if (response->status == 507) {
-		/* RFC 6578, 3.6: there is more than this page. */
-		listing->more = true;
-	} else if (response->status == 404 || response->status == 410) {
-		r = hrefs_add(listing->hrefs, path.data, path.size, NULL, true, err);
-	} else if (!response->is_collection && path.data[path.size - 1] != '/' &&
-	           (response->status == 0 || response->status / 100 == 2) &&
-	           !dav_same_path(path.data, path.size, listing->path->data, listing->path->size)) {
-		r = hrefs_add(listing->hrefs, path.data, path.size, &response->etag, false, err);
-	} else if (response->status >= 400) {
-		r = hf_error_set(err, HF_EIO, 0, "%.200s is listed with HTTP status %u", path.data, response->status);
-	}
+	if (r == HF_OK && bytes_text(&path) == NULL)
+		r = bytes_status(&path, "an address", err);
+	if (r == HF_OK)
+		r = add_listed(listing, &path, response, err);
 	bytes_release(&path);
 	return r;
 }
@@ -156,7 +201,7 @@ ask_pages(struct listing *listing, const char *token, struct bytes *ret_token, s
 	int r = HF_OK;
 
 	bytes_string(&current, token);
-	for (pages = 0; r == HF_OK && pages < PAGES_MAX; pages++) {
+	for (pages = 1; r == HF_OK; pages++) {
 		r = ask_page(listing, bytes_text(&current) == NULL ? "" : current.data, ret_token, err);
 		if (r != HF_OK || !listing->more)
 			break;
@@ -164,11 +209,11 @@ ask_pages(struct listing *listing, const char *token, struct bytes *ret_token, s
 		    (ret_token->size == current.size && memcmp(ret_token->data, current.data, current.size) == 0))
 			r = hf_error_set(err, HF_ECORRUPT, 0,
 			    "the server says that there is more, and does not give it");
+		else if (pages >= PAGES_FEW && listing->hrefs->count / pages < PAGE_LEAST)
+			r = hf_error_set(err, HF_ECORRUPT, 0, "the server's listing does not end");
 		bytes_clear(&current);
 		bytes_put(&current, ret_token->data, ret_token->size);
 	}
-	if (r == HF_OK && pages == PAGES_MAX)
-		r = hf_error_set(err, HF_ECORRUPT, 0, "the server's listing does not end");
 	bytes_release(&current);
 	return r;
 }
@@ -180,7 +225,12 @@ ask_all(struct listing *listing, struct hf_error *err)
 	                           "<D:getetag/><D:resourcetype/></D:prop></D:propfind>\n";
 	const struct bytes body = {(char *)(uintptr_t)text, sizeof(text) - 1, 0, 0, HF_OK};
 
-	return ask_listing(listing, "PROPFIND", "1", &body, NULL, err);
+	int r = ask_listing(listing, "PROPFIND", "1", &body, NULL, err);
+
+	/* RFC 4918, 9.1: what was asked for is in the answer itself, so that one without anything is none. */
+	return r == HF_OK && listing->hrefs->count == 0 && !listing->self
+	           ? hf_error_set(err, HF_ECORRUPT, 0, "PROPFIND %.200s: an answer without anything in it",
+	               listing->path->data) : r;
 }
 
 /* Statuses that say that a token, or the report itself, is not known: RFC 6578, 3.2, and what servers do. */
@@ -206,33 +256,49 @@ is_refusal(unsigned status)
 	}
 }
 
-int
-book_changes(struct carddav *carddav, const struct book *book, const char *token, struct hrefs *hrefs,
-    struct bytes *ret_token, struct hf_error *err)
+/* All of a book: by the report, or where the server does not have it, or gives nothing at all, in the older way. */
+static int
+list_all(struct listing *listing, struct bytes *ret_token, struct hf_error *err)
 {
-	struct listing listing = {.carddav = carddav, .path = &book->path, .hrefs = hrefs};
+	const struct hf_host *host = listing->carddav->host;
 	struct hf_error why = HF_ERROR_INIT;
+	int r = ask_pages(listing, "", ret_token, &why);
+
+	if (r == HF_OK && listing->hrefs->count > 0)
+		return HF_OK;
+	if (r != HF_OK && !is_refusal(listing->answer.status)) {
+		if (err != NULL)
+			*err = why;
+		return r;
+	}
+	hf_log(host, HF_LOG_DEBUG, "%s; it is listed in another way", r == HF_OK ? "the report is empty" : why.msg);
+	hrefs_clear(listing->hrefs);
+	if (r != HF_OK)
+		bytes_clear(ret_token);
+	return ask_all(listing, err);
+}
+
+int
+book_changes(struct carddav *carddav, const struct books *books, size_t index, const char *token,
+    struct hrefs *hrefs, struct bytes *ret_token, struct hf_error *err)
+{
+	struct listing listing = {.carddav = carddav, .books = books, .path = &books->list[index].path, .hrefs = hrefs};
 	int r;
 
 	hrefs_clear(hrefs);
 	bytes_clear(ret_token);
 	dav_answer_init(&listing.answer);
-	r = ask_pages(&listing, token, ret_token, &why);
-	if (r == HF_OK && ret_token->size == 0 && token[0] != '\0')
-		r = hf_error_set(&why, HF_EINVAL, 0, "REPORT %.200s: without a new sync-token", book->path.data);
-	else if (r != HF_OK && r != HF_EAUTH && is_refusal(listing.answer.status) && token[0] != '\0')
-		r = HF_EINVAL;
-	else if (r != HF_OK && is_refusal(listing.answer.status) && token[0] == '\0') {
-		hf_log(carddav->host, HF_LOG_DEBUG, "%s; it is listed in another way", why.msg);
-		hrefs_clear(hrefs);
-		bytes_clear(ret_token);
-		r = ask_all(&listing, &why);
+	if (token[0] == '\0') {
+		r = list_all(&listing, ret_token, err);
+	} else {
+		r = ask_pages(&listing, token, ret_token, err);
+		if (r == HF_OK && ret_token->size == 0)
+			r = hf_error_set(err, HF_EINVAL, 0, "REPORT %.200s: without a new sync-token",
+			    listing.path->data);
+		else if (r != HF_OK && r != HF_EAUTH && is_refusal(listing.answer.status))
+			r = HF_EINVAL;
 	}
 	dav_answer_release(&listing.answer);
-	if (r == HF_OK)
-		return HF_OK;
-	if (err != NULL)
-		*err = why;
 	return r;
 }
 
@@ -261,12 +327,14 @@ struct batch {
 	struct dav_answer answer;
 	/* What has been answered, until the answer is whole: for each card its place, size, ETag and bytes. */
 	struct bytes got;
+	struct bytes large; /* one large card's bytes, taken out of the answer */
 };
 
 struct got {
 	size_t href;
 	size_t etag_size, card_size;
-	unsigned status; /* 200, or why not */
+	bool is_large;
+	unsigned status; /* 200, or why not; 0: no reason is given */
 };
 
 static void
@@ -276,6 +344,7 @@ reset_batch(void *ctx)
 	size_t i;
 
 	bytes_clear(&batch->got);
+	bytes_release(&batch->large);
 	for (i = batch->first; i < batch->first + batch->count; i++)
 		batch->hrefs->list[i].done = false;
 }
@@ -297,30 +366,39 @@ find_href(const struct batch *batch, const struct bytes *path)
 }
 
 static int
-take_card(void *ctx, const struct dav_response *response, struct hf_error *err)
+take_card(void *ctx, struct dav_response *response, struct hf_error *err)
 {
 	struct batch *batch = ctx;
 	struct bytes path = BYTES_INIT(DAV_PATH_MAX);
-	struct got got = {0, 0, 0, 200};
-	struct href *href;
-	int r = dav_resolve(&batch->carddav->dav, &batch->book->path, &response->href, &path, err);
+	struct got got = {0, 0, 0, false, 200};
+	struct href *href, *same;
+	int r = resolve(batch->carddav, &batch->book->path, &response->href, &path, err);
 
 	href = r == HF_OK ? find_href(batch, &path) : NULL;
+	/* One that was listed twice is answered once. */
+	for (same = href; same != NULL; same = find_href(batch, &path))
+		same->done = true;
 	bytes_release(&path);
 	if (r != HF_OK || href == NULL)
 		return r;
-	href->done = true;
 	got.href = (size_t)(href - batch->hrefs->list);
 	if (response->data.failed == HF_ERANGE)
 		got.status = 413;
 	else if (response->has_data)
 		got.card_size = response->data.size;
 	else
-		got.status = response->status >= 400 ? response->status : 404;
+		got.status = response->status >= 400 ? response->status : 0;
 	got.etag_size = response->etag.size;
 	bytes_put(&batch->got, &got, sizeof(got));
 	bytes_put(&batch->got, response->etag.data, got.etag_size);
-	bytes_put(&batch->got, response->data.data, got.card_size);
+	if (got.card_size > CARD_LARGE && batch->large.size == 0) {
+		got.is_large = true;
+		bytes_release(&batch->large);
+		batch->large = response->data;
+		response->data = (struct bytes)BYTES_INIT(response->data.max);
+	} else {
+		bytes_put(&batch->got, response->data.data, got.card_size);
+	}
 	return bytes_status(&batch->got, "an answer", err);
 }
 
@@ -382,11 +460,15 @@ push_got(const struct batch *batch, struct hf_error *err)
 		bytes_clear(&etag);
 		bytes_put(&etag, batch->got.data + at, got.etag_size);
 		card = (struct bytes){batch->got.data + at + got.etag_size, got.card_size, 0, 0, HF_OK};
-		at += got.etag_size + got.card_size;
+		if (got.is_large)
+			card.data = batch->large.data;
+		at += got.etag_size + (got.is_large ? 0 : got.card_size);
 		if (got.status == 200)
 			r = batch->fn(batch->ctx, path, bytes_text(&etag) == NULL ? "" : etag.data, &card, NULL, err);
 		else if (got.status == 413)
 			r = fail_card(batch, got.href, HF_ERANGE, 0, "longer than 16 MiB", err);
+		else if (got.status == 0)
+			r = fail_card(batch, got.href, HF_EIO, 0, "the server answers without the card", err);
 		/* One that is gone since it was listed will be told as deleted the next time. */
 		else if (got.status != 404 && got.status != 410)
 			r = fail_card(batch, got.href, HF_EIO, got.status, NULL, err);
@@ -445,7 +527,7 @@ book_cards(struct carddav *carddav, const struct book *book, struct hrefs *hrefs
     struct hf_error *err)
 {
 	struct batch batch = {.carddav = carddav, .book = book, .hrefs = hrefs, .fn = fn, .ctx = ctx,
-	    .got = BYTES_INIT(CARD_BYTES + (1u << 20))};
+	    .got = BYTES_INIT(CARD_BYTES + (1u << 20)), .large = BYTES_INIT(0)};
 	size_t i, kept = 0;
 	int r = HF_OK;
 
@@ -466,5 +548,6 @@ book_cards(struct carddav *carddav, const struct book *book, struct hrefs *hrefs
 	}
 	dav_answer_release(&batch.answer);
 	bytes_release(&batch.got);
+	bytes_release(&batch.large);
 	return r;
 }

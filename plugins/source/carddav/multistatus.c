@@ -170,11 +170,24 @@ take(struct bytes *to, const struct bytes *text, size_t max)
 		to->failed = HF_ERANGE;
 }
 
+/* Each keeps its own limit. */
+static void
+swap_bytes(struct bytes *a, struct bytes *b)
+{
+	struct bytes c = *a;
+	size_t a_max = a->max, b_max = b->max;
+
+	*a = *b;
+	*b = c;
+	a->max = a_max;
+	b->max = b_max;
+}
+
 static void
 take_property(struct multistatus *multistatus, enum element element)
 {
 	struct dav_response *props = &multistatus->props;
-	const struct bytes *text = &multistatus->text;
+	struct bytes *text = &multistatus->text;
 
 	switch (element) {
 	case E_ETAG:
@@ -183,10 +196,11 @@ take_property(struct multistatus *multistatus, enum element element)
 		break;
 	case E_DATA:
 		bytes_clear(&props->data);
-		if (text->failed == HF_OK)
-			bytes_put(&props->data, text->data, text->size);
+		/* A card may be large, and is not copied. */
+		if (text->failed == HF_OK && text->size <= props->data.max)
+			swap_bytes(text, &props->data);
 		else
-			props->data.failed = text->failed;
+			props->data.failed = HF_ERANGE;
 		props->has_data = true;
 		break;
 	case E_NAME:
@@ -203,15 +217,6 @@ take_property(struct multistatus *multistatus, enum element element)
 	}
 }
 
-static void
-swap(struct bytes *a, struct bytes *b)
-{
-	struct bytes c = *a;
-
-	*a = *b;
-	*b = c;
-}
-
 /* The properties of a propstat count when its status says that they are there. */
 static void
 end_propstat(struct multistatus *multistatus)
@@ -224,22 +229,22 @@ end_propstat(struct multistatus *multistatus)
 	to->is_addressbook |= from->is_addressbook;
 	if (from->has_etag) {
 		to->has_etag = true;
-		swap(&to->etag, &from->etag);
+		swap_bytes(&to->etag, &from->etag);
 	}
 	if (from->has_data) {
 		to->has_data = true;
-		swap(&to->data, &from->data);
+		swap_bytes(&to->data, &from->data);
 	}
 	if (from->name.size > 0)
-		swap(&to->name, &from->name);
+		swap_bytes(&to->name, &from->name);
 	if (from->sync_token.size > 0)
-		swap(&to->sync_token, &from->sync_token);
+		swap_bytes(&to->sync_token, &from->sync_token);
 	if (from->ctag.size > 0)
-		swap(&to->ctag, &from->ctag);
+		swap_bytes(&to->ctag, &from->ctag);
 	if (from->principal.size > 0)
-		swap(&to->principal, &from->principal);
+		swap_bytes(&to->principal, &from->principal);
 	if (from->home.size > 0)
-		swap(&to->home, &from->home);
+		swap_bytes(&to->home, &from->home);
 }
 
 static void

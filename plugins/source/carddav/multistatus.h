@@ -23,8 +23,8 @@ struct dav_response {
 	struct bytes home;       /* addressbook-home-set, the first */
 };
 
-/* Nonzero: stop and return it. */
-typedef int (*multistatus_fn)(void *ctx, const struct dav_response *response, struct hf_error *err);
+/* Nonzero: stop and return it.  It may keep the bytes of data, and leave it empty. */
+typedef int (*multistatus_fn)(void *ctx, struct dav_response *response, struct hf_error *err);
 
 /* The answer to a PROPFIND or REPORT, read piece by piece. */
 struct multistatus;

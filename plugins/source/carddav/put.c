@@ -36,7 +36,7 @@ load(struct carddav *carddav, struct hf_error *err)
 	carddav->known_only = false;
 	r = books_discover(carddav, &books, err);
 	for (i = 0; r == HF_OK && i < books.count; i++) {
-		r = book_changes(carddav, &books.list[i], "", &hrefs, &token, err);
+		r = book_changes(carddav, &books, i, "", &hrefs, &token, err);
 		if (r == HF_OK)
 			r = book_cards(carddav, &books.list[i], &hrefs, add_card, carddav, err);
 	}

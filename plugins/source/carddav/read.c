@@ -4,6 +4,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "common/vcard.h"
+
 /*
  * The cursor is lines of words, each word encoded so that no space is in it, "-" for an empty one:
  *   U URL USER NAMES   what it is good for
@@ -24,6 +26,7 @@ struct reading {
 	const char *rows, *rows_end; /* of the cursor, behind its first lines; NULL: it is of no use */
 	struct bytes before_home;
 	bool before_single;
+	struct bytes lost;    /* rows of books that are not listed, and not known to be gone */
 	struct bytes cursor;  /* that will be the next */
 	struct bytes retries; /* of the book under way */
 	unsigned retry_count;
@@ -192,26 +195,66 @@ find_row(const struct reading *reading, const struct book *book, struct bytes wo
 	return false;
 }
 
-/* Whether each book that the cursor knows is listed; the others' cards have no list of their own to be deleted by. */
 static bool
-has_all_books(const struct reading *reading)
+is_listed(const struct reading *reading, const struct bytes *path)
+{
+	size_t i;
+
+	for (i = 0; i < reading->books.count && !same_bytes(path, &reading->books.list[i].path); i++)
+		;
+	return i < reading->books.count;
+}
+
+/* What the server says of a book that it does not list any more; an item fails unless it says that it is gone. */
+static int
+look_for(struct reading *reading, const char *path, bool *ret_gone, struct hf_error *err)
+{
+	struct hf_error said = HF_ERROR_INIT, why = HF_ERROR_INIT;
+	int r = book_is_there(reading->carddav, path, &said);
+
+	*ret_gone = r == HF_ENOTFOUND;
+	if (*ret_gone)
+		return HF_OK;
+	if (r != HF_OK && r != HF_EPERM)
+		return hf_error_set(err, r, said.os_errno, "%s", said.msg);
+	(void)hf_error_set(&why, HF_EIO, 0,
+	    "the address book is not listed any more, and the server does not say that it is gone: its cards stay "
+	    "in the snapshot until it does, or a backup with --full");
+	if (reading->sink->failed != NULL)
+		return reading->sink->failed(reading->sink->ctx, path, &why, err);
+	hf_log(reading->carddav->host, HF_LOG_WARNING, "%s: %s", path, why.msg);
+	return HF_OK;
+}
+
+/*
+ * Looks whether each book that the cursor knows is listed.  *ret_gone: one is not there any more, and its cards have
+ * no list of their own to be deleted by.  Rows of those that only are not listed go on to the next cursor.
+ */
+static int
+find_missing(struct reading *reading, bool *ret_gone, struct hf_error *err)
 {
 	struct bytes words[WORDS];
-	const char *at = reading->rows;
-	bool all = true;
-	size_t i;
+	const char *at = reading->rows, *line, *path;
+	bool keeps = false, gone;
+	int r = HF_OK;
 	char kind;
 
 	open_words(words);
-	while (all && (kind = next_line(&at, reading->rows_end, words, 1)) != 0) {
-		for (i = 0; kind == 'B' && i < reading->books.count; i++) {
-			if (same_bytes(&words[0], &reading->books.list[i].path))
-				break;
+	while (r == HF_OK && (line = at, kind = next_line(&at, reading->rows_end, words, 1)) != 0) {
+		if (kind == 'B') {
+			keeps = false;
+			path = bytes_text(&words[0]);
+			if (path == NULL || is_listed(reading, &words[0]))
+				continue;
+			r = look_for(reading, path, &gone, err);
+			*ret_gone |= gone;
+			keeps = r == HF_OK && !gone;
 		}
-		all = kind != 'B' || i < reading->books.count;
+		if (keeps)
+			bytes_put(&reading->lost, line, (size_t)(at - line));
 	}
 	close_words(words);
-	return all;
+	return r;
 }
 
 /* ---- cards ---- */
@@ -223,7 +266,13 @@ push_card(void *ctx, const char *path, const char *etag, const struct bytes *car
 	struct reading *reading = ctx;
 	struct hf_contact contact = {.struct_size = sizeof(contact), .updated_ns = HF_NO_TIME};
 	struct bytes word = view(path);
+	struct hf_error broken = HF_ERROR_INIT;
 
+	/* What is no card now may be one the next time, and is not forgotten. */
+	if (card != NULL && vcard_check(card->data, card->size, &broken) != HF_OK) {
+		card = NULL;
+		why = &broken;
+	}
 	if (card == NULL) {
 		if (reading->retry_count++ < RETRIES_MAX)
 			put_line(&reading->retries, 'R', &word, 1);
@@ -281,13 +330,14 @@ begin_book(struct reading *reading)
 }
 
 static int
-read_whole_book(struct reading *reading, const struct book *book, struct hf_error *err)
+read_whole_book(struct reading *reading, size_t index, struct hf_error *err)
 {
+	const struct book *book = &reading->books.list[index];
 	struct bytes token = BYTES_INIT(8u << 10);
 	int r;
 
 	begin_book(reading);
-	r = book_changes(reading->carddav, book, "", &reading->hrefs, &token, err);
+	r = book_changes(reading->carddav, &reading->books, index, "", &reading->hrefs, &token, err);
 	/* Servers name cards that are deleted already. */
 	if (r == HF_OK)
 		r = book_cards(reading->carddav, book, &reading->hrefs, push_card, reading, err);
@@ -321,9 +371,9 @@ add_retries(struct reading *reading, const char *at, struct hf_error *err)
 
 /* HF_EINVAL: the state that the cursor has of it is of no use, and nothing was pushed. */
 static int
-read_changes(struct reading *reading, const struct book *book, struct bytes *words, const char *retries,
-    struct hf_error *err)
+read_changes(struct reading *reading, size_t index, struct bytes *words, const char *retries, struct hf_error *err)
 {
+	const struct book *book = &reading->books.list[index];
 	bool has_retries = retries < reading->rows_end && *retries == 'R';
 	struct bytes token = BYTES_INIT(8u << 10);
 	const char *before = bytes_text(&words[1]);
@@ -340,7 +390,7 @@ read_changes(struct reading *reading, const struct book *book, struct bytes *wor
 		put_book(reading, book, &words[1], &book->ctag);
 		return HF_OK;
 	}
-	r = book_changes(reading->carddav, book, before, &reading->hrefs, &token, err);
+	r = book_changes(reading->carddav, &reading->books, index, before, &reading->hrefs, &token, err);
 	if (r == HF_OK)
 		r = add_retries(reading, retries, err);
 	if (r == HF_OK)
@@ -369,7 +419,7 @@ read_all(struct reading *reading, struct hf_error *err)
 
 	begin_cursor(reading);
 	for (i = 0; r == HF_OK && i < reading->books.count; i++)
-		r = read_whole_book(reading, &reading->books.list[i], err);
+		r = read_whole_book(reading, i, err);
 	return r;
 }
 
@@ -387,10 +437,10 @@ read_new(struct reading *reading, bool *ret_again, struct hf_error *err)
 	for (i = 0; r == HF_OK && i < reading->books.count; i++) {
 		/* An address book that is new there has only new cards. */
 		if (!find_row(reading, &reading->books.list[i], words, &retries)) {
-			r = read_whole_book(reading, &reading->books.list[i], err);
+			r = read_whole_book(reading, i, err);
 			continue;
 		}
-		r = read_changes(reading, &reading->books.list[i], words, retries, err);
+		r = read_changes(reading, i, words, retries, err);
 		*ret_again = r == HF_EINVAL;
 	}
 	close_words(words);
@@ -433,17 +483,20 @@ static int
 read_books(struct reading *reading, bool incremental, struct hf_error *err)
 {
 	struct hf_error why = HF_ERROR_INIT;
-	bool again = false;
+	bool again = false, gone = false;
 	int r;
 
 	if (reading->rows == NULL) {
 		r = incremental ? reset(reading, "the last backup's cursor is of another account", err) : HF_OK;
 		return r == HF_OK ? read_all(reading, err) : r;
 	}
-	if (!has_all_books(reading)) {
+	r = find_missing(reading, &gone, err);
+	if (r == HF_OK && gone) {
 		r = reset(reading, "an address book is gone", err);
 		return r == HF_OK ? read_all(reading, err) : r;
 	}
+	if (r != HF_OK)
+		return r;
 	r = read_new(reading, &again, &why);
 	if (r == HF_OK)
 		return HF_OK;
@@ -459,9 +512,12 @@ read_books(struct reading *reading, bool incremental, struct hf_error *err)
 static int
 push_checkpoint(struct reading *reading, struct hf_error *err)
 {
-	struct hf_blob cursor = {reading->cursor.data, reading->cursor.size};
-	int r = bytes_status(&reading->cursor, "the cursor", err);
+	struct hf_blob cursor;
+	int r;
 
+	bytes_put(&reading->cursor, reading->lost.data, reading->lost.size);
+	r = bytes_status(&reading->cursor, "the cursor", err);
+	cursor = (struct hf_blob){reading->cursor.data, reading->cursor.size};
 	return r != HF_OK || reading->sink->checkpoint == NULL
 	           ? r : reading->sink->checkpoint(reading->sink->ctx, &cursor, err);
 }
@@ -471,7 +527,7 @@ read_contacts(struct carddav *carddav, const struct hf_query *query, const struc
     struct hf_error *err)
 {
 	struct reading reading = {.carddav = carddav, .sink = sink, .before_home = BYTES_INIT(DAV_PATH_MAX),
-	    .cursor = BYTES_INIT(CURSOR_MAX), .retries = BYTES_INIT(CURSOR_MAX)};
+	    .cursor = BYTES_INIT(CURSOR_MAX), .retries = BYTES_INIT(CURSOR_MAX), .lost = BYTES_INIT(CURSOR_MAX)};
 	int r;
 
 	books_init(&reading.books);
@@ -488,5 +544,6 @@ read_contacts(struct carddav *carddav, const struct hf_query *query, const struc
 	bytes_release(&reading.before_home);
 	bytes_release(&reading.cursor);
 	bytes_release(&reading.retries);
+	bytes_release(&reading.lost);
 	return r;
 }

@@ -351,7 +351,21 @@ test_absent(void)
 	static const struct answer gone[] = {{"PROPFIND", "/h/", NULL, 207, MULTI(RESPONSE("/h/", "")), NULL, 0}, ROOT,
 	    PRINCIPAL, {"PROPFIND", "/h/", NULL, 207, MULTI(RESPONSE("/h/", "")), NULL, 0}, END};
 	static const struct answer other[] = {{"PROPFIND", "/h/", NULL, 207, MULTI(BOOK("/h/c/", "t")), NULL, 0},
-	    {"REPORT", "/h/c/", "<D:sync-token></D:sync-token>", 207, MULTI(TOKEN("t")), NULL, 0}, END};
+	    {"PROPFIND", "/h/b/", NULL, 404, NULL, NULL, 0},
+	    {"REPORT", "/h/c/", "<D:sync-token></D:sync-token>", 207, MULTI(TOKEN("t")), NULL, 0},
+	    {"PROPFIND", "/h/c/", "getetag", 207, MULTI(RESPONSE("/h/c/", "<d:resourcetype><d:collection/></d:resourcetype>")),
+	    NULL, 0}, END};
+	/* It is only not listed, twice, and then it is again. */
+	static const struct answer hidden[] = {{"PROPFIND", "/h/", NULL, 207, MULTI(BOOK("/h/c/", "u")), NULL, 0},
+	    {"PROPFIND", "/h/b/", NULL, 403, NULL, NULL, 0},
+	    {"REPORT", "/h/c/", NULL, 207, MULTI(LISTED("/h/c/1.vcf") TOKEN("u")), NULL, 0},
+	    {"REPORT", "/h/c/", NULL, 207, MULTI(GOT("/h/c/1.vcf", "1")), NULL, 0}, END};
+	static const struct answer still_hidden[] = {{"PROPFIND", "/h/", NULL, 207, MULTI(BOOK("/h/c/", "u")), NULL, 0},
+	    {"PROPFIND", "/h/b/", NULL, 207, MULTI(RESPONSE("/h/b/", "")), NULL, 0}, END};
+	static const struct answer back[] = {{"PROPFIND", "/h/", NULL, 207, MULTI(BOOK("/h/b/", "t1") BOOK("/h/c/", "u")),
+	    NULL, 0}, END};
+	static const struct answer unreachable[] = {{"PROPFIND", "/h/", NULL, 207, MULTI(BOOK("/h/c/", "u")), NULL, 0},
+	    {"PROPFIND", "/h/b/", NULL, 0, NULL, NULL, HF_ENET}, END};
 	static const struct answer html[] = {{"PROPFIND", "/h/", NULL, 200, "<html>sorry</html>", NULL, 0}, END};
 	static const struct answer cut[] = {{"PROPFIND", "/h/", NULL, 207, "<d:multistatus xmlns:d=\"DAV:\">", NULL, 0},
 	    END};
@@ -369,8 +383,94 @@ test_absent(void)
 	CU_ASSERT_EQUAL(ask(denied, false, NULL), HF_EPERM);
 	CU_ASSERT_EQUAL(ask(wrong, false, NULL), HF_EAUTH);
 	CU_ASSERT_STRING_EQUAL(buffer_string(&seen.log), "");
+	TOLD(hidden, true, "!/h/b/ +/h/c/1.vcf ");
+	TOLD(still_hidden, true, "!/h/b/ ");
+	TOLD(back, true, "");
+	CU_ASSERT_EQUAL(ask(unreachable, true, NULL), HF_ENET);
 	/* Another one is still there: the server says that the first is gone. */
 	TOLD(other, true, "reset ");
+}
+
+/* A server that is broken, or worse: nothing that it says by the way makes a card be forgotten. */
+static void
+test_hostile(void)
+{
+#define TWO(t, u) {"PROPFIND", "/h/", NULL, 207, MULTI(BOOK("/h/b/", t) BOOK("/h/c/", u)), NULL, 0}
+#define LISTS(text) {ROOT, PRINCIPAL, HOME("t1"), {"REPORT", "/h/b/", NULL, 207, MULTI(text TOKEN("t1")), NULL, 0}, END}
+#define STATUS(href, status) "<d:response><d:href>" href "</d:href><d:status>HTTP/1.1 " status "</d:status></d:response>"
+	static const struct answer two[] = {ROOT, PRINCIPAL, TWO("t1", "u1"), LIST("t1"), CARDS,
+	    {"REPORT", "/h/c/", NULL, 207, MULTI(LISTED("/h/c/1.vcf") TOKEN("u1")), NULL, 0},
+	    {"REPORT", "/h/c/", NULL, 207, MULTI(GOT("/h/c/1.vcf", "1")), NULL, 0}, END};
+	/* One book tells that a card of the other is deleted, or there. */
+	static const struct answer others_gone[] = {TWO("t1", "u2"),
+	    {"REPORT", "/h/c/", "u1", 207, MULTI(GONE("/h/%62/1.vcf") TOKEN("u2")), NULL, 0}, END};
+	static const struct answer others[] = {TWO("t1", "u2"),
+	    {"REPORT", "/h/c/", "u1", 207, MULTI(LISTED("/h/b/3.vcf") TOKEN("u2")), NULL, 0}, END};
+	static const struct answer itself_gone[] = {TWO("t1", "u2"),
+	    {"REPORT", "/h/c/", "u1", 207, MULTI(GONE("/h/c/") TOKEN("u2")), NULL, 0}, END};
+	static const struct answer elsewhere[] = LISTS(LISTED("https://evil.example/h/b/1.vcf"));
+	static const struct answer no_scheme[] = LISTS(LISTED("//evil.example/h/b/1.vcf"));
+	static const struct answer redirected[] = LISTS(LISTED("/h/b/1.vcf") STATUS("/h/b/2.vcf", "302 x"));
+	static const struct answer unknown[] = LISTS(LISTED("/h/b/1.vcf") STATUS("/h/b/2.vcf", "799 x"));
+	static const struct answer bomb[] = {ROOT, PRINCIPAL, HOME("t1"), {"REPORT", "/h/b/", NULL, 207,
+	    "<!DOCTYPE a [<!ENTITY b \"bbbb\"><!ENTITY c \"&b;&b;&b;\">]>" MULTI(TOKEN("&c;")), NULL, 0}, END};
+	/* Nothing at all, and then not even the book. */
+	static const struct answer empty[] = {ROOT, PRINCIPAL, HOME("t1"),
+	    {"REPORT", "/h/b/", NULL, 207, MULTI(TOKEN("t1")), NULL, 0},
+	    {"PROPFIND", "/h/b/", "getetag", 207, MULTI(""), NULL, 0}, END};
+	static const struct answer not_empty[] = {ROOT, PRINCIPAL, HOME("t1"),
+	    {"REPORT", "/h/b/", NULL, 207, MULTI(TOKEN("t1")), NULL, 0},
+	    {"PROPFIND", "/h/b/", "getetag", 207, MULTI(LISTED("/h/b/1.vcf") LISTED("/h/b/2.vcf")), NULL, 0}, CARDS, END};
+	/* Cards: from elsewhere, none, no reason, no vCard, twice the same UID, listed twice. */
+	static const struct answer strange[] = {ROOT, PRINCIPAL, HOME("t1"), {"REPORT", "/h/b/", NULL, 207,
+	    MULTI(LISTED("/h/b/1.vcf")LISTED("/h/b/2.vcf")LISTED("/h/b/3.vcf")LISTED("/h/b/4.vcf")LISTED("/h/b/5.vcf")
+	    LISTED("/h/b/6.vcf") LISTED("/h/b/1.vcf") TOKEN("t1")), NULL, 0},
+	    {"REPORT", "/h/b/", NULL, 207, MULTI(GOT("/h/b/1.vcf", "1") RESPONSE("/h/b/2.vcf", "<d:getetag>1</d:getetag>")
+	    STATUS("/h/b/3.vcf", "302 x") RESPONSE("/h/b/4.vcf", "<c:address-data>&lt;html&gt;</c:address-data>")
+	    GOT("/h/b/5.vcf", "1") STATUS("/h/b/6.vcf", "404 x")), NULL, 0}, END};
+	static const struct answer mended[] = {HOME("t1"), {"REPORT", "/h/b/", "t1", 207, MULTI(TOKEN("t1")), NULL, 0},
+	    {"REPORT", "/h/b/", "4.vcf", 207, MULTI(GOT("/h/b/2.vcf", "2") GOT("/h/b/3.vcf", "3") GOT("/h/b/4.vcf", "4")),
+	    NULL, 0}, END};
+	static const struct answer card_elsewhere[] = {ROOT, PRINCIPAL, HOME("t1"), LIST("t1"), {"REPORT", "/h/b/", NULL,
+	    207, MULTI(GOT("https://evil.example/h/b/1.vcf", "1")), NULL, 0}, END};
+	static const struct {
+		const struct answer *answers;
+		int code;
+	} bad[] = {{elsewhere, HF_ECORRUPT}, {no_scheme, HF_ECORRUPT}, {redirected, HF_EIO}, {unknown, HF_EIO},
+	    {bomb, HF_ECORRUPT}, {empty, HF_ECORRUPT}, {card_elsewhere, HF_ECORRUPT}};
+	size_t i;
+
+	CU_ASSERT_EQUAL(open_url(ORIGIN "/", NULL, NULL), HF_OK);
+	CU_ASSERT_EQUAL(ask(two, false, NULL), HF_OK);
+	CU_ASSERT_EQUAL(ask(others_gone, true, NULL), HF_ECORRUPT);
+	CU_ASSERT_EQUAL(ask(others, true, NULL), HF_ECORRUPT);
+	CU_ASSERT_EQUAL(ask(itself_gone, true, NULL), HF_EIO);
+	CU_ASSERT_STRING_EQUAL(buffer_string(&seen.log), "");
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		CU_ASSERT_EQUAL(ask(bad[i].answers, false, NULL), bad[i].code);
+		CU_ASSERT_STRING_EQUAL(buffer_string(&seen.log), "");
+	}
+	TOLD(not_empty, false, "+/h/b/2.vcf +/h/b/1.vcf ");
+	TOLD(strange, false, "+/h/b/1.vcf !/h/b/2.vcf !/h/b/3.vcf !/h/b/4.vcf +/h/b/5.vcf ");
+	TOLD(mended, true, "+/h/b/2.vcf +/h/b/3.vcf +/h/b/4.vcf ");
+}
+
+/* Each page has a new token and a card, for ever. */
+static void
+test_endless(void)
+{
+	static struct answer pages[110] = {HOME("t2")};
+	static char bodies[110][500];
+	size_t i;
+
+	CU_ASSERT_EQUAL(open_url(ORIGIN "/", NULL, NULL), HF_OK);
+	CU_ASSERT_EQUAL(ask(first, false, NULL), HF_OK);
+	for (i = 1; i <= 100; i++) {
+		(void)snprintf(bodies[i], sizeof(bodies[i]), MULTI(LISTED("/h/b/1.vcf") STATUS("/h/b/", "507 x")
+		    TOKEN("x%zu")), i);
+		pages[i] = (struct answer){"REPORT", "/h/b/", NULL, 207, bodies[i], NULL, 0};
+	}
+	CU_ASSERT_EQUAL(ask(pages, true, NULL), HF_ECORRUPT);
 }
 
 static void
@@ -485,7 +585,7 @@ int
 main(void)
 {
 	CU_TestInfo tests[] = {{"first", test_first}, {"changes", test_changes}, {"token", test_token},
-	    {"absent", test_absent}, {"discover", test_discover}, {"configure", test_configure}, {"put", test_put},
+	    {"absent", test_absent}, {"hostile", test_hostile}, {"endless", test_endless}, {"discover", test_discover}, {"configure", test_configure}, {"put", test_put},
 	    CU_TEST_INFO_NULL};
 	void *module = dlopen(TEST_PLUGIN, RTLD_NOW | RTLD_LOCAL);
 	const struct hf_plugin *(*entry)(void);

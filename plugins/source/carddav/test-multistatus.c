@@ -14,7 +14,7 @@ static struct bytes out = BYTES_INIT(1u << 20);
 static int answer;
 
 static int
-note(void *ctx, const struct dav_response *r, struct hf_error *err)
+note(void *ctx, struct dav_response *r, struct hf_error *err)
 {
 	(void)ctx;
 	bytes_put(&out, r->href.data, r->href.size);

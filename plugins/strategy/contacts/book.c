@@ -123,6 +123,7 @@ add_card(struct book *book, const struct hf_contact *contact, const struct hf_te
 	if (r != HF_ECORRUPT && r != HF_ERANGE)
 		return hf_error_set(err, r, 0, "%s: %s", book->path, why.msg);
 	name_card(&contact->id, name, sizeof(name));
+	book->refused = true;
 	return book_failed(book, name, &why, err);
 }
 

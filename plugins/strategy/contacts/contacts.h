@@ -30,6 +30,7 @@ struct book {
 	struct spool next_cursor; /* empty: none */
 	bool full;                /* all cards follow, not only what is new */
 	uint64_t pushed, failed;
+	bool refused;             /* one that the source takes for done could not be taken */
 	uint64_t items, bytes;    /* looked at and not told yet */
 	struct bytes stripped;    /* the card that was pushed last */
 };

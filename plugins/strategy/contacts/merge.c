@@ -299,14 +299,25 @@ is_same_cursor(const struct book *book, struct spool *now, bool *ret_same, struc
 	return r;
 }
 
-/* Where the source told none, an empty one: the next run asks for all. */
+/*
+ * Where the source told none, an empty one: the next run asks for all.  Behind a card that was refused the source must
+ * not go on: it is asked for again from where this run began.
+ */
 static int
 write_cursor(struct merge *merge, struct hf_error *err)
 {
+	struct book *book = merge->book;
 	bool same = false;
-	int r = is_same_cursor(merge->book, &merge->book->next_cursor, &same, err);
+	int r = HF_OK;
 
-	return r != HF_OK || same ? r : write_spool(merge, "cursor", &merge->book->next_cursor, err);
+	if (book->refused && book->cursor.size > 0)
+		return HF_OK;
+	if (book->refused)
+		r = spool_clear(&book->next_cursor, err);
+	if (r == HF_OK)
+		r = is_same_cursor(book, &book->next_cursor, &same, err);
+
+	return r != HF_OK || same ? r : write_spool(merge, "cursor", &book->next_cursor, err);
 }
 
 /* New, changed and deleted cards are what is new in this run. */

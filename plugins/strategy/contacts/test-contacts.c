@@ -425,8 +425,16 @@ test_refused(void)
 	source.code = HF_OK;
 	CU_ASSERT_EQUAL(run(bad, 0, &err), HF_OK);
 	CU_ASSERT_EQUAL(seen.failed, 3);
+	CU_ASSERT_EQUAL(seen.done, 1);
 	CU_ASSERT_STRING_EQUAL(seen.item, "a card without id");
 	CU_ASSERT_STRING_EQUAL(content("contacts.vcf"), CARD("ok", "OK"));
+	/* What was refused is asked for again: all, or what came since the last time. */
+	CU_ASSERT_STRING_EQUAL(content("cursor"), "");
+	CU_ASSERT_EQUAL(run(three, 0, &err), HF_OK);
+	CU_ASSERT_STRING_EQUAL(source.cursor, "");
+	CU_ASSERT_STRING_EQUAL(content("cursor"), "cursor 1");
+	CU_ASSERT_EQUAL(run(bad, 0, &err), HF_OK);
+	CU_ASSERT_STRING_EQUAL(content("cursor"), "cursor 1");
 	/* Asked to stop. */
 	begin();
 	stop_now = 1;
