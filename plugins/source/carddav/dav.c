@@ -167,11 +167,11 @@ bool
 dav_is_below(const char *path, size_t size, const char *folder, size_t folder_size)
 {
 	const char *path_end = path + size, *folder_end = folder + folder_size;
-	int x = 0, y;
+	int c;
 
-	while ((y = next_byte(&folder, folder_end)) >= 0 && (x = next_byte(&path, path_end)) == y)
+	while ((c = next_byte(&folder, folder_end)) >= 0 && next_byte(&path, path_end) == c)
 		;
-	return y < 0;
+	return c < 0;
 }
 
 void

@@ -14,7 +14,7 @@ struct folder_file {
 	uint64_t fingerprint; /* of its inode, size and times; 0: too young to be told from a later state, or no file */
 	union {
 		size_t at;        /* in paths, until all are listed */
-		const char *text; /* its path as cursor_encode makes it; behind its NUL the path, where that is another */
+		const char *text; /* its path as cursor_encode makes it, and where that is another the path */
 	} name;
 };
 

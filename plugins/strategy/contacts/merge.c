@@ -382,7 +382,8 @@ book_merge(struct book *book, struct hf_error *err)
 {
 	struct merge merge = {.book = book, .newest_ns = HF_NO_TIME, .text = BYTES_INIT(JCARD_MAX),
 	    .card = BYTES_INIT(BOOK_CARD_MAX + 4), .keep_absent = book->failed > 0,
-	    .change = {.id = BYTES_INIT(INDEX_ID_MAX), .revision = BYTES_INIT(INDEX_ID_MAX), .card = BYTES_INIT(BOOK_CARD_MAX + 4)}};
+	    .change = {.id = BYTES_INIT(INDEX_ID_MAX),
+	        .revision = BYTES_INIT(INDEX_ID_MAX), .card = BYTES_INIT(BOOK_CARD_MAX + 4)}};
 	int r = HF_OK;
 
 	index_init(&merge.entry);
