@@ -35,7 +35,7 @@ end() {
 	stop_server
 }
 
-# backup STATUS WHAT MOST NEW: a backup with so many requests at most, and so many cards that are NEW.
+# backup STATUS WHAT MOST NEW: a backup with so many requests at most, and so many cards that are NEW, if given.
 backup() {
 	count_reset
 	expect "$1" holdfast backup
@@ -44,7 +44,7 @@ backup() {
 	[ "$n" -le "$3" ] || fail "$server: $2: $n requests, more than $3"
 	restic_restore
 	compare_cards people --loose "$book"
-	expect_added "$4"
+	[ -z "${4-}" ] || expect_added "$4"
 }
 
 # The server's own way to change a card.
@@ -122,6 +122,6 @@ for kind in ${SERVERS-radicale xandikos}; do
 	expect_text "$T/card" '^PHOTO'
 	expect 0 holdfast restore --contacts-to people --json
 	json_lines "$T/out" '"dry_run":true,"created":0,"replaced":0'
-	backup 0 "after putting back" 5 2
+	backup 0 "after putting back" 5
 	end
 done

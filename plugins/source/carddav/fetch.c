@@ -389,10 +389,10 @@ take_card(void *ctx, struct dav_response *response, struct hf_error *err)
 	else
 		got.status = response->status >= 400 ? response->status : 0;
 	got.etag_size = response->etag.size;
+	got.is_large = got.card_size > CARD_LARGE && batch->large.size == 0;
 	bytes_put(&batch->got, &got, sizeof(got));
 	bytes_put(&batch->got, response->etag.data, got.etag_size);
-	if (got.card_size > CARD_LARGE && batch->large.size == 0) {
-		got.is_large = true;
+	if (got.is_large) {
 		bytes_release(&batch->large);
 		batch->large = response->data;
 		response->data = (struct bytes)BYTES_INIT(response->data.max);

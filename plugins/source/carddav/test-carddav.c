@@ -179,6 +179,7 @@ static const struct hf_host host = {.struct_size = sizeof(struct hf_host), .log 
 
 static struct {
 	struct buffer log, cursor;
+	size_t largest; /* card */
 } seen;
 
 static int
@@ -188,6 +189,8 @@ on_contact(void *ctx, const struct hf_contact *contact, struct hf_error *err)
 	(void)err;
 	buffer_appendf(&seen.log, "%s%.*s ", contact->flags & HF_CONTACT_DELETED ? "-" : "+", (int)contact->id.size,
 	    contact->id.data);
+	if (contact->card.size > seen.largest)
+		seen.largest = (size_t)contact->card.size;
 	return HF_OK;
 }
 
@@ -473,6 +476,23 @@ test_endless(void)
 	CU_ASSERT_EQUAL(ask(pages, true, NULL), HF_ECORRUPT);
 }
 
+/* Large cards are not copied: each still is what was sent, also beside others and when the answer comes twice. */
+static void
+test_large(void)
+{
+	static char note[2 * (3 << 20) / 2], body[3 * sizeof(note)];
+	struct answer answers[] = {ROOT, PRINCIPAL, HOME("t1"), {"REPORT", "/h/b/", NULL, 207, MULTI(LISTED("/h/b/1.vcf")
+	    LISTED("/h/b/2.vcf") LISTED("/h/b/3.vcf") TOKEN("t1")), NULL, 0}, {"REPORT", "/h/b/", NULL, 207, body, NULL, 0}, END};
+
+	memset(note, 'x', sizeof(note) - 1);
+	(void)snprintf(body, sizeof(body), MULTI(GOT("/h/b/2.vcf", "%s") GOT("/h/b/1.vcf", "1")
+	    RESPONSE("/h/b/3.vcf", "<c:address-data>BEGIN:VCARD\r\nNOTE:%.*s\r\nEND:VCARD\r\n</c:address-data>")), "2", "2",
+	    (int)sizeof(note) - 1, note);
+	CU_ASSERT_EQUAL(open_url(ORIGIN "/", NULL, NULL), HF_OK);
+	TOLD(answers, false, "+/h/b/2.vcf +/h/b/1.vcf +/h/b/3.vcf ");
+	CU_ASSERT_EQUAL(seen.largest, sizeof(note) - 1 + strlen("BEGIN:VCARD\nNOTE:\nEND:VCARD\n"));
+}
+
 static void
 test_discover(void)
 {
@@ -585,7 +605,7 @@ int
 main(void)
 {
 	CU_TestInfo tests[] = {{"first", test_first}, {"changes", test_changes}, {"token", test_token},
-	    {"absent", test_absent}, {"hostile", test_hostile}, {"endless", test_endless}, {"discover", test_discover}, {"configure", test_configure}, {"put", test_put},
+	    {"absent", test_absent}, {"hostile", test_hostile}, {"endless", test_endless}, {"large", test_large}, {"discover", test_discover}, {"configure", test_configure}, {"put", test_put},
 	    CU_TEST_INFO_NULL};
 	void *module = dlopen(TEST_PLUGIN, RTLD_NOW | RTLD_LOCAL);
 	const struct hf_plugin *(*entry)(void);
