@@ -5,7 +5,7 @@
 #include <strings.h>
 
 /* Of one unfolded property, without the media's. */
-#define LINE_MAX_SIZE (8u << 20)
+#define LINE_MAX_SIZE (4u << 20)
 #define FOLD          75 /* bytes of a line that is written anew */
 
 bool
