@@ -261,6 +261,8 @@ back_up(struct work *work, const struct document *before, bool resumed, struct h
 		r = add_rooms(work, err);
 	if (r == HF_OK)
 		r = close_log(work, &newest_ns, err);
+	if (r == HF_OK && work->counted && work->counts.failed >= 0 && HF_HAS(work->emitter, missing))
+		r = work->emitter->missing(work->emitter->ctx, (uint64_t)work->counts.failed, work->next_try_ns, err);
 	return r == HF_OK ? write_document(work, before, digest, newest_ns, err) : r;
 }
 
