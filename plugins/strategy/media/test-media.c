@@ -451,6 +451,8 @@ static const struct hf_source_view view = {(uint32_t)sizeof(view), 0, NULL, "fam
 /* ---- pictures ---- */
 
 static struct hf_image_result picture;
+static bool compressing = true, stripping;
+static unsigned pictures;
 
 static int
 recompress(void *host_ctx, const struct hf_image_request *request, const struct hf_reader *in, const struct hf_sink *out,
@@ -459,7 +461,10 @@ recompress(void *host_ctx, const struct hf_image_request *request, const struct 
 	uint8_t data[16];
 
 	(void)host_ctx;
-	CU_ASSERT_EQUAL(request->quality, 80);
+	pictures++;
+	/* A location is taken out without coding anything anew. */
+	CU_ASSERT_EQUAL(request->quality, compressing ? 80 : 0);
+	CU_ASSERT_EQUAL(request->flags, stripping ? HF_IMAGE_STRIP_LOCATION : 0);
 	CU_ASSERT(in->read(in->ctx, data, sizeof(data), err) > 3 && data[0] == 0xff);
 	*ret = picture;
 	return picture.used ? out->write(out->ctx, "small", 5, err) : HF_OK;
@@ -504,7 +509,8 @@ run(uint64_t max_size, uint32_t flags)
 	int r;
 
 	memset(values, 0, sizeof(values));
-	values[0].number = 1;
+	values[0].number = compressing;
+	values[3].number = stripping;
 	values[1].number = 80;
 	values[2].number = (int64_t)max_size;
 	source.asked = written = same = failures = log_reads = 0;
@@ -790,6 +796,20 @@ test_pictures(void)
 	CU_ASSERT_EQUAL(run(10000, 0), HF_OK);
 	CU_ASSERT_EQUAL(stored("general/2-a"), 3000);
 	CU_ASSERT(last_says("general/2-a", "\"stored_size\":3000,\"done\":\"original\",\"kept\":\"cmyk\""));
+	CU_ASSERT_EQUAL(pictures, 2);
+	compressing = false;
+	say(0, "3", "{\"name\":\"a\",\"url\":\"jpeg:4000\"}");
+	CU_ASSERT_EQUAL(run(10000, 0), HF_OK);
+	CU_ASSERT(last_says("general/3-a", "\"stored_size\":4000,\"done\":\"original\"}"));
+	CU_ASSERT_EQUAL(pictures, 2);
+	stripping = true;
+	(void)snprintf(picture.reason, sizeof(picture.reason), "not_asked");
+	say(0, "4", "{\"name\":\"a\",\"url\":\"jpeg:5000\"}");
+	CU_ASSERT_EQUAL(run(10000, 0), HF_OK);
+	CU_ASSERT(last_says("general/4-a", "\"stored_size\":5000,\"done\":\"original\"}"));
+	CU_ASSERT_EQUAL(pictures, 3);
+	compressing = true;
+	stripping = false;
 }
 
 static void
