@@ -40,19 +40,8 @@ P
 files=16
 
 begin_config
-cat >>"$HOLDFAST_CONFIG" <<E
-  family:
-    source: jsonl
-    path: $T/chats
-    http:
-      allow_http: true
-      media_origin: $url
-      timeout: 1 s
-      connect_timeout: 1 s
-E
-sed 's/^    types: \[chats\]/    types: [chats, media]\n    options: {max_media_size: 2 MB}\n    retry: {max_attempts: 1}/' \
-	"$HOLDFAST_CONFIG" >"$T/new.yaml"
-cat "$T/new.yaml" >"$HOLDFAST_CONFIG"
+add_web_account family "$T/chats" "$url" 'timeout: 1 s' 'connect_timeout: 1 s'
+set_types 'chats, media' 'options: {max_media_size: 2 MB}' 'retry: {max_attempts: 1}'
 expect 0 holdfast init
 cp -R "$RESTIC_REPOSITORY" "$T/base"
 
@@ -75,7 +64,7 @@ check() {
 }
 
 # The backup after one that was not whole, when what failed is due again.
-complete() {
+get_rest() {
 	if command -v faketime >/dev/null 2>&1; then
 		FAKETIME_DONT_FAKE_MONOTONIC=1 faketime -f +61m "$HOLDFAST" backup >"$T/out" 2>"$T/err" </dev/null
 	else
@@ -112,14 +101,14 @@ cell() {
 		first=$(cat "$T/checked")
 		! grep -q skipped "$T/checked" || fail "$cell: given up for good: $first"
 		control reset >/dev/null
-		complete || fail "$cell: the next backup: $? $(cat "$T/err") after $(cat "$T/first")"
+		get_rest || fail "$cell: the next backup: $? $(cat "$T/err") after $(cat "$T/first")"
 		n=$((n + $(asked)))
 		check "$cell: then" stored=$files
 		;;
 	*) fail "$cell: status $status: $(cat "$T/err")" ;;
 	esac
 	[ "$n" -le $((3 * clean)) ] || fail "$cell: $n requests, $clean without"
-	[ "$n" -le $most ] || most=$n
+	[ "$n" -le "$most" ] || most=$n
 	cells=$((cells + 1))
 	echo "$cell: status $status, $n requests${first:+ ($first)}"
 	first=

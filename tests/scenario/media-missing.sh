@@ -13,16 +13,8 @@ for i in 1 2 3; do
 	printf '{"id":"m%d","sender_id":"u","sent_at":"2026-01-02T03:04:05Z","media":{"url":"%s/f%d.bin"}}\n' $i "$url" $i
 done >"$T/chats/messages/room.jsonl"
 begin_config
-cat >>"$HOLDFAST_CONFIG" <<E
-  family:
-    source: jsonl
-    path: $T/chats
-    http:
-      allow_http: true
-      media_origin: $url
-E
-sed 's/types: \[chats\]/types: [chats, media]/' "$HOLDFAST_CONFIG" >"$T/new.yaml"
-cat "$T/new.yaml" >"$HOLDFAST_CONFIG"
+add_web_account family "$T/chats" "$url"
+set_types 'chats, media'
 expect 0 holdfast init
 
 check() {

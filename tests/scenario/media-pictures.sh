@@ -29,16 +29,8 @@ run() {
 	shift 2
 	rm -rf "$HOLDFAST_STATE_DIR" "$RESTIC_REPOSITORY"
 	begin_config
-	cat >>"$HOLDFAST_CONFIG" <<-E
-	  family:
-	    source: jsonl
-	    path: $T/chats
-	    http:
-	      allow_http: true
-	      media_origin: $url
-	E
-	sed "s/types: \\[chats\\]/types: [chats, media]\\n    options: {$options}/" "$HOLDFAST_CONFIG" >"$T/new.yaml"
-	cat "$T/new.yaml" >"$HOLDFAST_CONFIG"
+	add_web_account family "$T/chats" "$url"
+	set_types 'chats, media' "options: {$options}"
 	expect 0 holdfast init
 	expect 0 holdfast backup
 	restic_restore

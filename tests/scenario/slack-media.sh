@@ -47,8 +47,7 @@ cat >>"$HOLDFAST_CONFIG" <<E
       allow_http: true
       media_origin: $other
 E
-sed 's/types: \[chats\]/types: [chats, media]/' "$HOLDFAST_CONFIG" >"$T/new.yaml"
-cat "$T/new.yaml" >"$HOLDFAST_CONFIG"
+set_types 'chats, media'
 echo "not-$token" >"$T/token"
 chmod 600 "$T/token"
 expect 0 holdfast init
