@@ -367,7 +367,8 @@ serve(const struct hf_media_request *request, const struct hf_media_exchange *ex
 		memcpy(piece, "\xff\xd8\xff", 3);
 	if (strncmp(url, "fail", 4) == 0) {
 		(void)hf_error_set(&why, -(int)size, 0, "it failed");
-		why.http_status = size == 201 ? 410 : 0;
+		why.http_status = size == 201 ? 410 : size == 103 ? 429 : 0;
+		why.retry_after_ms = size == 103 ? 2 * 3600 * 1000 : 0;
 		return exchange->end(exchange->ctx, request->token, -(int)size, &why, err);
 	}
 	if (strncmp(url, "page", 4) == 0) {
@@ -684,6 +685,11 @@ test_unreachable(void)
 	CU_ASSERT(last_says("general/1-a", "\"attempts\":1") && last_says("general/2-c", "\"attempts\":1"));
 	CU_ASSERT_EQUAL(run(1000, 0), HF_OK);
 	CU_ASSERT_EQUAL(source.asked, 0);
+	/* A server that says when is asked then, and not before. */
+	clear();
+	say(0, "1", "{\"name\":\"a\",\"url\":\"fail:103/a\"}");
+	CU_ASSERT_EQUAL(run(1000, 0), HF_OK);
+	CU_ASSERT(missing == 1 && next_try_ns > ((int64_t)time(NULL) + 7000) * 1000000000);
 	/* A server that is gone does not hold up the others for long. */
 	clear();
 	for (i = 0; i < 100; i++) {
