@@ -105,14 +105,14 @@ whatsapp_close(void *handle)
 static int
 take_options(struct whatsapp *whatsapp, const struct hf_value *values, uint32_t count, struct hf_error *err)
 {
-	const char *label = text_of(values, count, OPTION_CHAT), *timezone = text_of(values, count, OPTION_TIMEZONE);
+	const char *label = text_of(values, count, OPTION_CHAT), *zone = text_of(values, count, OPTION_TIMEZONE);
 	int r = read_order(text_of(values, count, OPTION_DATE_ORDER), &whatsapp->order, err);
 
-	whatsapp->timezone = strdup(timezone != NULL ? timezone : "");
+	whatsapp->timezone = strdup(zone != NULL ? zone : "");
 	whatsapp->label = label != NULL ? strdup(label) : NULL;
 	if (whatsapp->timezone == NULL || (label != NULL && whatsapp->label == NULL))
 		return hf_error_set(err, HF_ENOMEM, 0, "out of memory");
-	return r == HF_OK ? zone_open(timezone, &whatsapp->zone, err) : r;
+	return r == HF_OK ? zone_open(zone, &whatsapp->zone, err) : r;
 }
 
 static int
