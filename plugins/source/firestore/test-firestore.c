@@ -39,6 +39,9 @@ run_script(void *ctx, const struct fake_request *request, const char **ret_body)
 	(void)snprintf(s->last_url, sizeof(s->last_url), "%s", request->url);
 	(void)snprintf(s->last_body, sizeof(s->last_body), "%.8191s", request->body);
 	(void)snprintf(s->last_bearer, sizeof(s->last_bearer), "%s", request->bearer);
+	/* Addresses that come from messages go no further than to the service that is configured. */
+	CU_ASSERT_EQUAL(strstr(request->url, "firebasestorage") != NULL,
+	    (request->request->flags & HF_HTTP_STRICT) != 0 && request->request->origin.data != NULL);
 	if (s->steps[at].expect == NULL || (strstr(request->url, s->steps[at].expect) == NULL &&
 	    strstr(request->body, s->steps[at].expect) == NULL)) {
 		(void)printf("unexpected: %s %s\n", request->url, request->body);
@@ -700,7 +703,8 @@ test_media(void)
 	    "https://firebasestorage.googleapis.com/v0/b/b/o/x%2Fy",
 	    "https://firebasestorage.googleapis.com/v0/b/b/o/z?alt=media&token=tt",
 	    "https://elsewhere.example/v0/b/b/o/x",
-	    "gs://bucket", "https://firebasestorage.googleapis.com.evil.example/v0/b/b/o/x", NULL};
+	    "gs://bucket", "https://firebasestorage.googleapis.com.evil.example/v0/b/b/o/x",
+	    "https://firebasestorage.googleapis.com/x#y", NULL};
 	const struct hf_media_exchange exchange = {sizeof(exchange), 0, NULL, 10, 0, media_next, media_begin,
 	    media_write,
 	    media_end};
@@ -716,15 +720,18 @@ test_media(void)
 	step("/token", 200, "{\"access_token\":\"t2\",\"expires_in\":3600}");
 	step("https://firebasestorage.googleapis.com/v0/b/b/o/x%2Fy?alt=media", 200, "22");
 	step("/o/z?alt=media&token=tt", 200, "333");
+	step("https://firebasestorage.googleapis.com/x", 404, "");
 	play();
 	handle = open_with(usual);
 	CU_ASSERT_EQUAL(fake_source->fetch_media(handle, &exchange, &err), HF_OK);
 	CU_ASSERT(all_played());
-	/* The token of the URL is enough. */
+	/* The token of the URL is enough, and what is no object there gets none. */
 	CU_ASSERT_STRING_EQUAL(script.last_bearer, "");
+	CU_ASSERT_STRING_EQUAL(script.last_url, "https://firebasestorage.googleapis.com/x");
 	CU_ASSERT_EQUAL(media.bytes, 6);
 	CU_ASSERT(media.codes[0] == HF_OK && media.codes[1] == HF_OK && media.codes[2] == HF_OK);
 	CU_ASSERT(media.codes[3] == HF_ENOTSUP && media.codes[4] == HF_ENOTSUP && media.codes[5] == HF_ENOTSUP);
+	CU_ASSERT_EQUAL(media.codes[6], HF_ENOTFOUND);
 	fake_source->close(handle);
 }
 
