@@ -304,16 +304,33 @@ test_wrong_pages(void)
 }
 
 /* Pages by a cursor, one reading time, a smaller page where one is too large, and what a later pass asks for. */
+static const char *const small_pages[] = {"project", "p", "service_account", key_path, "page_size", "2",
+    "messages.changes", "each", NULL};
+
+/* Plays the script that was written, as the messages of the room after a cursor; "": from the start. */
 static void
-test_pages(void)
+play_messages(const char *after)
 {
-	const char *options[] = {"project", "p", "service_account", key_path, "page_size", "2", "messages.changes",
-	    "each",
-	    NULL};
 	struct buffer cursor = BUFFER_INIT(1u << 16);
 	struct hf_error err = HF_ERROR_INIT;
 	void *handle;
 
+	buffer_append_string(&cursor, after);
+	play();
+	handle = open_with(small_pages);
+	CU_ASSERT_EQUAL(fake_ask(handle, HF_QUERY_MESSAGES, "r1", &cursor, &err), HF_OK);
+	CU_ASSERT(all_played());
+	fake_source->close(handle);
+	buffer_release(&cursor);
+}
+
+#define READ_ALL "{\"v\":1,\"pass\":\"all\",\"whole\":true,\"read\":\"2024-01-01T00:01:00Z\",\"at\":" \
+	"{\"timestampValue\":\"2024-01-01T00:00:05Z\"}}"
+
+/* A page that is too large is asked for in smaller ones. */
+static void
+test_pages(void)
+{
 	begin_script();
 	step("/token", 200, TOKEN);
 	step("\"limit\":2}", HF_ERANGE, NULL);
@@ -322,18 +339,16 @@ test_pages(void)
 	    "m1\"}],\"before\":false},\"limit\":1},\"readTime\":"
 	    "\"2024-01-01T00:01:00Z\"", 200, "[" DOC("m2", UPDATED("03")) "]");
 	step("\"referenceValue\":\"" ROOM "m2\"", 200, "[{\"readTime\":\"2024-01-01T00:01:00Z\"}]");
-	play();
-	handle = open_with(options);
-	CU_ASSERT_EQUAL(fake_ask(handle, HF_QUERY_MESSAGES, "r1", NULL, &err), HF_OK);
-	CU_ASSERT(all_played());
+	play_messages("");
 	CU_ASSERT_EQUAL(fake.messages, 2);
 	CU_ASSERT_EQUAL(fake.checkpoints, 3);
-	CU_ASSERT_STRING_EQUAL(buffer_string(&fake.room_cursor), "{\"v\":1,\"pass\":\"all\",\"whole\":true,\"read\":"
-	    "\"2024-01-01T00:01:00Z\",\"at\":{\"timestampValue\":\"2024-01-01T00:00:05Z\"}}");
-	buffer_append(&cursor, fake.room_cursor.data, fake.room_cursor.size);
-	fake_source->close(handle);
+	CU_ASSERT_STRING_EQUAL(buffer_string(&fake.room_cursor), READ_ALL);
+}
 
-	/* The look-back of ten minutes reaches back behind the newest message. */
+/* The look-back of ten minutes reaches back behind the newest message. */
+static void
+test_look_back(void)
+{
 	begin_script();
 	step("/token", 200, TOKEN);
 	step("\"orderBy\":[{\"field\":{\"fieldPath\":\"updatedAt\"},\"direction\":\"ASCENDING\"},"
@@ -344,19 +359,15 @@ test_pages(void)
 	step("{\"timestampValue\":\"2024-01-01T00:00:05Z\"},{\"referenceValue\":\"" ROOM "m1\"}],\"before\":false}",
 	    200,
 	    "[{\"readTime\":\"2024-01-01T00:02:00Z\"}]");
-	play();
-	handle = open_with(options);
-	CU_ASSERT_EQUAL(fake_ask(handle, HF_QUERY_MESSAGES, "r1", &cursor, &err), HF_OK);
-	CU_ASSERT(all_played());
+	play_messages(READ_ALL);
 	/* All of it was known. */
 	CU_ASSERT_EQUAL(fake.checkpoints, 0);
-	fake_source->close(handle);
+}
 
-	/* A pass that was cut off goes on where it was, whatever has come since. */
-	buffer_clear(&cursor);
-	buffer_append_string(&cursor, "{\"v\":1,\"pass\":\"time\",\"whole\":false,"
-	    "\"read\":\"2024-01-01T00:01:00Z\",\"at\":"
-	    "{\"timestampValue\":\"2024-01-01T00:00:05Z\"},\"name\":\"" ROOM "m1\"}");
+/* A pass that was cut off goes on where it was, whatever has come since. */
+static void
+test_resume(void)
+{
 	begin_script();
 	step("/token", 200, TOKEN);
 	step("\"values\":[{\"timestampValue\":\"2024-01-01T00:00:05Z\"},{\"referenceValue\":\"" ROOM
@@ -365,31 +376,27 @@ test_pages(void)
 	/* What was written late in the meantime is looked for at once. */
 	step("\"2023-12-31T23:51:00Z\"}],\"before\":true},\"limit\":2},\"readTime\":\"2024-01-01T00:01:00Z\"", 200,
 	    "[" DOC("m3", UPDATED("06")) "]");
-	play();
-	handle = open_with(options);
-	CU_ASSERT_EQUAL(fake_ask(handle, HF_QUERY_MESSAGES, "r1", &cursor, &err), HF_OK);
-	CU_ASSERT(all_played());
+	play_messages("{\"v\":1,\"pass\":\"time\",\"whole\":false,\"read\":\"2024-01-01T00:01:00Z\",\"at\":"
+	    "{\"timestampValue\":\"2024-01-01T00:00:05Z\"},\"name\":\"" ROOM "m1\"}");
 	CU_ASSERT_PTR_NOT_NULL(strstr(buffer_string(&fake.room_cursor), "\"read\":\"2024-01-01T00:01:00Z\""));
-	fake_source->close(handle);
+}
 
-	/* A cursor that is none. */
-	buffer_clear(&cursor);
-	buffer_append_string(&cursor, "{\"pass\":\"time\",\"whole\":true,\"read\":\"yesterday\"}");
+/* Cursors and ids that are none. */
+static void
+test_wrong_places(void)
+{
+	struct hf_error err = HF_ERROR_INIT;
+	void *handle;
+
 	begin_script();
 	step("/token", 200, TOKEN);
 	step("\"orderBy\":[{\"field\":{\"fieldPath\":\"__name__\"}", 200, "[" DOC("m3", UPDATED("06")) "]");
-	play();
-	handle = open_with(options);
-	CU_ASSERT_EQUAL(fake_ask(handle, HF_QUERY_MESSAGES, "r1", &cursor, &err), HF_OK);
-	CU_ASSERT(all_played());
+	play_messages("{\"pass\":\"time\",\"whole\":true,\"read\":\"yesterday\"}");
 	CU_ASSERT_PTR_NOT_NULL(strstr(buffer_string(&fake.warnings), "cursor is damaged"));
-	fake_source->close(handle);
-
 	/* Ids from elsewhere make no other places. */
-	handle = open_with(options);
+	handle = open_with(small_pages);
 	CU_ASSERT_EQUAL(fake_ask(handle, HF_QUERY_MESSAGES, "a/b", NULL, &err), HF_EINVAL);
 	fake_source->close(handle);
-	buffer_release(&cursor);
 }
 
 static void
@@ -740,6 +747,7 @@ main(void)
 {
 	CU_TestInfo tests[] = {{"options", test_options}, {"real documents", test_real_documents},
 	    {"message", test_message}, {"wrong pages", test_wrong_pages}, {"pages", test_pages},
+	    {"look-back", test_look_back}, {"resume", test_resume}, {"wrong places", test_wrong_places},
 	    {"no update field", test_no_update_field}, {"service account", test_service_account},
 	    {"refresh token", test_refresh_token}, {"lists", test_lists}, {"media", test_media}, CU_TEST_INFO_NULL};
 	int failed = 1;
