@@ -211,6 +211,7 @@ on_contact(void *ctx, const struct hf_contact *contact, struct hf_error *err)
 	CU_ASSERT_EQUAL(contact->id.encoding, HF_TEXT_UTF8);
 	buffer_append_string(&seen.log, "contact");
 	note("id", &contact->id);
+	note_some("revision", &contact->revision);
 	note_time("updated", contact->updated_ns);
 	buffer_append_byte(&seen.log, '\n');
 	buffer_append(&seen.log, contact->card.data, contact->card.size);
