@@ -6,7 +6,7 @@
 
 #include "service.h"
 
-#define RECORD_ATTACHMENTS 64
+#define RECORD_ATTACHMENTS 1024
 #define RECORD_REACTIONS   64
 #define RECORD_SENDERS     1024
 
