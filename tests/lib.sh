@@ -114,6 +114,25 @@ add_account() {
 	printf '  %s:\n    source: %s\n    path: %s\n' "$1" "$2" "$3" >>"$HOLDFAST_CONFIG"
 }
 
+# add_web_account NAME PATH ORIGIN [SETTING..]: chats in jsonl whose media come by plain HTTP from a server on loopback;
+# the settings are more of those of "http".
+add_web_account() {
+	add_account "$1" jsonl "$2"
+	printf '    http:\n      allow_http: true\n      media_origin: %s\n' "$3" >>"$HOLDFAST_CONFIG"
+	shift 3
+	[ $# = 0 ] || printf '      %s\n' "$@" >>"$HOLDFAST_CONFIG"
+}
+
+# set_types TYPES [LINE..]: of the plan, and more lines of it.
+set_types() {
+	types=$1
+	shift
+	lines=$(printf '    %s\n' "types: [$types]" "$@") awk '
+		/^    types:/ { print ENVIRON["lines"]; next }
+		{ print }' "$HOLDFAST_CONFIG" >"$T/new.yaml"
+	cat "$T/new.yaml" >"$HOLDFAST_CONFIG"
+}
+
 # generate MESSAGES ROOMS [DIRECTORY]: chats in jsonl; made once, then continued with append.
 generate() {
 	"$PYTHON" "$tests/tools/gen-chat" --quiet --format jsonl --messages "$1" --rooms "$2" \

@@ -23,7 +23,7 @@
 #define COUNT_ID_SIZE  16
 #define COUNT_UNKNOWN  UINT32_MAX
 
-static const char count_magic[8] = "hfline1\n";
+static const char count_magic[8] = {'h', 'f', 'l', 'i', 'n', 'e', '1', '\n'};
 
 /* What is remembered of a file of a log: it never changes under its content's id. */
 struct count {

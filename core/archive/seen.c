@@ -23,7 +23,7 @@
 #define FILTER_BITS   (1u << 23) /* a power of two; for a million ids they let one in forty pass */
 #define FILTER_LOOKS  4u
 
-static const char magic[8] = "hfseen2\n";
+static const char magic[8] = {'h', 'f', 's', 'e', 'e', 'n', '2', '\n'};
 
 /* The head of a saved file; entries follow in order of their ids. */
 struct head {

@@ -410,11 +410,32 @@ put_account(FILE *stream, const char *type, const char *name, struct json_object
 	(void)putc('\n', stream);
 }
 
+/* What earlier runs could not get either is no failure of this one, and is not there for all that. */
+static void
+put_missing(FILE *stream, const char *type, const char *name, struct json_object *account)
+{
+	int64_t missing = get_count(account, "missing"), next = get_time(account, "next_try");
+	char when[COMMON_TIME_SIZE];
+
+	if (missing <= 0)
+		return;
+	put_text(stream, type);
+	(void)fputs(" of account ", stream);
+	put_text(stream, name);
+	(void)fprintf(stream, ": %" PRId64 " still missing", missing);
+	if (next > time_now())
+		(void)fprintf(stream, ", next try at %s", common_time(next, when));
+	else if (next != 0)
+		(void)fputs(", to be tried again by the next backup", stream);
+	(void)putc('\n', stream);
+}
+
 static void
 put_accounts(FILE *stream, const char *before, const char *type, struct json_object *totals)
 {
 	(void)before;
 	each_member(stream, get_object(totals, "accounts", json_type_object), type, put_account);
+	each_member(stream, get_object(totals, "accounts", json_type_object), type, put_missing);
 }
 
 /* Accounts and types that this run was not about are in the snapshot too: one line for all of them. */

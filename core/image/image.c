@@ -442,11 +442,11 @@ process(struct image *image, const struct picture_job *job, image_stop_fn stop, 
 static int
 check_request(const struct hf_image_request *request, struct hf_error *err)
 {
-	if (request->quality < 1 || request->quality > 100)
-		return hf_error_set(err, HF_EINVAL, 0, "a picture's quality is 1 to 100, not %" PRIu32,
-		    request->quality);
 	if ((request->flags & ~HF_IMAGE_STRIP_LOCATION) != 0)
 		return hf_error_set(err, HF_EINVAL, 0, "a picture's flags are not known: %" PRIu32, request->flags);
+	if (request->quality > 100 || (request->quality == 0 && request->flags == 0))
+		return hf_error_set(err, HF_EINVAL, 0, "a picture's quality is 1 to 100, not %" PRIu32,
+		    request->quality);
 	return HF_OK;
 }
 

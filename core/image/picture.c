@@ -519,7 +519,7 @@ picture_shrink(int in, int out, const struct picture_job *job, struct picture_re
 	if (picture->in.failed != 0)
 		ret_reply->os_errno = (uint32_t)picture->in.failed;
 	else if (reason == IMAGE_RECOMPRESSED)
-		reason = try_recompress(picture);
+		reason = job->quality == 0 ? IMAGE_NOT_ASKED : try_recompress(picture);
 	if (reason != IMAGE_RECOMPRESSED && ret_reply->os_errno == 0 && (job->flags & PICTURE_STRIP_LOCATION) != 0) {
 		picture->in.fd = in;
 		reason = strip_only(picture, reason);

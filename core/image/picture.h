@@ -11,7 +11,7 @@
 /* What the helper is asked, and what it says; both ends are the same program. */
 struct picture_job {
 	uint64_t size;    /* of the input file */
-	uint32_t quality; /* 1 to 100 */
+	uint32_t quality; /* 1 to 100; 0: nothing is coded anew, only the location goes */
 	uint32_t flags;   /* PICTURE_STRIP_LOCATION or 0 */
 };
 

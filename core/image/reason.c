@@ -8,6 +8,7 @@ static const char *const names[IMAGE_REASON_COUNT] = {
     [IMAGE_LOCATION_REMOVED] = "location_removed",
     [IMAGE_NOT_A_JPEG] = "not_a_jpeg",
     [IMAGE_NOT_SMALLER] = "not_smaller",
+    [IMAGE_NOT_ASKED] = "not_asked",
     [IMAGE_TOO_LARGE] = "too_large",
     [IMAGE_CORRUPT] = "corrupt",
     [IMAGE_TRUNCATED] = "truncated",

@@ -231,16 +231,16 @@ has(const uint8_t *data, size_t size, const char *what)
 	return false;
 }
 
-/* quality: of the picture; so whether it is also recompressed. */
+/* quality: of the picture, again: that is asked for; so whether it is also recompressed. */
 static void
-strip(int quality, enum image_reason reason)
+strip(int quality, uint32_t again, enum image_reason reason)
 {
 	struct picture_reply reply;
 	size_t size, carried, i, changed = 0;
 	uint8_t *data = make_with_segments(quality, &size), *new;
 
 	carried = segments_size(data, size);
-	reply = shrink(data, size, 80, PICTURE_STRIP_LOCATION);
+	reply = shrink(data, size, again, PICTURE_STRIP_LOCATION);
 	CU_ASSERT_EQUAL_FATAL(reply.reason, reason);
 	CU_ASSERT_EQUAL(reply.flags, 0);
 	new = result(&reply);
@@ -256,8 +256,8 @@ strip(int quality, enum image_reason reason)
 		CU_ASSERT_EQUAL(memcmp(new + 2 + carried, data + 2 + carried, size - carried - 2), 0);
 	}
 	/* Nothing is left to take out. */
-	reply = shrink(new, (size_t)reply.new_size, 80, PICTURE_STRIP_LOCATION);
-	CU_ASSERT_EQUAL(reply.reason, IMAGE_NOT_SMALLER);
+	reply = shrink(new, (size_t)reply.new_size, again, PICTURE_STRIP_LOCATION);
+	CU_ASSERT_EQUAL(reply.reason, again == 0 ? IMAGE_NOT_ASKED : IMAGE_NOT_SMALLER);
 	CU_ASSERT_EQUAL(reply.flags, 0);
 	free(new);
 	free(data);
@@ -266,8 +266,11 @@ strip(int quality, enum image_reason reason)
 static void
 test_strip(void)
 {
-	strip(97, IMAGE_RECOMPRESSED);
-	strip(75, IMAGE_LOCATION_REMOVED);
+	strip(97, 80, IMAGE_RECOMPRESSED);
+	strip(75, 80, IMAGE_LOCATION_REMOVED);
+	/* However much smaller it could be: not a bit of the picture changes. */
+	strip(100, 0, IMAGE_LOCATION_REMOVED);
+	strip(97, 0, IMAGE_LOCATION_REMOVED);
 }
 
 /* Where other data follows, the picture's own location goes, and the reply says that there may be more. */

@@ -132,94 +132,230 @@ grandchild(bool escape, int seconds)
 	}
 }
 
+/* A word of the script, WORD or WORD=NUMBER, and who it is for. */
+struct step {
+	struct channel *channel;
+	const struct job *job;
+	long number;
+};
+
+static void
+do_progress(const struct step *step)
+{
+	report(step->channel, (uint64_t)step->number);
+}
+
+static void
+do_checkpoint(const struct step *step)
+{
+	checkpoint(step->channel, step->job);
+}
+
+static void
+do_note(const struct step *step)
+{
+	note("order", step->job->plan);
+}
+
+static void
+do_nap(const struct step *step)
+{
+	nap(step->number);
+}
+
+static void
+do_item(const struct step *step)
+{
+	(void)channel_item_failed(step->channel, "chats", "a\nb\xff", "gone", NULL);
+}
+
+static void
+do_log(const struct step *step)
+{
+	channel_log(step->channel, HF_LOG_INFO, "hello \033[2J\xff");
+}
+
+/* In the first runs only, or always. */
+static bool
+is_time(const struct step *step)
+{
+	return step->number == 0 || (long)step->job->crashes < step->number;
+}
+
+static void
+do_crash(const struct step *step)
+{
+	if (is_time(step))
+		(void)kill(getpid(), SIGKILL);
+}
+
+static void
+do_exit(const struct step *step)
+{
+	_exit((int)step->number);
+}
+
+static void
+do_harden(const struct step *step)
+{
+	(void)step;
+	(void)signal(SIGTERM, SIG_IGN);
+}
+
+static void
+do_hang(const struct step *step)
+{
+	do_harden(step);
+	while (is_time(step))
+		(void)pause();
+}
+
+static uint8_t junk[FRAME_MAX + 100];
+
+static void
+do_garbage(const struct step *step)
+{
+	(void)step;
+	memset(junk, 'x', sizeof(junk));
+	raw(junk, 5000);
+}
+
+static void
+do_oversize(const struct step *step)
+{
+	(void)step;
+	junk[0] = 1;
+	junk[2] = 1;
+	raw(junk, sizeof(junk));
+}
+
+static void
+do_half(const struct step *step)
+{
+	(void)step;
+	raw("\x40\0\0\0{\"type\"", 11);
+}
+
+static void
+do_flood(const struct step *step)
+{
+	int i;
+
+	for (i = 0; i < step->number; i++)
+		(void)channel_checkpoint(step->channel, NULL, NULL);
+}
+
+static void
+do_child(const struct step *step)
+{
+	(void)step;
+	grandchild(false, 30);
+}
+
+static void
+do_orphan(const struct step *step)
+{
+	grandchild(true, (int)step->number);
+}
+
+static void
+do_interrupt(const struct step *step)
+{
+	(void)step;
+	(void)kill(getppid(), SIGINT);
+}
+
+static void
+do_stop(const struct step *step)
+{
+	while (!channel_stop_requested(step->channel))
+		nap(5);
+	note("stopped", step->job->plan);
+	end_failed(step->channel, HF_ESTOPPING, "stopped");
+	_exit(0);
+}
+
+static void
+do_gone(const struct step *step)
+{
+	if (noted("gone", NULL, 0))
+		return;
+	note("waiting", "x");
+	while (!channel_gone(step->channel))
+		nap(5);
+	nap(step->number);
+	note("gone", step->job->plan);
+	_exit(0);
+}
+
+static void
+do_net(const struct step *step)
+{
+	if ((long)step->job->attempts >= step->number)
+		return;
+	end_failed(step->channel, HF_ENET, "no route");
+	_exit(0);
+}
+
+static void
+do_busy(const struct step *step)
+{
+	if (noted("unlocked", NULL, 0))
+		return;
+	end_failed(step->channel, HF_EBUSY, "locked by somebody");
+	_exit(0);
+}
+
+static void
+do_fail(const struct step *step)
+{
+	end_failed(step->channel, HF_EAUTH, "wrong password");
+	_exit(1);
+}
+
+static void
+do_done(const struct step *step)
+{
+	end_done(step->channel, false);
+}
+
+static void
+do_partial(const struct step *step)
+{
+	end_done(step->channel, true);
+}
+
+/* What a word stands for: something to do, or a frame to send. */
+static const struct {
+	const char *word;
+	void (*act)(const struct step *step);
+	const char *frame;
+} words[] = {{"progress", do_progress, NULL}, {"checkpoint", do_checkpoint, NULL}, {"note", do_note, NULL},
+    {"nap", do_nap, NULL}, {"item", do_item, NULL}, {"log", do_log, NULL}, {"crash", do_crash, NULL},
+    {"exit", do_exit, NULL}, {"hang", do_hang, NULL}, {"harden", do_harden, NULL}, {"garbage", do_garbage, NULL},
+    {"oversize", do_oversize, NULL}, {"json", NULL, "{\"type\":\"progress\",}"},
+    {"unknown", NULL, "{\"type\":\"format_disk\"}"}, {"hello", NULL, "{\"type\":\"hello\"}"},
+    {"forge", NULL, "{\"type\":\"event\",\"event\":\"completed\"}"}, {"half", do_half, NULL},
+    {"flood", do_flood, NULL}, {"child", do_child, NULL}, {"orphan", do_orphan, NULL},
+    {"interrupt", do_interrupt, NULL}, {"stop", do_stop, NULL}, {"gone", do_gone, NULL}, {"net", do_net, NULL},
+    {"busy", do_busy, NULL}, {"fail", do_fail, NULL}, {"done", do_done, NULL}, {"partial", do_partial, NULL}};
+
 static void
 act(struct channel *channel, const struct job *job, const char *word, long number)
 {
-	static uint8_t junk[FRAME_MAX + 100];
-	int i;
+	const struct step step = {channel, job, number};
+	size_t i;
 
-	if (strcmp(word, "progress") == 0) {
-		report(channel, (uint64_t)number);
-	} else if (strcmp(word, "checkpoint") == 0) {
-		checkpoint(channel, job);
-	} else if (strcmp(word, "note") == 0) {
-		note("order", job->plan);
-	} else if (strcmp(word, "nap") == 0) {
-		nap(number);
-	} else if (strcmp(word, "item") == 0) {
-		(void)channel_item_failed(channel, "chats", "a\nb\xff", "gone", NULL);
-	} else if (strcmp(word, "log") == 0) {
-		channel_log(channel, HF_LOG_INFO, "hello \033[2J\xff");
-	} else if (strcmp(word, "crash") == 0) {
-		if (number == 0 || (long)job->crashes < number)
-			(void)kill(getpid(), SIGKILL);
-	} else if (strcmp(word, "exit") == 0) {
-		_exit((int)number);
-	} else if (strcmp(word, "hang") == 0 || strcmp(word, "harden") == 0) {
-		(void)signal(SIGTERM, SIG_IGN);
-		while (strcmp(word, "hang") == 0 && ((long)job->crashes < number || number == 0))
-			(void)pause();
-	} else if (strcmp(word, "garbage") == 0) {
-		memset(junk, 'x', sizeof(junk));
-		raw(junk, 5000);
-	} else if (strcmp(word, "oversize") == 0) {
-		junk[0] = 1;
-		junk[2] = 1;
-		raw(junk, sizeof(junk));
-	} else if (strcmp(word, "json") == 0) {
-		raw_frame("{\"type\":\"progress\",}");
-	} else if (strcmp(word, "unknown") == 0) {
-		raw_frame("{\"type\":\"format_disk\"}");
-	} else if (strcmp(word, "hello") == 0) {
-		raw_frame("{\"type\":\"hello\"}");
-	} else if (strcmp(word, "forge") == 0) {
-		raw_frame("{\"type\":\"event\",\"event\":\"completed\"}");
-	} else if (strcmp(word, "half") == 0) {
-		raw("\x40\0\0\0{\"type\"", 11);
-	} else if (strcmp(word, "flood") == 0) {
-		for (i = 0; i < number; i++)
-			(void)channel_checkpoint(channel, NULL, NULL);
-	} else if (strcmp(word, "child") == 0) {
-		grandchild(false, 30);
-	} else if (strcmp(word, "orphan") == 0) {
-		grandchild(true, (int)number);
-	} else if (strcmp(word, "interrupt") == 0) {
-		(void)kill(getppid(), SIGINT);
-	} else if (strcmp(word, "stop") == 0) {
-		while (!channel_stop_requested(channel))
-			nap(5);
-		note("stopped", job->plan);
-		end_failed(channel, HF_ESTOPPING, "stopped");
-		_exit(0);
-	} else if (strcmp(word, "gone") == 0) {
-		if (!noted("gone", NULL, 0)) {
-			note("waiting", "x");
-			while (!channel_gone(channel))
-				nap(5);
-			nap(number);
-			note("gone", job->plan);
-			_exit(0);
-		}
-	} else if (strcmp(word, "net") == 0) {
-		if ((long)job->attempts < number) {
-			end_failed(channel, HF_ENET, "no route");
-			_exit(0);
-		}
-	} else if (strcmp(word, "busy") == 0) {
-		if (!noted("unlocked", NULL, 0)) {
-			end_failed(channel, HF_EBUSY, "locked by somebody");
-			_exit(0);
-		}
-	} else if (strcmp(word, "fail") == 0) {
-		end_failed(channel, HF_EAUTH, "wrong password");
-		_exit(1);
-	} else if (strcmp(word, "done") == 0) {
-		end_done(channel, false);
-	} else if (strcmp(word, "partial") == 0) {
-		end_done(channel, true);
-	} else {
-		_exit(8);
+	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (strcmp(word, words[i].word) != 0)
+			continue;
+		if (words[i].frame != NULL)
+			raw_frame(words[i].frame);
+		else
+			words[i].act(&step);
+		return;
 	}
+	_exit(8);
 }
 
 static int

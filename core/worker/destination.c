@@ -170,7 +170,8 @@ destination_blame(struct destination *destination, int code, struct hf_error *er
 {
 	struct hf_error why = HF_ERROR_INIT;
 
-	if ((code != HF_ECORRUPT && code != HF_ENOTFOUND) || destination->repository == NULL || !repository_is_locked(destination->repository) ||
+	if ((code != HF_ECORRUPT && code != HF_ENOTFOUND) || destination->repository == NULL ||
+	    !repository_is_locked(destination->repository) ||
 	    repository_lock_held(destination->repository, &why) == HF_OK)
 		return code;
 	return hf_error_set(err, why.code, why.os_errno, "%s", why.msg);

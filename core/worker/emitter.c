@@ -163,8 +163,10 @@ int
 emitter_note(const struct emitter *emitter, struct buffer *out, struct hf_error *err)
 {
 	buffer_appendf(out,
-	    "{\"items\":%" PRIu64 ",\"failed\":%" PRIu64 ",\"added\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"errors\":",
-	    emitter->counts.items, emitter->counts.failed, emitter->counts.added, emitter->counts.bytes_read);
+	    "{\"items\":%" PRIu64 ",\"failed\":%" PRIu64 ",\"added\":%" PRIu64 ",\"bytes\":%" PRIu64
+	    ",\"missing\":%" PRIu64 ",\"next_try\":%" PRId64 ",\"errors\":",
+	    emitter->counts.items, emitter->counts.failed, emitter->counts.added, emitter->counts.bytes_read,
+	    emitter->counts.missing, emitter->counts.next_try_ns);
 	buffer_append_string(out, json_object_to_json_string_ext(emitter->errors, JSON_C_TO_STRING_PLAIN));
 	buffer_append_byte(out, '}');
 	return buffer_string(out) == NULL ? buffer_status(out, "a unit's note", err) : HF_OK;
@@ -228,6 +230,17 @@ emit_added(void *ctx, uint64_t records, struct hf_error *err)
 
 	(void)err;
 	emitter->counts.added += records;
+	return HF_OK;
+}
+
+static int
+emit_missing(void *ctx, uint64_t items, int64_t next_try_ns, struct hf_error *err)
+{
+	struct emitter *emitter = ctx;
+
+	(void)err;
+	emitter->counts.missing = items;
+	emitter->counts.next_try_ns = items == 0 || next_try_ns == HF_NO_TIME ? 0 : next_try_ns;
 	return HF_OK;
 }
 
@@ -297,6 +310,8 @@ emitter_take_note(struct emitter *emitter, const char *text, uint64_t lines, str
 	emitter->counts.failed = note_count(note, "failed");
 	emitter->counts.added = note_count(note, "added") + lines;
 	emitter->counts.bytes_read = note_count(note, "bytes");
+	emitter->counts.missing = note_count(note, "missing");
+	emitter->counts.next_try_ns = (int64_t)note_count(note, "next_try");
 	errors = json_object_object_get(note, "errors");
 	for (i = 0; r == HF_OK && json_object_is_type(errors, json_type_array) &&
 	            i < json_object_array_length(errors); i++)
@@ -324,7 +339,7 @@ emitter_open(struct emitter *emitter, struct run *run, const char *type, const c
 	    .log_before = emit_log_before, .log_append = emit_log_append, .log_close = emit_log_close,
 	    .checkpoint = emit_checkpoint, .done = emit_done, .failed = emit_failed, .file_from = emit_file_from,
 	    .snapshot = looker == NULL ? NULL : &looker->table, .file_same = emit_file_same,
-	    .added = emit_added};
+	    .added = emit_added, .missing = emit_missing};
 	emitter->errors = json_object_new_array();
 	return emitter->errors == NULL ? hf_error_set(err, HF_ENOMEM, 0, "out of memory") : HF_OK;
 }

@@ -60,6 +60,9 @@ result_counts_add(struct result_counts *sum, const struct result_counts *counts)
 	sum->failed += counts->failed;
 	sum->added += counts->added;
 	sum->bytes_read += counts->bytes_read;
+	sum->missing += counts->missing;
+	if (counts->next_try_ns != 0 && (sum->next_try_ns == 0 || counts->next_try_ns < sum->next_try_ns))
+		sum->next_try_ns = counts->next_try_ns;
 }
 
 struct result *
@@ -127,15 +130,30 @@ add_to_type(struct json_object *type, const struct result_counts *counts)
 	           : HF_OK;
 }
 
+static struct json_object *
+time_string(int64_t ns)
+{
+	char text[TIME_RFC3339_SIZE];
+
+	return json_object_new_string_len(text, (int)time_format(ns, text));
+}
+
+/* What is still not backed up, and when it is tried again. */
+static int
+add_missing(struct json_object *object, const struct result_counts *counts)
+{
+	if (counts->missing == 0)
+		return HF_OK;
+	if (add_count(object, "missing", counts->missing) != HF_OK)
+		return HF_ENOMEM;
+	return counts->next_try_ns == 0 ? HF_OK : add(object, "next_try", time_string(counts->next_try_ns));
+}
+
 /* When the data is from: now, or as the previous run said. */
 static struct json_object *
 as_of(struct json_object *before, bool readable)
 {
-	char now[TIME_RFC3339_SIZE];
-
-	if (!readable)
-		return json_object_get(member(before, "as_of"));
-	return json_object_new_string_len(now, (int)time_format(time_now(), now));
+	return readable ? time_string(time_now()) : json_object_get(member(before, "as_of"));
 }
 
 int
@@ -163,7 +181,7 @@ result_account(struct result *result, const char *type, const char *account, con
 	    add_count(object, "total", counts->items) != HF_OK || add_count(object, "failed",
 	    counts->failed) != HF_OK ||
 	    add_count(object, "added", counts->added) != HF_OK ||
-	    add_count(object, "bytes_read", counts->bytes_read) != HF_OK)
+	    add_count(object, "bytes_read", counts->bytes_read) != HF_OK || add_missing(object, counts) != HF_OK)
 		return no_memory(err);
 	result->partial = result->partial || !clean;
 	return HF_OK;
@@ -211,7 +229,7 @@ result_error(struct result *result, const char *type, const char *account, const
 static int
 carry_account(struct json_object *type, const char *name, struct json_object *before)
 {
-	static const char *const kept[] = {"source", "as_of", "units", "was"};
+	static const char *const kept[] = {"source", "as_of", "units", "was", "missing", "next_try"};
 	struct json_object *object = json_object_new_object(), *value;
 	const char *state = json_object_get_string(member(before, "state"));
 	size_t i;

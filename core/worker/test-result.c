@@ -8,8 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct result_counts clean = {5, 0, 100, 0, 100, 5000};
-static const struct result_counts holed = {5, 1, 81, 3, 20, 4000};
+static const struct result_counts clean = {5, 0, 100, 0, 100, 5000, 0, 0};
+static const struct result_counts holed = {5, 1, 81, 3, 20, 4000, 0, 0};
 
 static struct json_object *
 at(struct json_object *object, const char *name)
@@ -68,6 +68,37 @@ test_totals(void)
 	CU_ASSERT_STRING_EQUAL(text(account(object, "chats", "two"), "source"), "slack-export");
 	json_object_put(object);
 	result_free(result);
+}
+
+/* What earlier runs could not get is no failure of this one; it is told, also when a later run does not look. */
+static void
+test_missing(void)
+{
+	const struct result_counts first = {.units = 1, .items = 5, .missing = 2, .next_try_ns = INT64_C(4000000000000000000)};
+	const struct result_counts second = {.missing = 1, .next_try_ns = INT64_C(3000000000000000000)};
+	struct result_counts sum = {.units = 1};
+	struct result *result = result_new(NULL), *later;
+	struct json_object *object, *again;
+
+	result_counts_add(&sum, &first);
+	result_counts_add(&sum, &second);
+	CU_ASSERT(sum.missing == 3 && sum.next_try_ns == second.next_try_ns);
+	CU_ASSERT_EQUAL(result_account(result, "media", "one", "jsonl", true, &sum, NULL), HF_OK);
+	CU_ASSERT_EQUAL(result_account(result, "media", "two", "jsonl", true, &clean, NULL), HF_OK);
+	CU_ASSERT_FALSE(result_partial(result));
+	object = manifest_of(result);
+	CU_ASSERT_EQUAL(json_object_get_int64(at(account(object, "media", "one"), "missing")), 3);
+	CU_ASSERT_STRING_EQUAL(text(account(object, "media", "one"), "next_try"), "2065-01-24T05:20:00Z");
+	CU_ASSERT_PTR_NULL(at(account(object, "media", "two"), "missing"));
+	later = result_new(object);
+	CU_ASSERT_EQUAL(result_carry_over(later, NULL), HF_OK);
+	again = manifest_of(later);
+	CU_ASSERT_EQUAL(json_object_get_int64(at(account(again, "media", "one"), "missing")), 3);
+	CU_ASSERT_STRING_EQUAL(text(account(again, "media", "one"), "next_try"), "2065-01-24T05:20:00Z");
+	json_object_put(object);
+	json_object_put(again);
+	result_free(result);
+	result_free(later);
 }
 
 /* What a run did not look at, or could not read, is told with the date it is from, over several runs. */
@@ -203,7 +234,7 @@ test_fit(void)
 int
 main(void)
 {
-	CU_TestInfo tests[] = {{"totals", test_totals}, {"carry-over", test_carry_over},
+	CU_TestInfo tests[] = {{"totals", test_totals}, {"missing", test_missing}, {"carry-over", test_carry_over},
 	    {"hostile previous", test_hostile_previous}, {"errors", test_errors}, {"fit", test_fit}, CU_TEST_INFO_NULL};
 
 	return unit_run("result", tests);

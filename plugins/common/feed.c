@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "source.h"
 #include "value.h"
 
 void
@@ -109,10 +110,7 @@ feed_failed(struct feed *feed, const char *where, const struct hf_error *why, st
 	if (feed->quiet)
 		return HF_OK;
 	feed->failed++;
-	if (feed->sink->failed != NULL)
-		return feed->sink->failed(feed->sink->ctx, where, why, err);
-	hf_log(feed->host, HF_LOG_WARNING, "%s: %s", where, why->msg);
-	return HF_OK;
+	return source_failed(feed->host, feed->sink, where, why, err);
 }
 
 int

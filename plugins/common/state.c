@@ -46,6 +46,18 @@ state_read(int fd, const char *path, struct state *ret_state, struct hf_error *e
 }
 
 bool
+state_is_current(int folder, const char *name, int flags, const struct state *state)
+{
+	struct state now;
+	struct stat st;
+
+	if (fstatat(folder, name, &st, flags) != 0)
+		return false;
+	now = state_of(&st);
+	return state_same(&now, state);
+}
+
+bool
 state_is_racy(const struct state *state)
 {
 	struct timespec now;

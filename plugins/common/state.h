@@ -20,6 +20,8 @@ struct state {
 struct state state_of(const struct stat *st);
 bool state_same(const struct state *a, const struct state *b);
 int state_read(int fd, const char *path, struct state *ret_state, struct hf_error *err);
+/* Whether a file below an open folder is still in this state.  flags: of fstatat. */
+bool state_is_current(int folder, const char *name, int flags, const struct state *state);
 /* Whether a file in this state, read from now on, can change and look the same afterwards. */
 bool state_is_racy(const struct state *state);
 /* Mixes a state into a hash, which begins with STATE_HASH. */

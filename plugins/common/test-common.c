@@ -3,12 +3,21 @@
 #include "base/unit.h"
 #include "base/write.h"
 
+#include <sys/stat.h>
+
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "digest.h"
+#include "folder.h"
+#include "group.h"
 #include "people.h"
+#include "query.h"
+#include "source.h"
+#include "state.h"
 #include "value.h"
 #include "walk.h"
 #include "zone.h"
@@ -344,12 +353,252 @@ test_zones(void)
 	zone_close(&zone);
 }
 
+struct grouped {
+	const char *name;
+	int number;
+};
+
+static void
+test_groups(void)
+{
+	static const struct grouped list[] = {{"a", 1}, {"ab", 2}, {"ab", 3}, {"abc", 4}, {"b", 5}};
+	static const struct {
+		const char *name;
+		size_t at, size;
+	} groups[] = {{"a", 0, 1}, {"ab", 1, 2}, {"abc", 3, 1}, {"b", 4, 1}, {"", 0, 0}, {"aa", 0, 0}, {"abcd", 0, 0},
+	    {"c", 0, 0}};
+	const size_t count = sizeof(list) / sizeof(list[0]), width = sizeof(list[0]);
+	size_t i, at;
+
+	for (i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
+		at = 99;
+		CU_ASSERT_EQUAL(group_find(list, count, width, groups[i].name, strlen(groups[i].name), &at),
+		    groups[i].size);
+		CU_ASSERT_EQUAL(at, groups[i].size > 0 ? groups[i].at : 99);
+		if (groups[i].size > 0)
+			CU_ASSERT_EQUAL(group_size(list, count, width, at), groups[i].size);
+	}
+	CU_ASSERT_EQUAL(group_find(list, count, width, "abX", 2, &at), 2);
+	CU_ASSERT_EQUAL(group_find(NULL, 0, width, "a", 1, &at), 0);
+}
+
+/* What a look through folders has met. */
+struct met {
+	unsigned files, folders;
+	int answer;
+};
+
+static int
+meet(void *ctx, int fd, const char *name, const char *path, struct hf_error *err)
+{
+	struct met *met = ctx;
+
+	if (name[0] == '.')
+		return HF_OK;
+	if (strcmp(name, "inner") == 0) {
+		met->folders++;
+		return folder_each(openat(fd, name, O_RDONLY | O_DIRECTORY), "top", path, meet, met, err);
+	}
+	met->files += strcmp(path, "inner/One.JSON") == 0 && folder_ends_with(name, ".json");
+	return met->answer;
+}
+
+static void
+test_folders(void)
+{
+	char top[] = "/tmp/test-common-XXXXXX";
+	struct hf_error err = HF_ERROR_INIT;
+	struct met met = {0};
+	struct state state;
+	int folder, fd;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(top));
+	folder = open(top, O_RDONLY | O_DIRECTORY);
+	CU_ASSERT_TRUE_FATAL(folder >= 0 && mkdirat(folder, "inner", 0700) == 0);
+	fd = openat(folder, "inner/One.JSON", O_WRONLY | O_CREAT, 0600);
+	CU_ASSERT_EQUAL_FATAL(state_read(fd, "one", &state, &err), HF_OK);
+	CU_ASSERT_EQUAL(folder_each_in(folder, ".", top, meet, &met, &err), HF_OK);
+	CU_ASSERT_TRUE(met.folders == 1 && met.files == 1);
+	met.answer = HF_ESTOP;
+	CU_ASSERT_EQUAL(folder_each_in(folder, "inner", top, meet, &met, &err), HF_ESTOP);
+	CU_ASSERT_EQUAL(folder_each_in(folder, "gone", "top", meet, &met, &err), HF_EIO);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.msg, "top/gone: "));
+	CU_ASSERT_TRUE(state_is_current(folder, "inner/One.JSON", AT_SYMLINK_NOFOLLOW, &state));
+	CU_ASSERT_EQUAL(write(fd, "1", 1), 1);
+	CU_ASSERT_FALSE(state_is_current(folder, "inner/One.JSON", AT_SYMLINK_NOFOLLOW, &state));
+	CU_ASSERT_EQUAL(unlinkat(folder, "inner/One.JSON", 0), 0);
+	CU_ASSERT_FALSE(state_is_current(folder, "inner/One.JSON", AT_SYMLINK_NOFOLLOW, &state));
+	(void)close(fd);
+	CU_ASSERT_EQUAL(unlinkat(folder, "inner", AT_REMOVEDIR), 0);
+	(void)close(folder);
+	CU_ASSERT_EQUAL(rmdir(top), 0);
+	CU_ASSERT_FALSE(folder_ends_with(".json", ".json"));
+	CU_ASSERT_FALSE(folder_ends_with("a.jsonl", ".json"));
+}
+
+/* A source of one room, "r", in two parts with a message each; and what its sink got. */
+struct answers {
+	unsigned finds, reads, messages, checkpoints, people;
+	char cursor[200];
+};
+
+static int32_t
+go_on(void *ctx)
+{
+	(void)ctx;
+	return 0;
+}
+
+static int
+find_r(void *ctx, const struct hf_text *id, struct query_room *room, struct hf_error *err)
+{
+	static const int parts[2] = {1, 2};
+	struct answers *got = ctx;
+
+	(void)err;
+	got->finds++;
+	if (value_text_is(id, "r"))
+		*room = (struct query_room){parts, 2};
+	return HF_OK;
+}
+
+static int
+state_r(void *ctx, const struct query_room *room, struct feed *feed, struct hf_error *err)
+{
+	(void)ctx;
+	(void)err;
+	(void)snprintf(feed->state, sizeof(feed->state), "state%zu", room->count);
+	return HF_OK;
+}
+
+static int
+read_r(void *ctx, const struct query_room *room, struct feed *feed, struct hf_error *err)
+{
+	const struct hf_text name = value_of_string("Ann");
+	struct hf_message message = {.struct_size = sizeof(message), .sender = value_of_string("a")};
+	struct answers *got = ctx;
+	size_t i;
+
+	got->reads++;
+	for (i = 0; i < room->count; i++) {
+		(void)feed_next(feed);
+		CU_ASSERT_EQUAL(feed_message(feed, &message, &name, err), HF_OK);
+		CU_ASSERT_EQUAL(feed_passed(feed, err), HF_OK);
+	}
+	return feed_end(feed, room->parts, err);
+}
+
+static int
+take_message(void *ctx, const struct hf_message *message, struct hf_error *err)
+{
+	(void)message;
+	(void)err;
+	((struct answers *)ctx)->messages++;
+	return HF_OK;
+}
+
+static int
+take_checkpoint(void *ctx, const struct hf_blob *cursor, struct hf_error *err)
+{
+	struct answers *got = ctx;
+
+	(void)err;
+	got->checkpoints++;
+	(void)snprintf(got->cursor, sizeof(got->cursor), "%.*s", (int)cursor->size, (const char *)cursor->data);
+	return HF_OK;
+}
+
+static int
+take_person(void *ctx, const struct hf_participant *person, struct hf_error *err)
+{
+	(void)err;
+	((struct answers *)ctx)->people += value_text_is(&person->name, "Ann");
+	return HF_OK;
+}
+
+static void
+test_queries(void)
+{
+	static const struct query_ops ops = {find_r, state_r, read_r};
+	struct answers got = {0};
+	const struct hf_host host = {.struct_size = sizeof(host), .stop_requested = go_on};
+	const struct hf_record_sink sink = {.struct_size = sizeof(sink), .ctx = &got, .participant = take_person,
+	    .message = take_message, .checkpoint = take_checkpoint};
+	struct people people;
+	const struct query_source source = {&ops, &got, &host, &json_host_extension, &people};
+	struct hf_query query = {.struct_size = sizeof(query), .what = HF_QUERY_MESSAGES};
+	struct hf_error err = HF_ERROR_INIT;
+	char cursor[200];
+
+	people_init(&people, &json_host_extension);
+	CU_ASSERT_EQUAL(query_messages(&source, &query, &sink, &err), HF_EINVAL);
+	CU_ASSERT_EQUAL(query_members(&source, &query, &sink, &err), HF_EINVAL);
+	query.room = value_of_string("none");
+	CU_ASSERT_EQUAL(query_messages(&source, &query, &sink, &err), HF_OK);
+	CU_ASSERT_TRUE(got.reads == 0 && got.checkpoints == 1 && strstr(got.cursor, "\"done\":false") != NULL);
+	query.room = value_of_string("r");
+	CU_ASSERT_EQUAL(query_messages(&source, &query, &sink, &err), HF_OK);
+	CU_ASSERT_TRUE(got.reads == 1 && got.messages == 2 && got.checkpoints == 2);
+	/* Who wrote is known by now. */
+	CU_ASSERT_EQUAL(query_members(&source, &query, &sink, &err), HF_OK);
+	CU_ASSERT_TRUE(got.reads == 1 && got.people == 1);
+	/* The state has not changed: nothing is read, and nobody is told of. */
+	memcpy(cursor, got.cursor, sizeof(cursor));
+	query.cursor = (struct hf_blob){cursor, strlen(cursor)};
+	CU_ASSERT_EQUAL(query_messages(&source, &query, &sink, &err), HF_OK);
+	CU_ASSERT_TRUE(got.reads == 1 && got.messages == 2 && got.checkpoints == 3);
+	CU_ASSERT_STRING_EQUAL(got.cursor, cursor);
+	CU_ASSERT_EQUAL(query_members(&source, &query, &sink, &err), HF_ENOTSUP);
+	/* Nobody's people: they are looked for without a message. */
+	people_clear(&people);
+	CU_ASSERT_EQUAL(query_members(&source, &query, &sink, &err), HF_OK);
+	CU_ASSERT_TRUE(got.reads == 2 && got.messages == 2 && got.checkpoints == 3 && got.people == 2);
+	people_clear(&people);
+}
+
+static int
+take_failure(void *ctx, const char *where, const struct hf_error *why, struct hf_error *err)
+{
+	(void)why;
+	(void)err;
+	CU_ASSERT_STRING_EQUAL(where, "file:7");
+	return *(int *)ctx;
+}
+
+static int32_t
+stop_now(void *ctx)
+{
+	(void)ctx;
+	return 1;
+}
+
+static void
+test_sources(void)
+{
+	int answer = HF_ENOSPC;
+	const struct hf_host host = {.struct_size = sizeof(host), .stop_requested = stop_now};
+	const struct hf_record_sink sink = {.struct_size = sizeof(sink), .ctx = &answer, .failed = take_failure};
+	struct hf_source_caps caps = {.struct_size = sizeof(caps)};
+	struct hf_error err = HF_ERROR_INIT;
+
+	CU_ASSERT_TRUE(source_is_item_failure(HF_ECORRUPT) && source_is_item_failure(HF_ENOTFOUND));
+	CU_ASSERT_FALSE(source_is_item_failure(HF_OK) || source_is_item_failure(HF_ENOMEM));
+	CU_ASSERT_FALSE(source_is_item_failure(HF_ENET) || source_is_item_failure(HF_ESTOPPING));
+	CU_ASSERT_EQUAL(source_failed(&host, &sink, "file:7", &err, NULL), HF_ENOSPC);
+	CU_ASSERT_EQUAL(source_go_on(&host, "file", &err), HF_ESTOPPING);
+	CU_ASSERT_STRING_EQUAL(err.msg, "file: told to stop");
+	CU_ASSERT_TRUE(source_caps(NULL, &caps, NULL) == HF_OK && caps.can_deletions == HF_NO);
+	CU_ASSERT_TRUE(source_caps_deletions(NULL, &caps, NULL) == HF_OK && caps.can_deletions == HF_YES);
+}
+
 int
 main(void)
 {
 	CU_TestInfo tests[] = {{"walk", test_walk}, {"walk through what is broken", test_walk_broken},
 	    {"walk through anything", test_walk_random}, {"long values", test_walk_long}, {"digest", test_digest},
-	    {"people", test_people}, {"values", test_values}, {"zones", test_zones}, CU_TEST_INFO_NULL};
+	    {"people", test_people}, {"values", test_values}, {"zones", test_zones},
+	    {"groups", test_groups}, {"folders", test_folders}, {"queries", test_queries}, {"sources", test_sources},
+	    CU_TEST_INFO_NULL};
 
 	(void)setenv("TZ", "UTC", 1);
 	return unit_run("common", tests);

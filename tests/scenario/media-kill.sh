@@ -26,16 +26,8 @@ for i, name in enumerate(["long.bin"] + ["s%02d.bin" % i for i in range(60)]):
     print('{"id":"m%02d","sender_id":"u","sent_at":"2026-01-02T03:04:05Z","media":{"url":"%s/%s"}}' % (i, sys.argv[1], name))
 E
 begin_config
-cat >>"$HOLDFAST_CONFIG" <<E
-  family:
-    source: jsonl
-    path: $T/chats
-    http:
-      allow_http: true
-      media_origin: $url
-E
-sed 's/types: \[chats\]/types: [chats, media]/' "$HOLDFAST_CONFIG" >"$T/new.yaml"
-cat "$T/new.yaml" >"$HOLDFAST_CONFIG"
+add_web_account family "$T/chats" "$url"
+set_types 'chats, media'
 expect 0 holdfast init
 
 # Killed twice, each time when the long one is under way; supervisor and worker at once.

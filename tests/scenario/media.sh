@@ -53,14 +53,7 @@ message() {
 } >"$T/chats/messages/web.jsonl"
 
 begin_config
-cat >>"$HOLDFAST_CONFIG" <<E
-  family:
-    source: jsonl
-    path: $T/chats
-    http:
-      allow_http: true
-      media_origin: $url
-E
+add_web_account family "$T/chats" "$url"
 set_limit() {
 	sed -e 's/types: \[chats\]/types: [chats, media]/' -e '/max_media_size/d' -e '/^    options:/d' "$HOLDFAST_CONFIG" |
 		sed "/types:/a\\

@@ -7,7 +7,10 @@
 #include <holdfast/plugin.h>
 
 #include "../../common/feed.h"
+#include "../../common/group.h"
 #include "../../common/media.h"
+#include "../../common/query.h"
+#include "../../common/source.h"
 #include "../../common/value.h"
 #include "files.h"
 #include "record.h"
@@ -89,33 +92,11 @@ discord_open(const struct hf_host *host, const struct hf_value *values, uint32_t
 }
 
 static int
-discord_caps(void *handle, struct hf_source_caps *caps, struct hf_error *err)
-{
-	(void)handle;
-	(void)err;
-	caps->can_incremental = HF_YES;
-	caps->can_deletions = HF_NO;
-	caps->rate_limited = HF_NO;
-	return HF_OK;
-}
-
-static int
-stopping(const struct discord *discord, struct hf_error *err)
-{
-	if (discord->host->stop_requested(discord->host->ctx) != 0)
-		return hf_error_set(err, HF_ESTOPPING, 0, "%s: told to stop", discord->files.folder);
-	return HF_OK;
-}
-
-static int
 on_broken(void *ctx, const char *path, const struct hf_error *why, struct hf_error *err)
 {
 	struct run *run = ctx;
 
-	if (run->sink->failed != NULL)
-		return run->sink->failed(run->sink->ctx, path, why, err);
-	hf_log(run->discord->host, HF_LOG_WARNING, "%s: %s", path, why->msg);
-	return HF_OK;
+	return source_failed(run->discord->host, run->sink, path, why, err);
 }
 
 /* What is wrong with files is told when the rooms are asked for, and where it is met. */
@@ -199,7 +180,7 @@ push_room(struct run *run, const struct file *first, size_t parts, char *head, s
 	size_t size, i;
 	int r = read_head(discord, file, head, &size, &why);
 
-	if (HF_IS_PERMANENT(r) && r != HF_ENOMEM)
+	if (source_is_item_failure(r))
 		return on_broken(run, file->path, &why, err);
 	if (r != HF_OK)
 		return hf_error_set(err, r, why.os_errno, "%s", why.msg);
@@ -220,16 +201,6 @@ push_room(struct run *run, const struct file *first, size_t parts, char *head, s
 	return run->sink->room(run->sink->ctx, &room, err);
 }
 
-static size_t
-parts_of(const struct files *files, size_t at)
-{
-	size_t parts = 1;
-
-	while (at + parts < files->count && strcmp(files->files[at].channel, files->files[at + parts].channel) == 0)
-		parts++;
-	return parts;
-}
-
 static int
 enumerate_rooms(struct run *run, struct hf_error *err)
 {
@@ -246,10 +217,10 @@ enumerate_rooms(struct run *run, struct hf_error *err)
 	if (head == NULL)
 		return hf_error_set(err, HF_ENOMEM, 0, "%s: out of memory", files->folder);
 	for (i = 0; r == HF_OK && i < files->count; i += parts) {
-		parts = parts_of(files, i);
+		parts = group_size(files->files, files->count, sizeof(*files->files), i);
 		r = push_room(run, &files->files[i], parts, head, err);
 		if (r == HF_OK)
-			r = stopping(run->discord, err);
+			r = source_go_on(run->discord->host, files->folder, err);
 	}
 	free(head);
 	return r;
@@ -261,7 +232,7 @@ enumerate_rooms(struct run *run, struct hf_error *err)
 struct reading {
 	struct discord *discord;
 	struct opened opened;
-	struct feed feed;
+	struct feed *feed;
 };
 
 static int
@@ -270,7 +241,7 @@ failed_at(struct reading *reading, uint64_t offset, const struct hf_error *why, 
 	char where[1400];
 
 	(void)snprintf(where, sizeof(where), "%s: byte %" PRIu64, reading->opened.path, offset);
-	return feed_failed(&reading->feed, where, why, err);
+	return feed_failed(reading->feed, where, why, err);
 }
 
 static int
@@ -282,8 +253,8 @@ take_message(struct reading *reading, uint64_t offset, const char *text, size_t 
 
 	hf_error_init(&why);
 	if (record_message(&reading->discord->record, text, size, &message, &name, &why) != HF_OK)
-		return feed_wants(&reading->feed) ? failed_at(reading, offset, &why, err) : HF_OK;
-	return feed_message(&reading->feed, &message, &name, err);
+		return feed_wants(reading->feed) ? failed_at(reading, offset, &why, err) : HF_OK;
+	return feed_message(reading->feed, &message, &name, err);
 }
 
 static int
@@ -303,14 +274,14 @@ read_one(struct reading *reading, struct hf_error *err)
 	r = walk_value(walk, WALK_MAX, &text, &size, &why);
 	if (r != HF_OK && r != HF_ERANGE)
 		return hf_error_set(err, r, why.os_errno, "%s", why.msg);
-	(void)feed_next(&reading->feed);
+	(void)feed_next(reading->feed);
 	if (r == HF_OK) {
 		r = take_message(reading, offset, text, size, err);
 	} else {
-		r = feed_wants(&reading->feed) ? failed_at(reading, offset, &why, err) : HF_OK;
+		r = feed_wants(reading->feed) ? failed_at(reading, offset, &why, err) : HF_OK;
 		r = r == HF_OK ? walk_skip(walk, err) : r;
 	}
-	return r == HF_OK ? feed_passed(&reading->feed, err) : r;
+	return r == HF_OK ? feed_passed(reading->feed, err) : r;
 }
 
 /* Passes what follows the messages: only with it the export is whole.  How many there are it tells wrong at times. */
@@ -346,13 +317,6 @@ read_list(struct reading *reading, const struct file *file, struct hf_error *err
 	return r == HF_OK ? read_end(walk, err) : r;
 }
 
-/* Whether the rest can be read although this went wrong. */
-static bool
-is_broken(int r)
-{
-	return HF_IS_PERMANENT(r) && r != HF_ENOMEM;
-}
-
 /* Puts the folder of a file into the record, which its paths count from. */
 static void
 set_folder(struct record *record, const struct file *file, char *folder, size_t size)
@@ -375,63 +339,72 @@ read_file(struct reading *reading, const struct file *file, struct hf_error *err
 	set_folder(&discord->record, file, folder, sizeof(folder));
 	if (r == HF_OK)
 		r = read_list(reading, file, &why);
-	if (is_broken(r))
+	if (source_is_item_failure(r))
 		r = failed_at(reading, walk_tell(&reading->opened.walk), &why, err);
 	else if (r != HF_OK)
 		r = hf_error_set(err, r, why.os_errno, "%s", why.msg);
 	if (!files_is_current(&discord->files, file))
-		reading->feed.trusted = false;
+		reading->feed->trusted = false;
 	files_close(&reading->opened);
 	discord->record.folder = discord->record.channel = "";
 	return r;
 }
 
 static int
-read_files(struct reading *reading, const struct file *file, size_t parts, struct hf_error *err)
+discord_read(void *ctx, const struct query_room *room, struct feed *feed, struct hf_error *err)
 {
+	struct reading reading = {.discord = ctx, .feed = feed};
+	const struct file *file = room->parts;
 	size_t i;
 	int r = HF_OK;
 
-	for (i = 0; i < parts && r == HF_OK; i++)
-		r = read_file(reading, &file[i], err);
-	return r == HF_OK ? feed_end(&reading->feed, file, err) : r;
+	for (i = 0; i < room->count && r == HF_OK; i++)
+		r = read_file(&reading, &file[i], err);
+	return r == HF_OK ? feed_end(feed, file, err) : r;
 }
 
-/* The files of a query's channel, as they are now; 0: there is none. */
-static int
-find_files(struct run *run, const struct hf_query *query, const struct file **ret_first, size_t *ret_parts,
-    struct hf_error *err)
+/* Finds a channel's files among those that are loaded.  Whether they are as they were then. */
+static bool
+find_loaded(const struct files *files, const struct hf_text *id, struct query_room *room)
 {
-	struct discord *discord = run->discord;
+	const struct file *file = NULL;
 	size_t i;
-	int r;
 
-	if (query->room.data == NULL)
-		return hf_error_set(err, HF_EINVAL, 0, "messages are asked for without a room");
-	r = load(discord, err);
-	if (r != HF_OK)
+	room->count = files_find(files, id->data, (size_t)id->size, &file);
+	room->parts = file;
+	for (i = 0; i < room->count; i++)
+		if (!files_is_current(files, &file[i]))
+			return false;
+	return true;
+}
+
+static int
+discord_find(void *ctx, const struct hf_text *id, struct query_room *room, struct hf_error *err)
+{
+	struct discord *discord = ctx;
+	int r = load(discord, err);
+
+	if (r != HF_OK || find_loaded(&discord->files, id, room))
 		return r;
-	*ret_parts = files_find(&discord->files, query->room.data, (size_t)query->room.size, ret_first);
-	for (i = 0; i < *ret_parts && files_is_current(&discord->files, &(*ret_first)[i]); i++)
-		;
-	if (i == *ret_parts)
-		return HF_OK;
 	discord->files.loaded = false;
 	r = load(discord, err);
 	if (r == HF_OK)
-		*ret_parts = files_find(&discord->files, query->room.data, (size_t)query->room.size, ret_first);
+		(void)find_loaded(&discord->files, id, room);
 	return r;
 }
 
 /* What stands for all bytes of a channel: names and states of its files. */
-static void
-set_state(struct feed *feed, const struct file *file, size_t parts)
+static int
+discord_state(void *ctx, const struct query_room *room, struct feed *feed, struct hf_error *err)
 {
+	const struct file *file = room->parts;
 	uint64_t hash = STATE_HASH;
 	size_t i;
 	const char *p;
 
-	for (i = 0; i < parts; i++) {
+	(void)ctx;
+	(void)err;
+	for (i = 0; i < room->count; i++) {
 		for (p = file[i].path; *p != '\0'; p++)
 			state_hash_number(&hash, (unsigned char)*p);
 		state_hash(&hash, &file[i].state);
@@ -439,78 +412,30 @@ set_state(struct feed *feed, const struct file *file, size_t parts)
 			feed->trusted = false;
 	}
 	(void)snprintf(feed->state, sizeof(feed->state), "%016" PRIx64, hash);
+	return HF_OK;
 }
 
-static int
-enumerate_messages(struct run *run, const struct hf_query *query, struct hf_error *err)
-{
-	struct discord *discord = run->discord;
-	struct reading reading = {.discord = discord};
-	const struct file *file = NULL;
-	size_t parts = 0;
-	int r = find_files(run, query, &file, &parts, err);
-
-	if (r != HF_OK)
-		return r;
-	if (parts == 0)
-		return feed_nothing(run->sink, err);
-	feed_init(&reading.feed, discord->host, discord->json, run->sink, &discord->people, query);
-	set_state(&reading.feed, file, parts);
-	r = feed_begin(&reading.feed, &query->cursor, file, err);
-	if (r != 0)
-		return r < 0 ? r : HF_OK;
-	return read_files(&reading, file, parts, err);
-}
-
-/* Who wrote in a channel.  What is known of an unchanged one is still so. */
-static int
-enumerate_members(struct run *run, const struct hf_query *query, struct hf_error *err)
-{
-	struct discord *discord = run->discord;
-	struct reading reading = {.discord = discord};
-	const struct file *file = NULL;
-	size_t parts = 0;
-	int r = find_files(run, query, &file, &parts, err);
-
-	if (r != HF_OK || parts == 0)
-		return r;
-	if (discord->people.room != file) {
-		feed_init(&reading.feed, discord->host, discord->json, run->sink, &discord->people, NULL);
-		r = feed_begin(&reading.feed, NULL, file, err);
-		if (r == HF_OK)
-			r = read_files(&reading, file, parts, err);
-	}
-	return r == HF_OK ? people_push(&discord->people, run->sink, err) : r;
-}
-
-static int
-enumerate_account(struct run *run, struct hf_error *err)
-{
-	struct hf_account account;
-
-	memset(&account, 0, sizeof(account));
-	account.struct_size = sizeof(account);
-	account.service = value_of_string("discord");
-	return run->sink->account(run->sink->ctx, &account, err);
-}
+static const struct query_ops query_ops = {discord_find, discord_state, discord_read};
 
 static int
 discord_enumerate(void *handle, const struct hf_query *query, const struct hf_record_sink *sink,
     struct hf_error *err)
 {
-	struct run run = {handle, sink};
+	struct discord *discord = handle;
+	struct run run = {discord, sink};
+	const struct query_source source = {&query_ops, discord, discord->host, discord->json, &discord->people};
 
 	switch (query->what) {
 	case HF_QUERY_ACCOUNT:
-		return enumerate_account(&run, err);
+		return source_account(sink, "discord", err);
 	case HF_QUERY_ROOMS:
 		return enumerate_rooms(&run, err);
 	case HF_QUERY_PARTICIPANTS:
 		if (query->room.data != NULL)
-			return enumerate_members(&run, query, err);
+			return query_members(&source, query, sink, err);
 		break;
 	case HF_QUERY_MESSAGES:
-		return enumerate_messages(&run, query, err);
+		return query_messages(&source, query, sink, err);
 	}
 	return hf_error_set(err, HF_ENOTSUP, 0, "discord-export does not know query %u", query->what);
 }
@@ -528,7 +453,7 @@ static const struct hf_source_ops ops = {
 	.configure = discord_configure,
 	.open = discord_open,
 	.close = discord_close,
-	.caps = discord_caps,
+	.caps = source_caps,
 	.enumerate = discord_enumerate,
 	.fetch_media = discord_fetch_media,
 };

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "files.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
+#include "../../common/folder.h"
+#include "../../common/group.h"
+#include "../../common/source.h"
 #include "../../common/value.h"
 
 #define DEPTH_MAX 8
-#define PATH_SIZE 1024
 /* What stands before the messages: a guild and a channel. */
 #define HEAD_MAX (256u << 10)
 
@@ -140,13 +140,7 @@ files_close(struct opened *opened)
 bool
 files_is_current(const struct files *files, const struct file *file)
 {
-	struct stat st;
-	struct state now;
-
-	if (fstatat(files->fd, file->path, &st, files->only == NULL ? AT_SYMLINK_NOFOLLOW : 0) != 0)
-		return false;
-	now = state_of(&st);
-	return state_same(&now, &file->state);
+	return state_is_current(files->fd, file->path, files->only == NULL ? AT_SYMLINK_NOFOLLOW : 0, &file->state);
 }
 
 /* What a file's head has told so far. */
@@ -287,13 +281,6 @@ add_file(struct files *files, const struct file *file, struct hf_error *err)
 	return HF_OK;
 }
 
-/* Whether the rest can be read although this went wrong. */
-static bool
-is_broken(int r)
-{
-	return HF_IS_PERMANENT(r) && r != HF_ENOMEM;
-}
-
 static int
 look_at_file(struct look *look, const char *path, struct hf_error *err)
 {
@@ -310,8 +297,8 @@ look_at_file(struct look *look, const char *path, struct hf_error *err)
 	if (r == HF_OK)
 		r = read_head(files, &opened, &head, &why);
 	files_close(&opened);
-	told = r < 0 ? (is_broken(r) ? look->broken(look->ctx, opened.path, &why, err)
-	                             : hf_error_set(err, r, why.os_errno, "%s", why.msg))
+	told = r < 0 ? (source_is_item_failure(r) ? look->broken(look->ctx, opened.path, &why, err)
+	                                          : hf_error_set(err, r, why.os_errno, "%s", why.msg))
 	             : HF_OK;
 	/* Of a file that is cut off before its messages at least the channel is known. */
 	if (told == HF_OK && r != 0 && head.file.channel != NULL) {
@@ -328,76 +315,47 @@ look_at_file(struct look *look, const char *path, struct hf_error *err)
 
 /* ---- all files ---- */
 
-static bool
-ends_with(const char *name, const char *end)
-{
-	size_t size = strlen(name), length = strlen(end);
+/* A folder that is looked through. */
+struct inside {
+	struct look *look;
+	int depth;
+};
 
-	return size > length && strcasecmp(name + size - length, end) == 0;
-}
-
-static int look_into(struct look *look, int parent, const char *name, const char *path, int depth,
+static int look_into(const struct inside *inside, int parent, const char *name, const char *path,
     struct hf_error *err);
 
 static int
-look_at_entry(struct look *look, int folder, const char *name, const char *path, int depth, struct hf_error *err)
+look_at_entry(void *ctx, int folder, const char *name, const char *path, struct hf_error *err)
 {
+	const struct inside *inside = ctx;
+	struct look *look = inside->look;
 	struct stat st;
 
 	if (name[0] == '.' || fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
 		return HF_OK;
 	/* The folders with the media of an export are called after it. */
 	if (S_ISDIR(st.st_mode))
-		return depth == DEPTH_MAX || ends_with(name, "_Files")
+		return inside->depth == DEPTH_MAX || folder_ends_with(name, "_Files")
 		    ? HF_OK
-		    : look_into(look, folder, name, path, depth + 1, err);
-	if (ends_with(name, ".html") || ends_with(name, ".csv") || ends_with(name, ".txt"))
+		    : look_into(inside, folder, name, path, err);
+	if (folder_ends_with(name, ".html") || folder_ends_with(name, ".csv") || folder_ends_with(name, ".txt"))
 		look->files->html = true;
-	if (!S_ISREG(st.st_mode) || !ends_with(name, ".json"))
+	if (!S_ISREG(st.st_mode) || !folder_ends_with(name, ".json"))
 		return HF_OK;
 	return look_at_file(look, path, err);
 }
 
-/* Looks into a folder that is open; fd is taken over. */
 static int
-look_through(struct look *look, int fd, const char *path, int depth, struct hf_error *err)
+look_into(const struct inside *inside, int parent, const char *name, const char *path, struct hf_error *err)
 {
-	char below[PATH_SIZE];
-	struct dirent *entry;
-	DIR *dir = fdopendir(fd);
-	int r = HF_OK, n;
-
-	if (dir == NULL) {
-		r = hf_error_set(err, HF_EIO, errno, "%s/%s: %s", look->files->folder, path, strerror(errno));
-		(void)close(fd);
-		return r;
-	}
-	while (r == HF_OK) {
-		errno = 0;
-		entry = readdir(dir);
-		if (entry == NULL) {
-			if (errno != 0)
-				r = hf_error_set(err, HF_EIO, errno, "%s/%s: %s", look->files->folder, path,
-				    strerror(errno));
-			break;
-		}
-		n = snprintf(below, sizeof(below), "%s%s%s", path, path[0] != '\0' ? "/" : "", entry->d_name);
-		if (n > 0 && (size_t)n < sizeof(below))
-			r = look_at_entry(look, fd, entry->d_name, below, depth, err);
-	}
-	(void)closedir(dir);
-	return r;
-}
-
-static int
-look_into(struct look *look, int parent, const char *name, const char *path, int depth, struct hf_error *err)
-{
+	struct look *look = inside->look;
+	struct inside deeper = {look, inside->depth + 1};
 	struct hf_error why = HF_ERROR_INIT;
-	char full[PATH_SIZE + 1024];
+	char full[FOLDER_PATH + 1024];
 	int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
 	if (fd >= 0)
-		return look_through(look, fd, path, depth, err);
+		return folder_each(fd, look->files->folder, path, look_at_entry, &deeper, err);
 	(void)hf_error_set(&why, errno == EACCES ? HF_EPERM : HF_EIO, errno, "%s", strerror(errno));
 	(void)snprintf(full, sizeof(full), "%s/%s", look->files->folder, path);
 	return look->broken(look->ctx, full, &why, err);
@@ -442,16 +400,14 @@ int
 files_load(struct files *files, files_broken_fn broken, void *ctx, struct hf_error *err)
 {
 	struct look look = {files, broken, ctx};
-	int fd, r;
+	struct inside top = {&look, 0};
+	int r;
 
 	forget(files);
-	if (files->only != NULL) {
+	if (files->only != NULL)
 		r = look_at_file(&look, files->only, err);
-	} else {
-		fd = openat(files->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		r = fd >= 0 ? look_through(&look, fd, "", 0, err)
-		            : hf_error_set(err, HF_EIO, errno, "%s: %s", files->folder, strerror(errno));
-	}
+	else
+		r = folder_each_in(files->fd, ".", files->folder, look_at_entry, &top, err);
 	if (r == HF_OK)
 		r = check_any(files, err);
 	if (r == HF_OK)
@@ -463,19 +419,9 @@ files_load(struct files *files, files_broken_fn broken, void *ctx, struct hf_err
 size_t
 files_find(const struct files *files, const char *channel, size_t size, const struct file **ret_first)
 {
-	size_t low = 0, high = files->count, middle, found = 0;
+	size_t at = 0, found = group_find(files->files, files->count, sizeof(*files->files), channel, size, &at);
 
-	while (low < high) {
-		middle = low + (high - low) / 2;
-		if (strncmp(files->files[middle].channel, channel, size) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	/* Those that only begin like it come behind it. */
-	while (low + found < files->count && strncmp(files->files[low + found].channel, channel, size) == 0 &&
-	    files->files[low + found].channel[size] == '\0')
-		found++;
-	*ret_first = files->files + low;
+	if (found > 0)
+		*ret_first = &files->files[at];
 	return found;
 }

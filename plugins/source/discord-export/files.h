@@ -12,8 +12,8 @@
 
 /* A file with messages of a channel, or a part of them. */
 struct file {
-	char *path;        /* below the export's folder */
 	char *channel;     /* id */
+	char *path;        /* below the export's folder */
 	struct state state;
 	uint64_t messages; /* offset of their '['; 0: the file ends before */
 	int64_t exported_ns; /* 0: not told */

@@ -6,23 +6,23 @@
 
 #include <sys/stat.h>
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <holdfast/plugin.h>
 
+#include "../../common/folder.h"
+#include "../../common/source.h"
+#include "../../common/state.h"
+#include "../../common/value.h"
+
 #define SUFFIX        ".jsonl"
 #define SUFFIX_SIZE   6
 #define NAME_MAX_SIZE 255 /* of a file in messages */
-
-/* A file changed this shortly before it was read may change again within the same time stamp. */
-#define RACY_NS 2000000000ll
 
 /* What a message takes in a file, for estimates. */
 #define LINE_BYTES 300u
@@ -50,14 +50,6 @@ struct run {
 	const char *path; /* of the file that is read */
 	uint64_t failed;
 	uint64_t unread_time; /* the first line with a time that is not understood; 0: none */
-};
-
-/* What identifies the content of a room's file as far as the system tells. */
-struct state {
-	int64_t size;
-	int64_t mtime_ns;
-	int64_t ctime_ns;
-	uint64_t inode;
 };
 
 enum { OPTION_PATH };
@@ -126,42 +118,22 @@ struct strays {
 	uint64_t count;
 };
 
-static void
-add_stray(struct strays *strays, const char *name)
+static int
+add_stray(void *ctx, int folder, const char *name, const char *path, struct hf_error *err)
 {
+	struct strays *strays = ctx;
 	size_t size = strlen(name);
 
+	(void)folder;
+	(void)path;
+	(void)err;
 	if (size <= SUFFIX_SIZE || size > NAME_MAX_SIZE || name[0] == '.' ||
 	    strcmp(name + size - SUFFIX_SIZE, SUFFIX) != 0 || strcmp(name, "rooms.jsonl") == 0 ||
 	    strcmp(name, "participants.jsonl") == 0)
-		return;
+		return HF_OK;
 	if (strays->count++ == 0 || strcmp(name, strays->first) < 0)
 		memcpy(strays->first, name, size + 1);
-}
-
-static int
-find_strays(struct jsonl *j, struct strays *strays, struct hf_error *err)
-{
-	struct dirent *entry;
-	DIR *dir = NULL;
-	int fd, r = HF_OK;
-
-	memset(strays, 0, sizeof(*strays));
-	fd = openat(j->folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd >= 0)
-		dir = fdopendir(fd);
-	if (dir == NULL) {
-		r = hf_error_set(err, HF_EIO, errno, "%s: %s", j->path, strerror(errno));
-		if (fd >= 0)
-			(void)close(fd);
-		return r;
-	}
-	for (errno = 0; (entry = readdir(dir)) != NULL; errno = 0)
-		add_stray(strays, entry->d_name);
-	if (errno != 0)
-		r = hf_error_set(err, HF_EIO, errno, "%s: %s", j->path, strerror(errno));
-	(void)closedir(dir);
-	return r;
+	return HF_OK;
 }
 
 /* A folder that holds something else must not pass for chats that are empty. */
@@ -182,7 +154,8 @@ check_layout(struct jsonl *j, struct hf_error *err)
 	if (errno != ENOENT)
 		return hf_error_set(err, errno == EACCES ? HF_EPERM : HF_EIO, errno, "%s/messages: %s", j->path,
 		    strerror(errno));
-	r = find_strays(j, &strays, err);
+	memset(&strays, 0, sizeof(strays));
+	r = folder_each_in(j->folder, ".", j->path, add_stray, &strays, err);
 	if (r != HF_OK)
 		return r;
 	if (strays.count > 1)
@@ -243,52 +216,22 @@ fail:
 	return r;
 }
 
-static int
-jsonl_caps(void *handle, struct hf_source_caps *caps, struct hf_error *err)
-{
-	(void)handle;
-	(void)err;
-	caps->can_incremental = HF_YES;
-	caps->can_deletions = HF_YES;
-	caps->rate_limited = HF_NO;
-	return HF_OK;
-}
-
 /* Opens a plain file below the folder; HF_OK with *ret_fd -1 when it is not there. */
 static int
 open_file(struct jsonl *j, const char *name, const char *path, int *ret_fd, struct hf_error *err)
 {
-	struct stat st;
-	int fd, r;
+	int r;
 
-	/* O_NONBLOCK: a FIFO must not hold the job up before it is seen to be none of our files. */
-	fd = openat(j->folder, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	*ret_fd = -1;
-	if (fd < 0) {
-		if (errno == ENOENT || errno == ENOTDIR)
-			return HF_OK;
-		return hf_error_set(err, errno == EACCES ? HF_EPERM : HF_EIO, errno, "%s: %s", path, strerror(errno));
-	}
-	r = HF_OK;
-	if (fstat(fd, &st) != 0)
-		r = hf_error_set(err, HF_EIO, errno, "%s: %s", path, strerror(errno));
-	else if (!S_ISREG(st.st_mode))
-		r = hf_error_set(err, HF_EINVAL, 0, "%s: not a plain file", path);
-	if (r != HF_OK)
-		(void)close(fd);
-	else
-		*ret_fd = fd;
-	return r;
+	r = state_open_file(j->folder, name, 0, path, ret_fd, err);
+	return r == HF_ENOTFOUND ? HF_OK : r;
 }
 
 static int
 report(struct run *run, const char *where, const struct hf_error *why, struct hf_error *err)
 {
 	run->failed++;
-	if (run->sink->failed != NULL)
-		return run->sink->failed(run->sink->ctx, where, why, err);
-	hf_log(run->jsonl->host, HF_LOG_WARNING, "%s: %s", where, why->msg);
-	return HF_OK;
+	return source_failed(run->jsonl->host, run->sink, where, why, err);
 }
 
 static int
@@ -304,9 +247,7 @@ report_line(void *ctx, uint64_t number, const struct hf_error *why, struct hf_er
 static int
 stopping(struct jsonl *j, struct hf_error *err)
 {
-	if (j->host->stop_requested(j->host->ctx) != 0)
-		return hf_error_set(err, HF_ESTOPPING, 0, "%s: told to stop", j->path);
-	return HF_OK;
+	return source_go_on(j->host, j->path, err);
 }
 
 static bool
@@ -384,20 +325,6 @@ id_of_name(const char *name, char id[NAME_MAX_SIZE + 1])
 	return n;
 }
 
-/* Whether a name is UTF-8, as all text is that crosses the ABI. */
-static bool
-is_utf8(const struct jsonl *j, const char *name)
-{
-	char text[NAME_MAX_SIZE + 3] = "\"";
-	size_t i;
-
-	/* The host's JSON pass knows; what has a meaning inside a JSON string is taken out first. */
-	for (i = 0; i < NAME_MAX_SIZE && name[i] != '\0'; i++)
-		text[i + 1] = (unsigned char)name[i] < 0x20 || name[i] == '"' || name[i] == '\\' ? '.' : name[i];
-	text[i + 1] = '"';
-	return j->json->measure(text, i + 2, NULL) > 0;
-}
-
 /* "messages/NAME" and the same with the folder before it. */
 struct room_file {
 	char name[sizeof("messages/") + NAME_MAX_SIZE];
@@ -412,35 +339,6 @@ room_file_of(const struct jsonl *j, const char *id, size_t size, struct room_fil
 		return false;
 	(void)snprintf(file->path, sizeof(file->path), "%s/%s", j->path, file->name);
 	return true;
-}
-
-static struct state
-state_of(const struct stat *st)
-{
-	struct state state;
-
-	state.size = (int64_t)st->st_size;
-	state.mtime_ns = (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
-	state.ctime_ns = (int64_t)st->st_ctim.tv_sec * 1000000000 + st->st_ctim.tv_nsec;
-	state.inode = (uint64_t)st->st_ino;
-	return state;
-}
-
-static bool
-same_state(const struct state *a, const struct state *b)
-{
-	return a->size == b->size && a->mtime_ns == b->mtime_ns && a->ctime_ns == b->ctime_ns && a->inode == b->inode;
-}
-
-static int
-state_read(int fd, const char *path, struct state *ret_state, struct hf_error *err)
-{
-	struct stat st;
-
-	if (fstat(fd, &st) != 0)
-		return hf_error_set(err, HF_EIO, errno, "%s: %s", path, strerror(errno));
-	*ret_state = state_of(&st);
-	return HF_OK;
 }
 
 /*
@@ -517,19 +415,6 @@ push_cursor(const struct hf_record_sink *sink, const struct cursor *c, struct hf
 	blob.data = text;
 	blob.size = (uint64_t)n;
 	return sink->checkpoint(sink->ctx, &blob, err);
-}
-
-/* Whether a file in this state, read from now on, can change and look the same afterwards. */
-static bool
-racy(const struct state *state)
-{
-	struct timespec now;
-	int64_t limit;
-
-	if (clock_gettime(CLOCK_REALTIME, &now) != 0)
-		return true;
-	limit = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec - RACY_NS;
-	return state->mtime_ns >= limit || state->ctime_ns >= limit;
 }
 
 /* Times that are not understood are told once for each file, with the first line and their number. */
@@ -624,7 +509,7 @@ read_messages(struct run *run, int fd, const struct hf_query *query, struct hf_e
 	r = state_read(fd, run->path, &cursor.state, err);
 	if (r != HF_OK)
 		goto out;
-	cursor.trusted = !racy(&cursor.state);
+	cursor.trusted = !state_is_racy(&cursor.state);
 	if (cursor.trusted && cursor_holds(run->jsonl, &query->cursor, &cursor.state, &cursor) && cursor.offset == 0) {
 		r = push_cursor(run->sink, &cursor, err);
 		goto out;
@@ -639,7 +524,7 @@ read_messages(struct run *run, int fd, const struct hf_query *query, struct hf_e
 	if (r != HF_OK)
 		goto out;
 	cursor.offset = cursor.line = 0;
-	if (run->failed > 0 || !same_state(&cursor.state, &after))
+	if (run->failed > 0 || !state_same(&cursor.state, &after))
 		cursor.trusted = false;
 	r = push_cursor(run->sink, &cursor, err);
 out:
@@ -752,7 +637,7 @@ push_found_room(struct run *run, const char *name, struct hf_error *err)
 	if (size == 0)
 		return HF_OK;
 	(void)snprintf(where, sizeof(where), "%s/messages/%s", j->path, name);
-	if (!is_utf8(j, name) || !is_utf8(j, id)) {
+	if (!value_is_utf8(name, strlen(name)) || !value_is_utf8(id, strlen(id))) {
 		(void)hf_error_set(&why, HF_EINVAL, 0, "the file's name is not UTF-8, so it names no room");
 		return report(run, where, &why, err);
 	}
@@ -773,37 +658,24 @@ push_found_room(struct run *run, const char *name, struct hf_error *err)
 }
 
 static int
+push_entry(void *ctx, int folder, const char *name, const char *path, struct hf_error *err)
+{
+	struct run *run = ctx;
+	int r = push_found_room(run, name, err);
+
+	(void)folder;
+	(void)path;
+	return r == HF_OK ? stopping(run->jsonl, err) : r;
+}
+
+static int
 push_found_rooms(struct run *run, struct hf_error *err)
 {
-	struct dirent *entry;
-	DIR *dir = NULL;
-	int fd, r = HF_OK;
+	struct stat st;
 
-	fd = openat(run->jsonl->folder, "messages", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd >= 0)
-		dir = fdopendir(fd);
-	if (dir == NULL) {
-		r = errno == ENOENT ? HF_OK : hf_error_set(err, HF_EIO, errno, "%s/messages: %s", run->jsonl->path,
-		    strerror(errno));
-		if (fd >= 0)
-			(void)close(fd);
-		return r;
-	}
-	while (r == HF_OK) {
-		errno = 0;
-		entry = readdir(dir);
-		if (entry == NULL) {
-			if (errno != 0)
-				r = hf_error_set(err, HF_EIO, errno,
-				    "%s/messages: %s", run->jsonl->path, strerror(errno));
-			break;
-		}
-		r = push_found_room(run, entry->d_name, err);
-		if (r == HF_OK)
-			r = stopping(run->jsonl, err);
-	}
-	(void)closedir(dir);
-	return r;
+	if (fstatat(run->jsonl->folder, "messages", &st, 0) != 0 && errno == ENOENT)
+		return HF_OK;
+	return folder_each_in(run->jsonl->folder, "messages", run->jsonl->path, push_entry, run, err);
 }
 
 static int
@@ -979,7 +851,7 @@ static const struct hf_source_ops ops = {
 	.configure = jsonl_configure,
 	.open = jsonl_open,
 	.close = jsonl_close,
-	.caps = jsonl_caps,
+	.caps = source_caps_deletions,
 	.enumerate = jsonl_enumerate,
 	.fetch_media = jsonl_fetch_media,
 };

@@ -4,18 +4,15 @@
 
 #include <sys/stat.h>
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-#include <time.h>
 #include <unistd.h>
 
-/* What was written this shortly before it was read may change again within the same time stamp. */
-#define SETTLE_NS 2000000000ll
+#include "../../common/folder.h"
+#include "../../common/state.h"
 
 struct export {
 	char *path;
@@ -29,39 +26,14 @@ struct stream {
 	struct zip_stream *zip;
 };
 
-static void
-hash_number(uint64_t *hash, uint64_t number)
-{
-	int i;
-
-	/* FNV-1a */
-	for (i = 0; i < 64; i += 8)
-		*hash = (*hash ^ ((number >> i) & 255)) * 1099511628211ull;
-}
-
-static int64_t
-ns_of(const struct timespec *t)
-{
-	return (int64_t)t->tv_sec * 1000000000 + t->tv_nsec;
-}
-
 /* Adds a file's state to that of the days. */
 static void
 add_state(struct days *days, const struct stat *st)
 {
-	struct timespec now;
-	int64_t limit;
+	const struct state state = state_of(st);
 
-	hash_number(&days->state, (uint64_t)st->st_size);
-	hash_number(&days->state, (uint64_t)ns_of(&st->st_mtim));
-	hash_number(&days->state, (uint64_t)ns_of(&st->st_ctim));
-	hash_number(&days->state, (uint64_t)st->st_ino);
-	if (clock_gettime(CLOCK_REALTIME, &now) != 0) {
-		days->settled = false;
-		return;
-	}
-	limit = ns_of(&now) - SETTLE_NS;
-	if (ns_of(&st->st_mtim) >= limit || ns_of(&st->st_ctim) >= limit)
+	state_hash(&days->state, &state);
+	if (state_is_racy(&state))
 		days->settled = false;
 }
 
@@ -82,6 +54,7 @@ struct finds {
 	char zip[256];    /* the first by name; "": none */
 	char export[256]; /* a folder that has what this one lacks */
 	bool folder;
+	bool enough; /* with a folder: nothing more is to be found out */
 };
 
 static bool
@@ -102,46 +75,35 @@ note_folder(struct finds *finds, int parent, const char *name)
 	(void)close(fd);
 }
 
-static void
-note_entry(struct finds *finds, int parent, const char *name)
+static int
+note_entry(void *ctx, int parent, const char *name, const char *path, struct hf_error *err)
 {
-	size_t size = strlen(name);
+	struct finds *finds = ctx;
 	struct stat st;
 
+	(void)path;
+	(void)err;
 	if (name[0] == '.' || fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
-		return;
+		return HF_OK;
 	if (S_ISDIR(st.st_mode)) {
 		finds->folder = true;
 		note_folder(finds, parent, name);
-	} else if (size > 4 && strcasecmp(name + size - 4, ".zip") == 0 && is_before(name, finds->zip)) {
+	} else if (folder_ends_with(name, ".zip") && is_before(name, finds->zip)) {
 		(void)snprintf(finds->zip, sizeof(finds->zip), "%s", name);
 	}
+	return finds->enough && finds->folder ? HF_ESTOP : HF_OK;
 }
 
 /* Looks through a folder; where it is an export, only until its first folder is found. */
 static int
 look_into(const struct export *export, bool is_export, struct finds *finds, struct hf_error *err)
 {
-	struct dirent *entry;
-	DIR *dir = NULL;
-	int fd, r = HF_OK;
+	int r;
 
 	memset(finds, 0, sizeof(*finds));
-	fd = openat(export->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd >= 0)
-		dir = fdopendir(fd);
-	if (dir == NULL) {
-		r = hf_error_set(err, HF_EIO, errno, "%s: %s", export->path, strerror(errno));
-		if (fd >= 0)
-			(void)close(fd);
-		return r;
-	}
-	for (errno = 0; !(is_export && finds->folder) && (entry = readdir(dir)) != NULL; errno = 0)
-		note_entry(finds, fd, entry->d_name);
-	if (errno != 0)
-		r = hf_error_set(err, HF_EIO, errno, "%s: %s", export->path, strerror(errno));
-	(void)closedir(dir);
-	return r;
+	finds->enough = is_export;
+	r = folder_each_in(export->fd, ".", export->path, note_entry, finds, err);
+	return r == HF_ESTOP ? HF_OK : r;
 }
 
 /* A folder that holds something else must not pass for an export without messages. */
@@ -318,36 +280,28 @@ add_day(struct days *days, size_t *capacity, const struct day *day, struct hf_er
 	return HF_OK;
 }
 
-/* Adds the days in an open folder, which is taken over. */
-static int
-list_days(struct days *days, DIR *dir, const char *path, struct hf_error *err)
-{
-	struct day day = {0, 0, 0, 0};
-	struct dirent *entry;
-	size_t capacity = 0;
-	struct stat st;
-	int r = HF_OK;
+/* The days of a folder that are being listed. */
+struct listing {
+	struct days *days;
+	size_t capacity;
+	const char *folder;
+};
 
-	while (r == HF_OK) {
-		errno = 0;
-		entry = readdir(dir);
-		if (entry == NULL) {
-			if (errno != 0)
-				r = hf_error_set(err, HF_EIO, errno, "%s: %s", path, strerror(errno));
-			break;
-		}
-		day.date = zip_date(entry->d_name, strlen(entry->d_name));
-		if (day.date == 0)
-			continue;
-		if (fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0) {
-			r = hf_error_set(err, HF_EIO, errno, "%s/%s: %s", path, entry->d_name, strerror(errno));
-			break;
-		}
-		day.size = (uint64_t)st.st_size;
-		r = add_day(days, &capacity, &day, err);
-	}
-	(void)closedir(dir);
-	return r;
+static int
+list_day(void *ctx, int fd, const char *name, const char *path, struct hf_error *err)
+{
+	struct listing *listing = ctx;
+	struct day day = {0, 0, 0, 0};
+	struct stat st;
+
+	(void)path;
+	day.date = zip_date(name, strlen(name));
+	if (day.date == 0)
+		return HF_OK;
+	if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+		return hf_error_set(err, HF_EIO, errno, "%s/%s: %s", listing->folder, name, strerror(errno));
+	day.size = (uint64_t)st.st_size;
+	return add_day(listing->days, &listing->capacity, &day, err);
 }
 
 /* "2016-01-31.json" */
@@ -369,7 +323,7 @@ state_of_files(struct days *days, int folder, const char *path, struct hf_error 
 		name_of_date(days->days[i].date, name);
 		if (fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
 			return hf_error_set(err, HF_EIO, errno, "%s/%s: %s", path, name, strerror(errno));
-		hash_number(&days->state, days->days[i].date);
+		state_hash_number(&days->state, days->days[i].date);
 		add_state(days, &st);
 	}
 	return HF_OK;
@@ -378,8 +332,8 @@ state_of_files(struct days *days, int folder, const char *path, struct hf_error 
 static int
 folder_days(struct export *export, const char *folder, struct days *days, struct hf_error *err)
 {
-	DIR *dir;
-	int fd, copy = -1, r;
+	struct listing listing = {days, 0, folder};
+	int fd, copy, r;
 
 	fd = openat(export->fd, folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0) {
@@ -388,14 +342,8 @@ folder_days(struct export *export, const char *folder, struct days *days, struct
 		return hf_error_set(err, HF_EIO, errno, "%s/%s: %s", export->path, folder, strerror(errno));
 	}
 	copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	dir = copy >= 0 ? fdopendir(copy) : NULL;
-	if (dir == NULL) {
-		r = hf_error_set(err, HF_EIO, errno, "%s/%s: %s", export->path, folder, strerror(errno));
-		if (copy >= 0)
-			(void)close(copy);
-	} else {
-		r = list_days(days, dir, folder, err);
-	}
+	r = copy >= 0 ? folder_each(copy, folder, "", list_day, &listing, err)
+	              : hf_error_set(err, HF_EIO, errno, "%s/%s: %s", export->path, folder, strerror(errno));
 	if (r == HF_OK && days->count > 0)
 		qsort(days->days, days->count, sizeof(days->days[0]), compare_days);
 	if (r == HF_OK)
@@ -469,38 +417,32 @@ export_has_folder(struct export *export, const char *folder)
 	return fstatat(export->fd, folder, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
 }
 
+/* Who is told of folders. */
+struct folders {
+	export_folder_fn fn;
+	void *ctx;
+};
+
+static int
+tell_folder(void *ctx, int parent, const char *name, const char *path, struct hf_error *err)
+{
+	const struct folders *folders = ctx;
+	struct stat st;
+
+	(void)path;
+	if (name[0] == '.' || fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISDIR(st.st_mode))
+		return HF_OK;
+	return folders->fn(folders->ctx, name, err);
+}
+
 int
 export_folders(struct export *export, export_folder_fn fn, void *ctx, struct hf_error *err)
 {
-	struct dirent *entry;
-	struct stat st;
-	DIR *dir;
-	int fd, r = HF_OK;
+	struct folders folders = {fn, ctx};
 
 	if (export->zip != NULL)
 		return zip_folders(export->zip, fn, ctx, err);
-	fd = openat(export->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	dir = fd >= 0 ? fdopendir(fd) : NULL;
-	if (dir == NULL) {
-		r = hf_error_set(err, HF_EIO, errno, "%s: %s", export->path, strerror(errno));
-		if (fd >= 0)
-			(void)close(fd);
-		return r;
-	}
-	while (r == HF_OK) {
-		errno = 0;
-		entry = readdir(dir);
-		if (entry == NULL) {
-			if (errno != 0)
-				r = hf_error_set(err, HF_EIO, errno, "%s: %s", export->path, strerror(errno));
-			break;
-		}
-		if (entry->d_name[0] != '.' && fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-		    S_ISDIR(st.st_mode))
-			r = fn(ctx, entry->d_name, err);
-	}
-	(void)closedir(dir);
-	return r;
+	return folder_each_in(export->fd, ".", export->path, tell_folder, &folders, err);
 }
 
 int64_t

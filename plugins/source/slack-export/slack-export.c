@@ -13,6 +13,9 @@
 
 #include <holdfast/plugin.h>
 
+#include "../../common/source.h"
+#include "../../common/value.h"
+
 struct slack {
 	const struct hf_host *host;
 	const struct hf_host_json *json;
@@ -110,24 +113,10 @@ slack_open(const struct hf_host *host, const struct hf_value *values, uint32_t c
 }
 
 static int
-slack_caps(void *handle, struct hf_source_caps *caps, struct hf_error *err)
-{
-	(void)handle;
-	(void)err;
-	caps->can_incremental = HF_YES;
-	caps->can_deletions = HF_YES;
-	caps->rate_limited = HF_NO;
-	return HF_OK;
-}
-
-static int
 report(struct run *run, const char *where, const struct hf_error *why, struct hf_error *err)
 {
 	run->failed++;
-	if (run->sink->failed != NULL)
-		return run->sink->failed(run->sink->ctx, where, why, err);
-	hf_log(run->slack->host, HF_LOG_WARNING, "%s: %s", where, why->msg);
-	return HF_OK;
+	return source_failed(run->slack->host, run->sink, where, why, err);
 }
 
 /* number 0: the whole file. */
@@ -224,7 +213,6 @@ enumerate_account(struct run *run, struct hf_error *err)
 {
 	struct hf_record_sink quiet = *run->sink;
 	struct run look = {run->slack, &quiet, 0, 0};
-	struct hf_account account;
 	int r;
 
 	/* What is wrong with the list of people is told when the people are asked for. */
@@ -234,10 +222,7 @@ enumerate_account(struct run *run, struct hf_error *err)
 		return r;
 	if (look.pushed > 0)
 		return HF_OK;
-	memset(&account, 0, sizeof(account));
-	account.struct_size = sizeof(account);
-	account.service = (struct hf_text){"slack", 5, HF_TEXT_UTF8, 0};
-	return run->sink->account(run->sink->ctx, &account, err);
+	return source_account(run->sink, "slack", err);
 }
 
 /* Adds what the sizes of a room's files tell. */
@@ -286,20 +271,6 @@ push_room(void *ctx, const char *text, size_t size, struct hf_error *err)
 	return r == HF_OK ? stopping(run->slack, err) : r;
 }
 
-/* Whether a folder's name is UTF-8, as all text is that crosses the ABI. */
-static bool
-is_utf8(const struct slack *slack, const char *name)
-{
-	char text[300] = "\"";
-	size_t i;
-
-	/* The host's JSON pass knows; what has a meaning inside a JSON string is taken out first. */
-	for (i = 0; i < 256 && name[i] != '\0'; i++)
-		text[i + 1] = (unsigned char)name[i] < 0x20 || name[i] == '"' || name[i] == '\\' ? '.' : name[i];
-	text[i + 1] = '"';
-	return slack->json->measure(text, i + 2, NULL) > 0;
-}
-
 /* A folder with days that no list names is a room too; its name is all that is known of it. */
 static int
 push_unlisted(void *ctx, const char *folder, struct hf_error *err)
@@ -325,7 +296,7 @@ push_unlisted(void *ctx, const char *folder, struct hf_error *err)
 	days_release(&days);
 	if (count == 0)
 		return HF_OK;
-	if (!is_utf8(run->slack, folder)) {
+	if (!value_is_utf8(folder, strlen(folder))) {
 		(void)hf_error_set(&why, HF_EINVAL, 0, "the folder's name is not UTF-8, so it names no conversation");
 		return report(run, folder, &why, err);
 	}
@@ -608,13 +579,6 @@ push_message(struct reading *reading, struct elements *elements, const char *tex
 	return push_cursor(run->sink, &reading->cursor, err);
 }
 
-/* Whether the rest can be read although this went wrong. */
-static bool
-is_item_failure(int r)
-{
-	return HF_IS_PERMANENT(r) && r != HF_ENOMEM;
-}
-
 static int
 push_day(struct reading *reading, const struct day *day, struct hf_error *err)
 {
@@ -629,7 +593,7 @@ push_day(struct reading *reading, const struct day *day, struct hf_error *err)
 	int r, got = 0;
 
 	r = export_day(run->slack->export, reading->folder, day, &stream, &why);
-	if (is_item_failure(r)) {
+	if (source_is_item_failure(r)) {
 		(void)snprintf(where, sizeof(where), "%s/%04u-%02u-%02u.json", reading->folder, day->date / 10000,
 		    day->date / 100 % 100, day->date % 100);
 		return report(run, where, &why, err);
@@ -644,7 +608,7 @@ push_day(struct reading *reading, const struct day *day, struct hf_error *err)
 	while (r == HF_OK && (got = elements_next(&elements, &text, &size, &why)) > 0)
 		if (elements.number > skip)
 			r = push_message(reading, &elements, text, size, err);
-	if (r == HF_OK && is_item_failure(got))
+	if (r == HF_OK && source_is_item_failure(got))
 		r = report_element(run, stream_path(elements.stream), 0, &why, err);
 	else if (r == HF_OK && got < 0)
 		r = hf_error_set(err, got, why.os_errno, "%s", why.msg);
@@ -759,7 +723,7 @@ static const struct hf_source_ops ops = {
 	.configure = slack_configure,
 	.open = slack_open,
 	.close = slack_close,
-	.caps = slack_caps,
+	.caps = source_caps_deletions,
 	.enumerate = slack_enumerate,
 	.fetch_media = slack_fetch_media,
 };

@@ -6,6 +6,8 @@
 #include <fcntl.h>
 #include <time.h>
 
+#include <holdfast/http.h>
+
 /* A zip as programs write it that do not know a file's size before its end, like Slack's. */
 static void
 write_zip(const char *name, const char *const files[][2])
@@ -436,13 +438,184 @@ test_wrong_zip(void)
 	remove_folder();
 }
 
+/* ---- files ---- */
+
+static struct {
+	const char *token; /* NULL: none is configured */
+	int refused;       /* what reading it fails with */
+	int code;          /* what each request ends with */
+	unsigned exchanges, requests;
+	uint32_t flags, header_flags;
+	char url[200], header[200], origin[200];
+} web;
+
+static int
+web_secret(void *ctx, uint32_t option, const struct hf_sink *to, struct hf_error *err)
+{
+	(void)ctx;
+	CU_ASSERT_EQUAL(option, 1);
+	if (web.refused != HF_OK)
+		return hf_error_set(err, web.refused, 0, "no");
+	return web.token == NULL ? HF_ENOTFOUND : to->write(to->ctx, web.token, strlen(web.token), err);
+}
+
+static void
+keep_text(const struct hf_text *text, char out[200])
+{
+	(void)snprintf(out, 200, "%.*s", (int)text->size, text->data);
+}
+
+static int
+web_exchange(void *ctx, const struct hf_http_exchange *exchange, struct hf_error *err)
+{
+	const struct hf_http_response response = {.struct_size = sizeof(response), .status = 200, .size = 5};
+	struct hf_http_request request;
+	struct hf_error why = HF_ERROR_INIT;
+	int r;
+
+	(void)ctx;
+	web.exchanges++;
+	for (;;) {
+		memset(&request, 0, sizeof(request));
+		request.struct_size = sizeof(request);
+		r = exchange->next(exchange->ctx, &request, err);
+		if (r != HF_OK)
+			return r == HF_ENOTFOUND ? HF_OK : r;
+		web.requests++;
+		keep_text(&request.url, web.url);
+		keep_text(&request.origin, web.origin);
+		web.flags = request.flags;
+		CU_ASSERT_EQUAL_FATAL(request.header_count, 1);
+		web.header_flags = request.headers->flags;
+		keep_text(&request.headers->value, web.header);
+		r = web.code;
+		if (r == HF_OK)
+			r = exchange->begin(exchange->ctx, request.token, &response, &why);
+		if (r == HF_OK)
+			r = exchange->write(exchange->ctx, request.token, "slack", 5, &why);
+		r = exchange->end(exchange->ctx, request.token, r, &why, err);
+		if (r != HF_OK)
+			return r;
+	}
+}
+
+static const struct hf_host_http client = {(uint32_t)sizeof(client), 0, web_exchange, NULL};
+
+static const void *
+web_extension(void *ctx, const char *id)
+{
+	return strcmp(id, HF_HOST_HTTP) == 0 ? &client : host_extension(ctx, id);
+}
+
+static const struct hf_host web_host = {.struct_size = sizeof(struct hf_host), .log = host_log,
+    .stop_requested = host_stop, .get_extension = web_extension, .secret = web_secret};
+
+/* What fetch_media returns for one attachment; media tells the rest. */
+static int
+get(void *slack, const char *id, const char *name, const char *url)
+{
+	static const struct hf_media_exchange exchange = {.struct_size = sizeof(struct hf_media_exchange), .parallel = 1,
+	    .next = media_next, .begin = media_begin, .write = media_write, .end = media_end};
+	struct hf_attachment attachment;
+	struct hf_error err = HF_ERROR_INIT;
+
+	memset(&attachment, 0, sizeof(attachment));
+	attachment.id = (struct hf_text){id, strlen(id), HF_TEXT_UTF8, 0};
+	attachment.name = (struct hf_text){name, strlen(name), HF_TEXT_UTF8, 0};
+	attachment.url = (struct hf_text){url, strlen(url), HF_TEXT_JSON, 0};
+	media.attachment = &attachment;
+	media.ends = 0;
+	media.code = 1;
+	media.bytes.max = 1u << 20;
+	buffer_clear(&media.bytes);
+	return source->fetch_media(slack, &exchange, &err);
+}
+
+static bool
+got(const char *bytes)
+{
+	return media.ends == 1 && media.code == HF_OK && media.bytes.size == strlen(bytes) &&
+	    memcmp(media.bytes.data, bytes, media.bytes.size) == 0;
+}
+
+static void *
+open_with_web(void)
+{
+	const struct hf_value values[] = {{HF_OPTION_PATH, 1, 0, folder}, {HF_OPTION_STRING, 0, 0, NULL},
+	    {HF_OPTION_STRING, 1, 0, "https://files.slack.com"}};
+	void *slack = NULL;
+
+	CU_ASSERT_EQUAL_FATAL(source->open(&web_host, values, 3, &slack, NULL), HF_OK);
+	return slack;
+}
+
+static void
+test_files(void)
+{
+	/* The token is for none of them, whatever they begin with. */
+	static const char *const others[] = {"http://files.slack.com/x", "https://files.slack.com.example/x",
+	    "https://files.slack.com@example/x", "https://files.slack.com:444/x", "https://example/https://files.slack.com/",
+	    "HTTPS://example/x", "x", ""};
+	void *slack;
+	size_t i;
+
+	make_folder();
+	write_text("users.json", "[]");
+	write_text("secret", "not for anybody");
+	CU_ASSERT_EQUAL(mkdir(path_of("__uploads"), 0700), 0);
+	write_text("__uploads/F1/a.png", "uploaded");
+	write_text("attachments/F2-b.png", "attached");
+	memset(&web, 0, sizeof(web));
+	slack = open_with_web();
+	/* Without a token: what lies in the folder; the rest is for the host. */
+	CU_ASSERT_EQUAL(get(slack, "F1", "a.png", "https://files.slack.com/F1"), HF_OK);
+	CU_ASSERT_TRUE(got("uploaded"));
+	CU_ASSERT_EQUAL(get(slack, "F2", "b.png", "https://files.slack.com/F2"), HF_OK);
+	CU_ASSERT_TRUE(got("attached"));
+	CU_ASSERT_EQUAL(get(slack, "F3", "c.png", "https://files.slack.com/F3"), HF_OK);
+	CU_ASSERT(media.ends == 1 && media.code == HF_ENOTSUP);
+	/* No name leads out of the places for files. */
+	CU_ASSERT_EQUAL(get(slack, "..", "secret", "https://files.slack.com/F3"), HF_OK);
+	CU_ASSERT(media.ends == 1 && media.code == HF_ENOTSUP);
+	CU_ASSERT_EQUAL(get(slack, "F1", "../../secret", "https://files.slack.com/F3"), HF_OK);
+	CU_ASSERT(media.ends == 1 && media.code == HF_ENOTSUP);
+	CU_ASSERT_EQUAL(web.exchanges, 0);
+	/* With a token, from a file that ends with a newline. */
+	web.token = "xoxb-12\n";
+	CU_ASSERT_EQUAL(get(slack, "F3", "c.png", "https:\\/\\/files.slack.com\\/F3?t=1"), HF_OK);
+	CU_ASSERT_TRUE(got("slack"));
+	CU_ASSERT_STRING_EQUAL(web.url, "https://files.slack.com/F3?t=1");
+	CU_ASSERT_STRING_EQUAL(web.header, "Bearer xoxb-12");
+	CU_ASSERT_STRING_EQUAL(web.origin, "https://files.slack.com");
+	CU_ASSERT_EQUAL(web.flags, HF_HTTP_STRICT);
+	CU_ASSERT_EQUAL(web.header_flags, HF_HTTP_SECRET);
+	CU_ASSERT_EQUAL(get(slack, "F1", "a.png", "https://files.slack.com/F1"), HF_OK);
+	CU_ASSERT_TRUE(got("uploaded"));
+	CU_ASSERT_EQUAL(web.requests, 1);
+	for (i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		CU_ASSERT_EQUAL(get(slack, "F3", "c.png", others[i]), HF_OK);
+		CU_ASSERT(media.ends == 1 && media.code == HF_ENOTSUP);
+	}
+	CU_ASSERT_EQUAL(web.requests, 1);
+	/* What it answers is told, and a token that cannot be read is not taken for none. */
+	web.code = HF_EAUTH;
+	CU_ASSERT_EQUAL(get(slack, "F3", "c.png", "https://files.slack.com/F3"), HF_OK);
+	CU_ASSERT(media.ends == 1 && media.code == HF_EAUTH);
+	web.refused = HF_EPERM;
+	CU_ASSERT_EQUAL(get(slack, "F3", "c.png", "https://files.slack.com/F3"), HF_EPERM);
+	CU_ASSERT_EQUAL(media.ends, 0);
+	source->close(slack);
+	remove_folder();
+}
+
 int
 main(void)
 {
 	CU_TestInfo tests[] = {{"real folders", test_real_folders}, {"real zips", test_real_zips},
 	    {"made up", test_made_up}, {"made up zip", test_made_up_zip}, {"broken list", test_broken_list},
 	    {"cursor", test_cursor}, {"large day", test_large_day}, {"links", test_links},
-	    {"wrong folder", test_wrong_folder}, {"wrong zip", test_wrong_zip}, CU_TEST_INFO_NULL};
+	    {"wrong folder", test_wrong_folder}, {"wrong zip", test_wrong_zip}, {"files", test_files},
+	    CU_TEST_INFO_NULL};
 
 	return source_run("slack-export", TEST_PLUGIN, tests);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../../common/group.h"
 #include "../../common/value.h"
 
 /* A chat's type and id are short. */
@@ -439,23 +440,9 @@ index_load(struct index *index, int fd, const char *path, index_broken_fn broken
 size_t
 index_find(const struct index *index, const char *id, size_t size, const struct chat **ret_first)
 {
-	size_t low = 0, high = index->count, middle, found = 0;
-	const char *other;
-	int order;
+	size_t at = 0, found = group_find(index->chats, index->count, sizeof(*index->chats), id, size, &at);
 
-	while (low < high) {
-		middle = low + (high - low) / 2;
-		other = index->chats[middle].id;
-		order = strncmp(other, id, size);
-		if (order < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	/* Those that only begin like id come behind it. */
-	while (low + found < index->count && strncmp(index->chats[low + found].id, id, size) == 0 &&
-	    index->chats[low + found].id[size] == '\0')
-		found++;
-	*ret_first = index->chats + low;
+	if (found > 0)
+		*ret_first = &index->chats[at];
 	return found;
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../common/group.h"
 #include "../../common/value.h"
 
 /* What a chat tells of itself beside its messages. */
@@ -121,9 +122,7 @@ telegram_rooms(struct run *run, struct hf_error *err)
 	if (head.data == NULL)
 		return hf_error_set(err, HF_ENOMEM, 0, "%s: out of memory", index->path);
 	for (i = 0; r == HF_OK && i < index->count; i += segments) {
-		for (segments = 1; i + segments < index->count &&
-		     strcmp(index->chats[i].id, index->chats[i + segments].id) == 0;)
-			segments++;
+		segments = group_size(index->chats, index->count, sizeof(*index->chats), i);
 		r = push_room(run, &index->chats[i], segments, &head, err);
 		if (r == HF_OK && index->chats[i].messages == 0) {
 			(void)hf_error_set(&why, HF_ECORRUPT, 0, "a chat without a list of messages");
@@ -142,7 +141,7 @@ telegram_rooms(struct run *run, struct hf_error *err)
 struct reading {
 	struct telegram *telegram;
 	struct walk walk;
-	struct feed feed;
+	struct feed *feed;
 };
 
 static int
@@ -151,7 +150,7 @@ failed_at(struct reading *reading, uint64_t offset, const struct hf_error *why, 
 	char where[1400];
 
 	(void)snprintf(where, sizeof(where), "%s: byte %" PRIu64, reading->telegram->path, offset);
-	return feed_failed(&reading->feed, where, why, err);
+	return feed_failed(reading->feed, where, why, err);
 }
 
 static int
@@ -167,8 +166,8 @@ take_message(struct reading *reading, uint64_t offset, const char *text, size_t 
 	if (r == HF_ENOMEM)
 		return hf_error_set(err, r, 0, "%s", why.msg);
 	if (r != HF_OK)
-		return feed_wants(&reading->feed) ? failed_at(reading, offset, &why, err) : HF_OK;
-	return feed_message(&reading->feed, &message, &name, err);
+		return feed_wants(reading->feed) ? failed_at(reading, offset, &why, err) : HF_OK;
+	return feed_message(reading->feed, &message, &name, err);
 }
 
 static int
@@ -188,14 +187,14 @@ read_one(struct reading *reading, struct hf_error *err)
 	r = walk_value(walk, WALK_MAX, &text, &size, &why);
 	if (r != HF_OK && r != HF_ERANGE)
 		return hf_error_set(err, r, why.os_errno, "%s", why.msg);
-	(void)feed_next(&reading->feed);
+	(void)feed_next(reading->feed);
 	if (r == HF_OK) {
 		r = take_message(reading, offset, text, size, err);
 	} else {
-		r = feed_wants(&reading->feed) ? failed_at(reading, offset, &why, err) : HF_OK;
+		r = feed_wants(reading->feed) ? failed_at(reading, offset, &why, err) : HF_OK;
 		r = r == HF_OK ? walk_skip(walk, err) : r;
 	}
-	return r == HF_OK ? feed_passed(&reading->feed, err) : r;
+	return r == HF_OK ? feed_passed(reading->feed, err) : r;
 }
 
 /* Reads one list of messages; the digest of what was read goes into digest. */
@@ -240,95 +239,69 @@ join_digests(const struct hf_host_write *write, uint8_t *all, const uint8_t *nex
 }
 
 static int
-read_chat(struct reading *reading, const struct chat *chat, size_t segments, struct hf_error *err)
+telegram_read(void *ctx, const struct query_room *room, struct feed *feed, struct hf_error *err)
 {
-	struct telegram *telegram = reading->telegram;
+	struct telegram *telegram = ctx;
+	struct reading reading = {.telegram = telegram, .feed = feed};
+	const struct chat *chat = room->parts;
 	uint8_t digest[DIGEST_SIZE] = {0}, one[DIGEST_SIZE];
 	size_t i;
 	int r = HF_OK;
 
 	record_begin(&telegram->record);
-	for (i = 0; i < segments && r == HF_OK; i++) {
+	for (i = 0; i < room->count && r == HF_OK; i++) {
 		memset(one, 0, sizeof(one));
 		if (chat[i].messages != 0)
-			r = read_segment(reading, &chat[i], one, err);
+			r = read_segment(&reading, &chat[i], one, err);
 		if (r == HF_OK)
 			r = join_digests(telegram->write, digest, one, i, err);
 	}
 	if (r != HF_OK)
 		return r;
-	if (telegram->record.mends > 0 && !reading->feed.quiet)
+	if (telegram->record.mends > 0 && !feed->quiet)
 		hf_log(telegram->host, HF_LOG_INFO,
 		    "%s: %" PRIu64 " messages of %s have control characters that are not spelled as JSON wants it; "
 		    "their raw value has them as \\u00XX",
 		    telegram->path, telegram->record.mends, chat->id);
 	/* What was read is what counts, also where the file has changed since it was indexed. */
-	digest_hex(digest, reading->feed.state);
-	return feed_end(&reading->feed, chat, err);
+	digest_hex(digest, feed->state);
+	return feed_end(feed, chat, err);
 }
 
-/* The chat of a query, in a file that is as it was indexed; 0: there is none. */
+/* In a file that is as it was indexed. */
 static int
-find_chat(struct run *run, const struct hf_query *query, const struct chat **ret_chat, size_t *ret_segments,
-    struct hf_error *err)
+telegram_find(void *ctx, const struct hf_text *id, struct query_room *room, struct hf_error *err)
 {
-	struct index *index = &run->telegram->index;
-	struct hf_record_sink quiet = *run->sink;
-	struct run look = {.telegram = run->telegram, .sink = &quiet};
+	struct telegram *telegram = ctx;
+	/* What is wrong with the file is told when the rooms are asked for, and where it is met. */
+	const struct hf_record_sink quiet = {.struct_size = sizeof(quiet)};
+	struct run look = {.telegram = telegram, .sink = &quiet};
+	const struct chat *chat = NULL;
 	int r = HF_OK;
 
-	if (query->room.data == NULL)
-		return hf_error_set(err, HF_EINVAL, 0, "messages are asked for without a room");
-	/* What is wrong with the file is told when the rooms are asked for, and where it is met. */
-	quiet.failed = NULL;
-	if (!index_is_current(index))
+	if (!index_is_current(&telegram->index))
 		r = telegram_index(&look, err);
+	if (r != HF_OK)
+		return r;
+	room->count = index_find(&telegram->index, id->data, (size_t)id->size, &chat);
+	room->parts = chat;
+	return HF_OK;
+}
+
+static int
+telegram_state(void *ctx, const struct query_room *room, struct feed *feed, struct hf_error *err)
+{
+	const struct telegram *telegram = ctx;
+	const struct chat *chat = room->parts;
+	uint8_t digest[DIGEST_SIZE] = {0};
+	size_t i;
+	int r = HF_OK;
+
+	for (i = 0; r == HF_OK && i < room->count; i++)
+		r = join_digests(telegram->write, digest, chat[i].digest, i, err);
 	if (r == HF_OK)
-		*ret_segments = index_find(index, query->room.data, (size_t)query->room.size, ret_chat);
+		digest_hex(digest, feed->state);
 	return r;
 }
 
-int
-telegram_messages(struct run *run, const struct hf_query *query, struct hf_error *err)
-{
-	struct telegram *telegram = run->telegram;
-	struct reading reading = {.telegram = telegram};
-	const struct chat *chat = NULL;
-	uint8_t digest[DIGEST_SIZE] = {0};
-	size_t segments = 0, i;
-	int r = find_chat(run, query, &chat, &segments, err);
-
-	for (i = 0; r == HF_OK && i < segments; i++)
-		r = join_digests(telegram->write, digest, chat[i].digest, i, err);
-	if (r != HF_OK)
-		return r;
-	if (segments == 0)
-		return feed_nothing(run->sink, err);
-	feed_init(&reading.feed, telegram->host, telegram->json, run->sink, &telegram->people, query);
-	digest_hex(digest, reading.feed.state);
-	r = feed_begin(&reading.feed, &query->cursor, chat, err);
-	if (r != 0)
-		return r < 0 ? r : HF_OK;
-	return read_chat(&reading, chat, segments, err);
-}
-
-/* Who wrote in a chat.  What is known of an unchanged one is still so. */
-int
-telegram_members(struct run *run, const struct hf_query *query, struct hf_error *err)
-{
-	struct telegram *telegram = run->telegram;
-	struct reading reading = {.telegram = telegram};
-	const struct chat *chat = NULL;
-	size_t segments = 0;
-	int r = find_chat(run, query, &chat, &segments, err);
-
-	if (r != HF_OK || segments == 0)
-		return r;
-	if (telegram->people.room != chat) {
-		feed_init(&reading.feed, telegram->host, telegram->json, run->sink, &telegram->people, NULL);
-		r = feed_begin(&reading.feed, NULL, chat, err);
-		if (r == HF_OK)
-			r = read_chat(&reading, chat, segments, err);
-	}
-	return r == HF_OK ? people_push(&telegram->people, run->sink, err) : r;
-}
+const struct query_ops telegram_query_ops = {telegram_find, telegram_state, telegram_read};

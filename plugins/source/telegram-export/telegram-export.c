@@ -14,6 +14,8 @@
 #include <holdfast/plugin.h>
 
 #include "../../common/media.h"
+#include "../../common/query.h"
+#include "../../common/source.h"
 
 #define FILE_NAME "result.json"
 
@@ -177,17 +179,6 @@ telegram_open(const struct hf_host *host, const struct hf_value *values, uint32_
 	return r;
 }
 
-static int
-telegram_caps(void *handle, struct hf_source_caps *caps, struct hf_error *err)
-{
-	(void)handle;
-	(void)err;
-	caps->can_incremental = HF_YES;
-	caps->can_deletions = HF_NO;
-	caps->rate_limited = HF_NO;
-	return HF_OK;
-}
-
 int
 telegram_failed(struct run *run, uint64_t offset, const struct hf_error *why, struct hf_error *err)
 {
@@ -195,18 +186,13 @@ telegram_failed(struct run *run, uint64_t offset, const struct hf_error *why, st
 
 	(void)snprintf(where, sizeof(where), "%s: byte %" PRIu64, run->telegram->path, offset);
 	run->failed++;
-	if (run->sink->failed != NULL)
-		return run->sink->failed(run->sink->ctx, where, why, err);
-	hf_log(run->telegram->host, HF_LOG_WARNING, "%s: %s", where, why->msg);
-	return HF_OK;
+	return source_failed(run->telegram->host, run->sink, where, why, err);
 }
 
 int
 telegram_stopping(const struct telegram *telegram, struct hf_error *err)
 {
-	if (telegram->host->stop_requested(telegram->host->ctx) != 0)
-		return hf_error_set(err, HF_ESTOPPING, 0, "%s: told to stop", telegram->path);
-	return HF_OK;
+	return source_go_on(telegram->host, telegram->path, err);
 }
 
 static int
@@ -232,7 +218,10 @@ static int
 telegram_enumerate(void *handle, const struct hf_query *query, const struct hf_record_sink *sink,
     struct hf_error *err)
 {
-	struct run run = {.telegram = handle, .sink = sink};
+	struct telegram *telegram = handle;
+	struct run run = {.telegram = telegram, .sink = sink};
+	const struct query_source source = {&telegram_query_ops, telegram, telegram->host, telegram->json,
+	    &telegram->people};
 
 	switch (query->what) {
 	case HF_QUERY_ACCOUNT:
@@ -240,9 +229,9 @@ telegram_enumerate(void *handle, const struct hf_query *query, const struct hf_r
 	case HF_QUERY_ROOMS:
 		return telegram_rooms(&run, err);
 	case HF_QUERY_PARTICIPANTS:
-		return query->room.data != NULL ? telegram_members(&run, query, err) : telegram_people(&run, err);
+		return query->room.data != NULL ? query_members(&source, query, sink, err) : telegram_people(&run, err);
 	case HF_QUERY_MESSAGES:
-		return telegram_messages(&run, query, err);
+		return query_messages(&source, query, sink, err);
 	case HF_QUERY_CONTACTS:
 		return telegram_contacts(&run, err);
 	}
@@ -263,7 +252,7 @@ static const struct hf_source_ops ops = {
 	.configure = telegram_configure,
 	.open = telegram_open,
 	.close = telegram_close,
-	.caps = telegram_caps,
+	.caps = source_caps,
 	.enumerate = telegram_enumerate,
 	.fetch_media = telegram_fetch_media,
 };

@@ -5,6 +5,7 @@
 #include <holdfast/files.h>
 
 #include "../../common/feed.h"
+#include "../../common/query.h"
 #include "index.h"
 #include "record.h"
 
@@ -43,7 +44,7 @@ int telegram_contacts(struct run *run, struct hf_error *err);
 
 /* messages.c */
 int telegram_rooms(struct run *run, struct hf_error *err);
-int telegram_messages(struct run *run, const struct hf_query *query, struct hf_error *err);
-int telegram_members(struct run *run, const struct hf_query *query, struct hf_error *err);
+/* The rooms' parts are their chats, ctx is the struct telegram. */
+extern const struct query_ops telegram_query_ops;
 
 #endif

@@ -168,7 +168,7 @@ walk_folder(struct walk *walk, int fd, int depth, struct hf_error *err)
 		return r;
 	}
 	while (r == HF_OK && (errno = 0, entry = readdir(stream)) != NULL)
-		r = walk_entry(walk, dirfd(stream), entry->d_name, depth, err);
+		r = walk_entry(walk, fd, entry->d_name, depth, err);
 	/* A listing that breaks off says nothing of what it left out. */
 	if (r == HF_OK && errno != 0)
 		r = tell(walk, "", HF_EIO, errno, strerror(errno), err);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "chats.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -10,10 +9,12 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "../../common/folder.h"
+#include "../../common/group.h"
+#include "../../common/source.h"
 #include "../../common/value.h"
 
 #define DEPTH_MAX 4
-#define PATH_SIZE 1024
 /* So much of a text is looked through for a first message. */
 #define LINES_MAX 20
 #define CHAT_FILE "_chat.txt"
@@ -115,14 +116,6 @@ static const char *const prefixes[] = {"WhatsApp Chat with ", "WhatsApp Chat - "
     "Czat WhatsApp z ", "WhatsApp-chatt med ", "WhatsApp-chat med ",
     "\xd0\xa7\xd0\xb0\xd1\x82 WhatsApp \xd1\x81 ", "WhatsApp Sohbeti - "};
 
-static bool
-ends_with(const char *name, const char *end)
-{
-	size_t size = strlen(name), length = strlen(end);
-
-	return size > length && strcasecmp(name + size - length, end) == 0;
-}
-
 /* The last component of a path. */
 static const char *
 base_of(const char *path)
@@ -151,7 +144,7 @@ name_of(const char *file)
 {
 	size_t size = strlen(file), i, n;
 
-	if (ends_with(file, ".txt") || ends_with(file, ".zip"))
+	if (folder_ends_with(file, ".txt") || folder_ends_with(file, ".zip"))
 		size -= 4;
 	size = without_number(file, size);
 	for (i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
@@ -232,13 +225,7 @@ chats_open_zip(const struct chats *chats, const char *path, int *ret_fd, struct 
 bool
 chats_is_current(const struct chats *chats, const struct chat *chat)
 {
-	struct state now;
-	struct stat st;
-
-	if (fstatat(chats->fd, chat->path, &st, chats->only == NULL ? AT_SYMLINK_NOFOLLOW : 0) != 0)
-		return false;
-	now = state_of(&st);
-	return state_same(&now, &chat->state);
+	return state_is_current(chats->fd, chat->path, chats->only == NULL ? AT_SYMLINK_NOFOLLOW : 0, &chat->state);
 }
 
 /* Notes what one stamp says of the order of dates; before: the times of the stamp before, both ways. */
@@ -303,17 +290,10 @@ append(struct chats *chats, const struct chat *chat, struct hf_error *err)
 	return HF_OK;
 }
 
-/* Whether the rest can be read although this went wrong. */
-static bool
-is_broken(int r)
-{
-	return HF_IS_PERMANENT(r) && r != HF_ENOMEM;
-}
-
 static int
 report(struct look *look, const char *path, const struct hf_error *why, struct hf_error *err)
 {
-	char full[PATH_SIZE + 1024];
+	char full[FOLDER_PATH + 1024];
 
 	(void)snprintf(full, sizeof(full), "%s/%s", look->chats->folder, path);
 	return look->broken(look->ctx, full, why, err);
@@ -328,11 +308,11 @@ add_text(struct look *look, struct chat *chat, struct hf_error *err)
 	int r = named ? survey(look->chats, chat, &why) : hf_error_set(&why, HF_ENOMEM, 0, "out of memory");
 
 	/* Half of a text that is damaged may still be had. */
-	if (r == HF_OK ? chat->evidence.messages > 0 : is_broken(r) && chat->evidence.messages > 0) {
+	if (r == HF_OK ? chat->evidence.messages > 0 : source_is_item_failure(r) && chat->evidence.messages > 0) {
 		r = append(look->chats, chat, err);
 		if (r == HF_OK)
 			return HF_OK;
-	} else if (is_broken(r)) {
+	} else if (source_is_item_failure(r)) {
 		r = report(look, chat->path, &why, err);
 	} else if (r != HF_OK) {
 		r = hf_error_set(err, r, why.os_errno, "%s", why.msg);
@@ -384,7 +364,7 @@ look_at_entry(void *ctx, const char *name, uint64_t offset, uint64_t size, struc
 	int r;
 
 	/* The doubles that macOS adds. */
-	if (!ends_with(name, ".txt") || strncmp(base, "._", 2) == 0 || strncmp(name, "__MACOSX/", 9) == 0)
+	if (!folder_ends_with(name, ".txt") || strncmp(base, "._", 2) == 0 || strncmp(name, "__MACOSX/", 9) == 0)
 		return HF_OK;
 	memset(&chat, 0, sizeof(chat));
 	chat.name = name_of_text(look->chats, base, listing->label);
@@ -416,65 +396,41 @@ look_at_zip(struct look *look, const char *path, struct hf_error *err)
 		(void)close(fd);
 	}
 	free(label);
-	if (is_broken(r))
+	if (source_is_item_failure(r))
 		return report(look, path, &why, err);
 	return r == HF_OK ? HF_OK : hf_error_set(err, r, why.os_errno, "%s", why.msg);
 }
 
-static int look_into(struct look *look, int fd, const char *path, const char *around, int depth,
-    struct hf_error *err);
+/* A folder that is looked through. */
+struct inside {
+	struct look *look;
+	const char *name; /* its own */
+	int depth;
+};
 
 static int
-look_at(struct look *look, int folder, const char *name, const char *path, const char *around, int depth,
-    struct hf_error *err)
+look_at(void *ctx, int folder, const char *name, const char *path, struct hf_error *err)
 {
+	const struct inside *inside = ctx;
+	struct look *look = inside->look;
+	struct inside deeper = {look, name, inside->depth + 1};
 	struct stat st;
 	int fd;
 
 	if (name[0] == '.' || fstatat(folder, name, &st, look->chats->only == NULL ? AT_SYMLINK_NOFOLLOW : 0) != 0)
 		return HF_OK;
 	if (S_ISDIR(st.st_mode)) {
-		fd = depth < DEPTH_MAX ? openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
-		return fd >= 0 ? look_into(look, fd, path, name, depth + 1, err) : HF_OK;
+		fd = inside->depth < DEPTH_MAX ? openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+		                               : -1;
+		return fd >= 0 ? folder_each(fd, look->chats->folder, path, look_at, &deeper, err) : HF_OK;
 	}
 	if (!S_ISREG(st.st_mode))
 		return HF_OK;
-	if (ends_with(name, ".zip"))
+	if (folder_ends_with(name, ".zip"))
 		return look_at_zip(look, path, err);
-	if (!ends_with(name, ".txt") && look->chats->only == NULL)
+	if (!folder_ends_with(name, ".txt") && look->chats->only == NULL)
 		return HF_OK;
-	return look_at_text(look, path, &st, around, err);
-}
-
-/* Looks into an open folder, which is taken over. */
-static int
-look_into(struct look *look, int fd, const char *path, const char *around, int depth, struct hf_error *err)
-{
-	char below[PATH_SIZE];
-	struct dirent *entry;
-	DIR *dir = fdopendir(fd);
-	int r = HF_OK, n;
-
-	if (dir == NULL) {
-		r = hf_error_set(err, HF_EIO, errno, "%s/%s: %s", look->chats->folder, path, strerror(errno));
-		(void)close(fd);
-		return r;
-	}
-	while (r == HF_OK) {
-		errno = 0;
-		entry = readdir(dir);
-		if (entry == NULL) {
-			if (errno != 0)
-				r = hf_error_set(err, HF_EIO, errno, "%s/%s: %s", look->chats->folder, path,
-				    strerror(errno));
-			break;
-		}
-		n = snprintf(below, sizeof(below), "%s%s%s", path, path[0] != '\0' ? "/" : "", entry->d_name);
-		if (n > 0 && (size_t)n < sizeof(below))
-			r = look_at(look, fd, entry->d_name, below, around, depth, err);
-	}
-	(void)closedir(dir);
-	return r;
+	return look_at_text(look, path, &st, inside->name, err);
 }
 
 static int
@@ -508,16 +464,14 @@ int
 chats_load(struct chats *chats, chats_broken_fn broken, void *ctx, struct hf_error *err)
 {
 	struct look look = {.chats = chats, .broken = broken, .ctx = ctx};
-	int fd, r;
+	struct inside top = {&look, base_of(chats->folder), 0};
+	int r;
 
 	forget(chats);
-	if (chats->only != NULL) {
-		r = look_at(&look, chats->fd, chats->only, chats->only, base_of(chats->folder), 0, err);
-	} else {
-		fd = openat(chats->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		r = fd >= 0 ? look_into(&look, fd, "", base_of(chats->folder), 0, err)
-		            : hf_error_set(err, HF_EIO, errno, "%s: %s", chats->folder, strerror(errno));
-	}
+	if (chats->only != NULL)
+		r = look_at(&top, chats->fd, chats->only, chats->only, err);
+	else
+		r = folder_each_in(chats->fd, ".", chats->folder, look_at, &top, err);
 	if (r == HF_OK)
 		r = check_all(chats, err);
 	if (r == HF_OK)
@@ -529,19 +483,9 @@ chats_load(struct chats *chats, chats_broken_fn broken, void *ctx, struct hf_err
 size_t
 chats_find(const struct chats *chats, const char *name, size_t size, const struct chat **ret_first)
 {
-	size_t low = 0, high = chats->count, middle, found = 0;
+	size_t at = 0, found = group_find(chats->chats, chats->count, sizeof(*chats->chats), name, size, &at);
 
-	while (low < high) {
-		middle = low + (high - low) / 2;
-		if (strncmp(chats->chats[middle].name, name, size) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	/* Those that only begin like it come behind it. */
-	while (low + found < chats->count && strncmp(chats->chats[low + found].name, name, size) == 0 &&
-	    chats->chats[low + found].name[size] == '\0')
-		found++;
-	*ret_first = chats->chats + low;
+	if (found > 0)
+		*ret_first = &chats->chats[at];
 	return found;
 }

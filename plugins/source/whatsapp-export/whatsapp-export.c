@@ -7,6 +7,9 @@
 #include <holdfast/plugin.h>
 
 #include "../../common/feed.h"
+#include "../../common/group.h"
+#include "../../common/query.h"
+#include "../../common/source.h"
 #include "../../common/value.h"
 #include "../../common/zone.h"
 #include "body.h"
@@ -102,14 +105,14 @@ whatsapp_close(void *handle)
 static int
 take_options(struct whatsapp *whatsapp, const struct hf_value *values, uint32_t count, struct hf_error *err)
 {
-	const char *label = text_of(values, count, OPTION_CHAT), *timezone = text_of(values, count, OPTION_TIMEZONE);
+	const char *label = text_of(values, count, OPTION_CHAT), *zone = text_of(values, count, OPTION_TIMEZONE);
 	int r = read_order(text_of(values, count, OPTION_DATE_ORDER), &whatsapp->order, err);
 
-	whatsapp->timezone = strdup(timezone != NULL ? timezone : "");
+	whatsapp->timezone = strdup(zone != NULL ? zone : "");
 	whatsapp->label = label != NULL ? strdup(label) : NULL;
 	if (whatsapp->timezone == NULL || (label != NULL && whatsapp->label == NULL))
 		return hf_error_set(err, HF_ENOMEM, 0, "out of memory");
-	return r == HF_OK ? zone_open(timezone, &whatsapp->zone, err) : r;
+	return r == HF_OK ? zone_open(zone, &whatsapp->zone, err) : r;
 }
 
 static int
@@ -146,25 +149,11 @@ whatsapp_open(const struct hf_host *host, const struct hf_value *values, uint32_
 }
 
 static int
-whatsapp_caps(void *handle, struct hf_source_caps *caps, struct hf_error *err)
-{
-	(void)handle;
-	(void)err;
-	caps->can_incremental = HF_YES;
-	caps->can_deletions = HF_NO;
-	caps->rate_limited = HF_NO;
-	return HF_OK;
-}
-
-static int
 on_broken(void *ctx, const char *path, const struct hf_error *why, struct hf_error *err)
 {
 	struct run *run = ctx;
 
-	if (run->sink->failed != NULL)
-		return run->sink->failed(run->sink->ctx, path, why, err);
-	hf_log(run->whatsapp->host, HF_LOG_WARNING, "%s: %s", path, why->msg);
-	return HF_OK;
+	return source_failed(run->whatsapp->host, run->sink, path, why, err);
 }
 
 /* What is wrong with files is told when the rooms are asked for. */
@@ -233,16 +222,6 @@ order_of(const struct whatsapp *whatsapp, const struct chat *chat, size_t parts)
 
 /* ---- rooms ---- */
 
-static size_t
-parts_of(const struct chats *chats, size_t at)
-{
-	size_t parts = 1;
-
-	while (at + parts < chats->count && strcmp(chats->chats[at].name, chats->chats[at + parts].name) == 0)
-		parts++;
-	return parts;
-}
-
 static int
 push_room(struct run *run, const struct chat *chat, size_t parts, struct hf_error *err)
 {
@@ -261,14 +240,6 @@ push_room(struct run *run, const struct chat *chat, size_t parts, struct hf_erro
 }
 
 static int
-stopping(const struct whatsapp *whatsapp, struct hf_error *err)
-{
-	if (whatsapp->host->stop_requested(whatsapp->host->ctx) != 0)
-		return hf_error_set(err, HF_ESTOPPING, 0, "%s: told to stop", whatsapp->chats.path);
-	return HF_OK;
-}
-
-static int
 enumerate_rooms(struct run *run, struct hf_error *err)
 {
 	struct chats *chats = &run->whatsapp->chats;
@@ -278,10 +249,10 @@ enumerate_rooms(struct run *run, struct hf_error *err)
 	people_clear(&run->whatsapp->people);
 	r = chats_load(chats, on_broken, run, err);
 	for (i = 0; r == HF_OK && i < chats->count; i += parts) {
-		parts = parts_of(chats, i);
+		parts = group_size(chats->chats, chats->count, sizeof(*chats->chats), i);
 		r = push_room(run, &chats->chats[i], parts, err);
 		if (r == HF_OK)
-			r = stopping(run->whatsapp, err);
+			r = source_go_on(run->whatsapp->host, chats->path, err);
 	}
 	return r;
 }
@@ -292,7 +263,7 @@ enumerate_rooms(struct run *run, struct hf_error *err)
 struct reading {
 	struct whatsapp *whatsapp;
 	struct opened opened;
-	struct feed feed;
+	struct feed *feed;
 	enum order order;
 	uint64_t unread; /* dates that can be read two ways, and nothing tells which */
 };
@@ -303,7 +274,7 @@ failed_at(struct reading *reading, const struct hf_error *why, struct hf_error *
 	char where[1400];
 
 	(void)snprintf(where, sizeof(where), "%s:%" PRIu64, reading->opened.path, reading->opened.parts.line);
-	return feed_failed(&reading->feed, where, why, err);
+	return feed_failed(reading->feed, where, why, err);
 }
 
 static int
@@ -322,8 +293,8 @@ take_message(struct reading *reading, const char *text, size_t size, struct hf_e
 	    &why);
 	if (r != HF_OK && r != HF_EINVAL)
 		return hf_error_set(err, r, 0, "%s", why.msg);
-	told = feed_message(&reading->feed, &message, &message.sender, err);
-	if (told == HF_OK && r != HF_OK && feed_wants(&reading->feed))
+	told = feed_message(reading->feed, &message, &message.sender, err);
+	if (told == HF_OK && r != HF_OK && feed_wants(reading->feed))
 		told = failed_at(reading, &why, err);
 	return told;
 }
@@ -346,23 +317,16 @@ take_part(struct reading *reading, int what, const char *text, size_t size, stru
 
 	if (what == PARTS_OTHER && is_blank(text, size))
 		return HF_OK;
-	(void)feed_next(&reading->feed);
+	(void)feed_next(reading->feed);
 	if (what == PARTS_MESSAGE)
 		return take_message(reading, text, size, err);
-	if (!feed_wants(&reading->feed))
+	if (!feed_wants(reading->feed))
 		return HF_OK;
 	if (what == PARTS_LONG)
 		(void)hf_error_set(&why, HF_ERANGE, 0, "a message longer than %u KiB", PARTS_MAX >> 10);
 	else
 		(void)hf_error_set(&why, HF_ECORRUPT, 0, "text before the first message");
 	return failed_at(reading, &why, err);
-}
-
-/* Whether the rest can be read although this went wrong. */
-static bool
-is_broken(int r)
-{
-	return HF_IS_PERMANENT(r) && r != HF_ENOMEM;
 }
 
 /* What the files of a chat are named after in the records: the folder or the zip that they are in. */
@@ -391,162 +355,118 @@ read_part(struct reading *reading, const struct chat *chat, struct hf_error *err
 	while (r == HF_OK && (r = parts_next(&reading->opened.parts, &text, &size, &why)) > 0) {
 		r = take_part(reading, r, text, size, &why);
 		if (r == HF_OK)
-			r = feed_passed(&reading->feed, &why);
+			r = feed_passed(reading->feed, &why);
 		if (r != HF_OK)
 			break;
 	}
-	if (is_broken(r))
+	if (source_is_item_failure(r))
 		r = failed_at(reading, &why, err);
 	else if (r != HF_OK)
 		r = hf_error_set(err, r, why.os_errno, "%s", why.msg);
 	if (!chats_is_current(&whatsapp->chats, chat))
-		reading->feed.trusted = false;
+		reading->feed->trusted = false;
 	chats_close(&reading->opened);
 	whatsapp->body.place = "";
 	return r;
 }
 
 static int
-read_chat(struct reading *reading, const struct chat *chat, size_t parts, struct hf_error *err)
+whatsapp_read(void *ctx, const struct query_room *room, struct feed *feed, struct hf_error *err)
 {
+	const struct chat *chat = room->parts;
+	struct reading reading = {.whatsapp = ctx, .feed = feed, .order = order_of(ctx, chat, room->count)};
 	struct hf_error why = HF_ERROR_INIT;
 	size_t i;
 	int r = HF_OK;
 
-	for (i = 0; i < parts && r == HF_OK; i++)
-		r = read_part(reading, &chat[i], err);
-	if (r == HF_OK && reading->unread > 0) {
+	for (i = 0; i < room->count && r == HF_OK; i++)
+		r = read_part(&reading, &chat[i], err);
+	if (r == HF_OK && reading.unread > 0) {
 		(void)hf_error_set(&why, HF_EINVAL, 0,
 		    "%" PRIu64 " messages are saved without a time: nothing tells whether 3/4/2024 is in March or in "
 		    "April; set \"date_order\" to dmy or mdy",
-		    reading->unread);
-		r = feed_failed(&reading->feed, chat->name, &why, err);
+		    reading.unread);
+		r = feed_failed(feed, chat->name, &why, err);
 	}
-	return r == HF_OK ? feed_end(&reading->feed, chat, err) : r;
+	return r == HF_OK ? feed_end(feed, chat, err) : r;
 }
 
-/* The texts of a query's chat, as they are now; 0: there is none. */
-static int
-find_chat(struct run *run, const struct hf_query *query, const struct chat **ret_first, size_t *ret_parts,
-    struct hf_error *err)
+/* Finds a chat's texts among those that are loaded.  Whether they are as they were then. */
+static bool
+find_loaded(const struct chats *chats, const struct hf_text *id, struct query_room *room)
 {
-	struct whatsapp *whatsapp = run->whatsapp;
+	const struct chat *chat = NULL;
 	size_t i;
-	int r;
 
-	if (query->room.data == NULL)
-		return hf_error_set(err, HF_EINVAL, 0, "messages are asked for without a room");
-	r = load(whatsapp, err);
-	if (r != HF_OK)
+	room->count = chats_find(chats, id->data, (size_t)id->size, &chat);
+	room->parts = chat;
+	for (i = 0; i < room->count; i++)
+		if (!chats_is_current(chats, &chat[i]))
+			return false;
+	return true;
+}
+
+static int
+whatsapp_find(void *ctx, const struct hf_text *id, struct query_room *room, struct hf_error *err)
+{
+	struct whatsapp *whatsapp = ctx;
+	int r = load(whatsapp, err);
+
+	if (r != HF_OK || find_loaded(&whatsapp->chats, id, room))
 		return r;
-	*ret_parts = chats_find(&whatsapp->chats, query->room.data, (size_t)query->room.size, ret_first);
-	for (i = 0; i < *ret_parts && chats_is_current(&whatsapp->chats, &(*ret_first)[i]); i++)
-		;
-	if (i == *ret_parts)
-		return HF_OK;
 	whatsapp->chats.loaded = false;
 	r = load(whatsapp, err);
 	if (r == HF_OK)
-		*ret_parts = chats_find(&whatsapp->chats, query->room.data, (size_t)query->room.size, ret_first);
+		(void)find_loaded(&whatsapp->chats, id, room);
 	return r;
 }
 
 /* What stands for all bytes of a chat, and for how they are read. */
 static int
-set_state(struct reading *reading, const struct chat *chat, size_t parts, struct hf_error *err)
+whatsapp_state(void *ctx, const struct query_room *room, struct feed *feed, struct hf_error *err)
 {
-	struct whatsapp *whatsapp = reading->whatsapp;
+	struct whatsapp *whatsapp = ctx;
 	struct digest *digest = &whatsapp->chats.digest;
+	const struct chat *chat = room->parts;
+	enum order order = order_of(whatsapp, chat, room->count);
 	uint8_t result[DIGEST_SIZE];
 	size_t i;
 	int r;
 
 	digest_begin(digest, whatsapp->write);
-	for (i = 0; i < parts; i++) {
+	for (i = 0; i < room->count; i++) {
 		digest_add(digest, chat[i].digest, DIGEST_SIZE);
 		digest_add(digest, chat[i].path, strlen(chat[i].path) + 1);
 	}
-	digest_add(digest, &reading->order, sizeof(reading->order));
+	digest_add(digest, &order, sizeof(order));
 	digest_add(digest, whatsapp->timezone, strlen(whatsapp->timezone));
 	r = digest_end(digest, result, err);
 	if (r == HF_OK)
-		digest_hex(result, reading->feed.state);
+		digest_hex(result, feed->state);
 	return r;
 }
 
-static int
-enumerate_messages(struct run *run, const struct hf_query *query, struct hf_error *err)
-{
-	struct whatsapp *whatsapp = run->whatsapp;
-	struct reading reading = {.whatsapp = whatsapp};
-	const struct chat *chat = NULL;
-	size_t parts = 0;
-	int r = find_chat(run, query, &chat, &parts, err);
-
-	if (r != HF_OK)
-		return r;
-	if (parts == 0)
-		return feed_nothing(run->sink, err);
-	feed_init(&reading.feed, whatsapp->host, whatsapp->json, run->sink, &whatsapp->people, query);
-	reading.order = order_of(whatsapp, chat, parts);
-	r = set_state(&reading, chat, parts, err);
-	if (r != HF_OK)
-		return r;
-	r = feed_begin(&reading.feed, &query->cursor, chat, err);
-	if (r != 0)
-		return r < 0 ? r : HF_OK;
-	return read_chat(&reading, chat, parts, err);
-}
-
-/* Who wrote in a chat.  What is known of an unchanged one is still so. */
-static int
-enumerate_members(struct run *run, const struct hf_query *query, struct hf_error *err)
-{
-	struct whatsapp *whatsapp = run->whatsapp;
-	struct reading reading = {.whatsapp = whatsapp};
-	const struct chat *chat = NULL;
-	size_t parts = 0;
-	int r = find_chat(run, query, &chat, &parts, err);
-
-	if (r != HF_OK || parts == 0)
-		return r;
-	if (whatsapp->people.room != chat) {
-		feed_init(&reading.feed, whatsapp->host, whatsapp->json, run->sink, &whatsapp->people, NULL);
-		r = feed_begin(&reading.feed, NULL, chat, err);
-		if (r == HF_OK)
-			r = read_chat(&reading, chat, parts, err);
-	}
-	return r == HF_OK ? people_push(&whatsapp->people, run->sink, err) : r;
-}
-
-static int
-enumerate_account(struct run *run, struct hf_error *err)
-{
-	struct hf_account account;
-
-	memset(&account, 0, sizeof(account));
-	account.struct_size = sizeof(account);
-	account.service = value_of_string("whatsapp");
-	return run->sink->account(run->sink->ctx, &account, err);
-}
+static const struct query_ops query_ops = {whatsapp_find, whatsapp_state, whatsapp_read};
 
 static int
 whatsapp_enumerate(void *handle, const struct hf_query *query, const struct hf_record_sink *sink,
     struct hf_error *err)
 {
-	struct run run = {handle, sink};
+	struct whatsapp *whatsapp = handle;
+	struct run run = {whatsapp, sink};
+	const struct query_source source = {&query_ops, whatsapp, whatsapp->host, whatsapp->json, &whatsapp->people};
 
 	switch (query->what) {
 	case HF_QUERY_ACCOUNT:
-		return enumerate_account(&run, err);
+		return source_account(sink, "whatsapp", err);
 	case HF_QUERY_ROOMS:
 		return enumerate_rooms(&run, err);
 	case HF_QUERY_PARTICIPANTS:
 		if (query->room.data != NULL)
-			return enumerate_members(&run, query, err);
+			return query_members(&source, query, sink, err);
 		break;
 	case HF_QUERY_MESSAGES:
-		return enumerate_messages(&run, query, err);
+		return query_messages(&source, query, sink, err);
 	}
 	return hf_error_set(err, HF_ENOTSUP, 0, "whatsapp-export does not know query %u", query->what);
 }
@@ -564,7 +484,7 @@ static const struct hf_source_ops ops = {
 	.configure = whatsapp_configure,
 	.open = whatsapp_open,
 	.close = whatsapp_close,
-	.caps = whatsapp_caps,
+	.caps = source_caps,
 	.enumerate = whatsapp_enumerate,
 	.fetch_media = whatsapp_fetch_media,
 };

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "os.h"
+#include "os-bsd.h"
 
-#include <string.h>
 #include <sys/param.h>
 #include <sys/ucred.h>
 #include <sys/mount.h>
@@ -9,68 +8,23 @@
 
 /* Written from sysctl(3), getmntinfo(3) and statfs(2). */
 
-/* The kernel's name and release say it all. */
-void
-os_distribution(char out[FACT_SIZE])
-{
-	out[0] = '\0';
-}
-
 void
 os_processor(char out[FACT_SIZE])
 {
-	size_t size = FACT_SIZE;
-
-	if (sysctlbyname("hw.model", out, &size, NULL, 0) != 0)
-		out[0] = '\0';
-	out[FACT_SIZE - 1] = '\0';
-}
-
-uint64_t
-os_processors(void)
-{
-	int count = 0;
-	size_t size = sizeof(count);
-
-	return sysctlbyname("hw.ncpu", &count, &size, NULL, 0) == 0 && count > 0 ? (uint64_t)count : 0;
+	bsd_text(HW_MODEL, out);
 }
 
 uint64_t
 os_memory(void)
 {
-	unsigned long bytes = 0;
-	size_t size = sizeof(bytes);
-
-	return sysctlbyname("hw.physmem", &bytes, &size, NULL, 0) == 0 ? bytes : 0;
-}
-
-/* It is in login.conf(5), by the class of the user: the environment has it. */
-void
-os_locale(char out[FACT_SIZE])
-{
-	out[0] = '\0';
-}
-
-/* MNT_LOCAL is also said of what is only in memory, or shows a disk's data once more. */
-static int
-is_of_disk(const struct statfs *entry)
-{
-	static const char *const others[] = {"devfs", "fdescfs", "procfs", "linprocfs", "linsysfs", "tmpfs", "nullfs",
-	    "unionfs", "autofs", "cd9660", "udf", "mqueuefs"};
-	size_t i;
-
-	if (strcmp(entry->f_mntonname, "/") == 0)
-		return 1;
-	for (i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
-		if (strcmp(entry->f_fstypename, others[i]) == 0)
-			return 0;
-	}
-	return (entry->f_flags & MNT_LOCAL) != 0;
+	return bsd_number(HW_PHYSMEM);
 }
 
 void
 os_disks(os_disk_fn fn, void *ctx)
 {
+	static const char *const others[] = {"devfs", "fdescfs", "procfs", "linprocfs", "linsysfs", "tmpfs", "nullfs",
+	    "unionfs", "autofs", "cd9660", "udf", "mqueuefs", NULL};
 	struct statfs *entries = NULL;
 	int i, count = getmntinfo(&entries, MNT_NOWAIT);
 
@@ -79,7 +33,7 @@ os_disks(os_disk_fn fn, void *ctx)
 		    entries[i].f_fstypename, (uint64_t)entries[i].f_blocks * entries[i].f_bsize,
 		    entries[i].f_bavail > 0 ? (uint64_t)entries[i].f_bavail * entries[i].f_bsize : 0};
 
-		if (is_of_disk(&entries[i]))
+		if (bsd_is_of_disk(disk.mount, disk.type, (entries[i].f_flags & MNT_LOCAL) != 0, others))
 			fn(ctx, &disk);
 	}
 }

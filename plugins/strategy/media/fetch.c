@@ -24,6 +24,7 @@ struct slot {
 	struct hf_scratch *scratch;
 	uint64_t have;
 	int64_t announced; /* of the whole; -1 */
+	uint64_t answers;  /* of anybody, when it was asked for */
 	enum verdict verdict;
 	struct hf_error why; /* BROKEN */
 };
@@ -42,6 +43,7 @@ struct fetch {
 	struct text later[LATER_MAX]; /* lines that wait for one that is on its way; size 0: free */
 	struct recent *recent;
 	size_t recent_count, recent_next;
+	struct reach *reach;
 	bool listed; /* the list is at its end */
 	int dead;    /* the source failed as a whole, with this */
 	struct hf_error why_dead;
@@ -228,6 +230,22 @@ fail(struct fetch *fetch, struct slot *slot, const char *reason, const struct hf
 	return outcome_failed(fetch->work, &slot->ref, &slot->entry, text_c(&slot->path), &outcome, why, err);
 }
 
+/* Nobody answered: whose fault that is shows later. */
+static int
+miss(struct fetch *fetch, struct slot *slot, uint64_t answers, const struct hf_error *why, struct hf_error *err)
+{
+	return reach_missed(fetch->reach, &fetch->work->media->tools, &slot->ref, &slot->line, answers, why->msg, err);
+}
+
+/* The source failed as a whole. */
+static int
+fail_with_source(struct fetch *fetch, struct slot *slot, struct hf_error *err)
+{
+	if (HF_IS_TRANSIENT(fetch->dead))
+		return miss(fetch, slot, REACH_NEVER, &fetch->why_dead, err);
+	return fail(fetch, slot, NULL, &fetch->why_dead, err);
+}
+
 /* The same file as one that was stored in this run. */
 static int
 repeat(struct fetch *fetch, struct slot *slot, const struct recent *recent, bool *ret_done, struct hf_error *err)
@@ -273,6 +291,7 @@ consider(struct fetch *fetch, struct slot *slot, bool *ret_fetch, struct hf_erro
 	const struct recent *recent;
 	struct hf_text missing;
 	struct text detail = TEXT_INIT(600);
+	struct hf_error why = HF_ERROR_INIT;
 	bool done = false;
 	int r = ref_take(&slot->ref, tools, slot->line.data, slot->line.size, err);
 
@@ -307,7 +326,12 @@ consider(struct fetch *fetch, struct slot *slot, bool *ret_fetch, struct hf_erro
 			return r;
 	}
 	if (fetch->dead != HF_OK)
-		return fail(fetch, slot, NULL, &fetch->why_dead, err);
+		return fail_with_source(fetch, slot, err);
+	if (reach_is_out(fetch->reach, tools, &slot->ref)) {
+		(void)hf_error_set(&why, HF_ENET, 0,
+		    "its server did not answer %u times before, and was not asked again", REACH_MISSES);
+		return miss(fetch, slot, reach_answers(fetch->reach), &why, err);
+	}
 	*ret_fetch = true;
 	return HF_OK;
 }
@@ -434,6 +458,7 @@ fetch_next(void *ctx, struct hf_media_request *ret, struct hf_error *err)
 	if (r != HF_OK)
 		return hf_error_set(err, r, 0, "%s: out of memory", fetch->work->path);
 	slot->used = true;
+	slot->answers = reach_answers(fetch->reach);
 	room = value_text(&slot->ref.room);
 	text_decoded(&slot->room, &fetch->work->media->tools, &room);
 	ref_attachment(&slot->ref, &slot->attachment);
@@ -474,7 +499,8 @@ is_web_page(const struct slot *slot, const struct hf_media_info *info)
 	return text_is(&info->mime, "text/html") &&
 	    (text_is(&a->kind, "image") || text_is(&a->kind, "video") || text_is(&a->kind, "audio") ||
 	        text_is(&a->kind, "sticker") ||
-	        (a->mime.data != NULL && a->mime.size > 0 && !text_is(&a->mime, "text/")));
+	        (a->mime.data != NULL && a->mime.size > 0 && !text_is(&a->mime, "text/")) ||
+	        (a->size >= 0 && info->size >= 0 && a->size != info->size));
 }
 
 /* Where it goes on, or begins anew. */
@@ -507,6 +533,7 @@ fetch_begin(void *ctx, uint64_t token, const struct hf_media_info *info, struct 
 	if (slot == NULL)
 		return hf_error_set(err, HF_EINVAL, 0, "nobody asked for this");
 	slot->announced = info->size;
+	reach_answered(fetch->reach, &media->tools, &slot->ref);
 	if (info->size > 0 && (uint64_t)info->size > media->max_size)
 		return refuse(slot, TOO_LARGE, HF_ERANGE, "it is larger than wanted", err);
 	if (is_web_page(slot, info))
@@ -561,6 +588,25 @@ keep(struct fetch *fetch, struct slot *slot, struct hf_error *err)
 	return r == HF_OK ? emitter->done(emitter->ctx, 1, slot->have, err) : r;
 }
 
+/*
+ * More came than is wanted.  Where the message tells a size that would be, and the server none, that is no large file
+ * but a server that is out of order: another try may be better.
+ */
+static int
+end_too_large(struct fetch *fetch, struct slot *slot, struct hf_error *err)
+{
+	const struct ref *ref = &slot->ref;
+	struct hf_error why = HF_ERROR_INIT;
+
+	if (slot->announced < 0 && ref->size >= 0 && (uint64_t)ref->size <= fetch->work->media->max_size) {
+		(void)hf_error_set(&why, HF_ECORRUPT, 0, "it has more bytes than the %lld that the message tells",
+		    (long long)ref->size);
+		return fail(fetch, slot, NULL, &why, err);
+	}
+	/* What the source announces and does not send is no size. */
+	return skip(fetch, slot, "too_large", slot->announced > (int64_t)slot->have ? slot->announced : -1, NULL, err);
+}
+
 static int
 conclude(struct fetch *fetch, struct slot *slot, int code, const struct hf_error *told, struct hf_error *err)
 {
@@ -569,11 +615,11 @@ conclude(struct fetch *fetch, struct slot *slot, int code, const struct hf_error
 	if (told != NULL)
 		why = *told;
 	why.code = code;
+	if (why.http_status != 0)
+		reach_answered(fetch->reach, &fetch->work->media->tools, &slot->ref);
 	switch (slot->verdict) {
 	case TOO_LARGE:
-		/* What the source announces and does not send is no size. */
-		return skip(fetch, slot, "too_large",
-		    slot->announced > (int64_t)slot->have ? slot->announced : -1, NULL, err);
+		return end_too_large(fetch, slot, err);
 	case WEB_PAGE:
 		(void)hf_error_set(&why, HF_EPERM, 0, "a web page came in its place, which may be one to sign in");
 		return fail(fetch, slot, "no_permission", &why, err);
@@ -585,7 +631,9 @@ conclude(struct fetch *fetch, struct slot *slot, int code, const struct hf_error
 	if (code == HF_OK)
 		return keep(fetch, slot, err);
 	if (code == HF_ERANGE)
-		return skip(fetch, slot, "too_large", slot->announced, NULL, err);
+		return end_too_large(fetch, slot, err);
+	if (code == HF_ENET)
+		return miss(fetch, slot, slot->answers, &why, err);
 	if (code == HF_ENOTSUP)
 		return skip(fetch, slot, "not_supported", slot->ref.size, why.msg[0] == '\0' ? NULL : why.msg, err);
 	return fail(fetch, slot, NULL, &why, err);
@@ -631,7 +679,7 @@ give_up(struct fetch *fetch, struct hf_error *err)
 		slot = &fetch->slots[i];
 		if (!slot->used)
 			continue;
-		r = fail(fetch, slot, NULL, &fetch->why_dead, err);
+		r = fail_with_source(fetch, slot, err);
 		media->scratch->remove(slot->scratch);
 		slot_clear(slot);
 	}
@@ -682,7 +730,12 @@ fetch_all(struct work *work, struct hf_error *err)
 	}
 	for (i = 0; i < LATER_MAX; i++)
 		fetch->later[i] = (struct text)TEXT_INIT(2 * REF_LINE_MAX);
-	r = run(fetch, err);
+	r = reach_open(work->media, work->view->account, &fetch->reach, err);
+	if (r == HF_OK)
+		r = run(fetch, err);
+	if (r == HF_OK)
+		r = reach_tell(fetch->reach, work, err);
+	reach_free(fetch->reach);
 	for (i = 0; i < SLOTS; i++) {
 		if (fetch->slots[i].used)
 			work->media->scratch->close(fetch->slots[i].scratch);

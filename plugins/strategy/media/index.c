@@ -6,12 +6,6 @@ enum { M_STATE, M_REASON, M_LIMIT, M_SIZE, M_ATTEMPTS, M_NEXT_TRY, M_TRIED_AT, M
 static const char *const member_names[M_COUNT] = {"state", "reason", "limit", "size", "attempts", "next_try",
     "tried_at"};
 
-static int64_t
-time_of(const struct tools *tools, const struct hf_json_value *value)
-{
-	return value->type == HF_JSON_STRING ? tools->write->parse_time(value->data, value->size) : HF_NO_TIME;
-}
-
 int
 index_take(const struct tools *tools, const char *line, size_t size, struct entry *ret, struct hf_error *err)
 {
@@ -32,8 +26,8 @@ index_take(const struct tools *tools, const char *line, size_t size, struct entr
 	ret->limit = value_number(&v[M_LIMIT], 0);
 	ret->size = value_number(&v[M_SIZE], -1);
 	ret->attempts = value_number(&v[M_ATTEMPTS], 0);
-	ret->next_try_ns = time_of(tools, &v[M_NEXT_TRY]);
-	ret->tried_ns = time_of(tools, &v[M_TRIED_AT]);
+	ret->next_try_ns = value_time(tools, &v[M_NEXT_TRY]);
+	ret->tried_ns = value_time(tools, &v[M_TRIED_AT]);
 	return HF_OK;
 }
 

@@ -114,6 +114,7 @@ struct outcome {
 	uint32_t http_status;
 	const char *mime;     /* as it came; NULL */
 	const char *detail;   /* for people; NULL */
+	bool transient;       /* failed: through no fault of its own, so the next run tries it at once */
 };
 
 int outcome_stored(struct work *work, const struct ref *ref, const struct entry *before, const char *path,
@@ -129,6 +130,33 @@ int outcome_failed(struct work *work, const struct ref *ref, const struct entry 
 /* Stores what was fetched at path, made smaller if that is wanted and possible. */
 int store(struct work *work, const char *path, int64_t mtime_ns, struct hf_scratch *scratch, struct outcome *ret,
     struct hf_error *err);
+
+/* ---- reach.c: whether it is the network that is out of reach, or one server ---- */
+
+/*
+ * What nobody answered to is put aside.  At the end it is known whether anybody answered after it was asked for: if so,
+ * the network was there, and it failed like any other; if not, it did not fail by itself and is tried by the next run.
+ */
+struct reach;
+
+#define REACH_MISSES 20u /* so often in turn a server may not answer before it is left alone for this run */
+
+int reach_open(const struct media *media, const char *account, struct reach **ret, struct hf_error *err);
+void reach_free(struct reach *reach);
+/* How often anybody has answered. */
+uint64_t reach_answers(const struct reach *reach);
+void reach_answered(struct reach *reach, const struct tools *tools, const struct ref *ref);
+/* Whether it is of a server that is to be left alone. */
+bool reach_is_out(struct reach *reach, const struct tools *tools, const struct ref *ref);
+/*
+ * Puts one aside.  line: of the list; answers: as there were when it was asked for, REACH_NEVER: whoever else has
+ * answered, it is tried by the next run.
+ */
+#define REACH_NEVER INT64_MAX
+int reach_missed(struct reach *reach, const struct tools *tools, const struct ref *ref, const struct text *line,
+    uint64_t answers, const char *message, struct hf_error *err);
+/* Tells of all that were put aside. */
+int reach_tell(struct reach *reach, struct work *work, struct hf_error *err);
 
 /* ---- fetch.c ---- */
 

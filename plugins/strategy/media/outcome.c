@@ -2,6 +2,7 @@
 #include "media.h"
 
 #define SECOND    INT64_C(1000000000)
+#define MILLISECOND INT64_C(1000000)
 #define TRY_FIRST (3600 * SECOND)
 #define TRY_MOST  (30 * 24 * 3600 * SECOND)
 
@@ -77,14 +78,16 @@ outcome_skipped(struct work *work, const struct ref *ref, const struct entry *be
 	return add(work, ref, before, path, STATE_SKIPPED, &rest, err);
 }
 
-/* 1 h after the first failure, then twice as long each time, 30 days at most. */
+/* 1 h after the first failure, then twice as long each time, or as the server asks for; 30 days at most. */
 static int64_t
-next_try(const struct work *work, int64_t attempts)
+next_try(const struct work *work, int64_t attempts, const struct hf_error *why)
 {
-	int64_t wait = TRY_FIRST, i;
+	int64_t wait = TRY_FIRST, asked = why->retry_after_ms, i;
 
 	for (i = 1; i < attempts && wait < TRY_MOST; i++)
 		wait *= 2;
+	if (asked > wait / MILLISECOND)
+		wait = asked < TRY_MOST / MILLISECOND ? asked * MILLISECOND : TRY_MOST;
 	return work->now_ns + (wait < TRY_MOST ? wait : TRY_MOST);
 }
 
@@ -94,11 +97,18 @@ outcome_failed(struct work *work, const struct ref *ref, const struct entry *bef
 {
 	const struct tools *tools = &work->media->tools;
 	struct text rest = TEXT_INIT(2 * REF_LINE_MAX);
-	int64_t attempts = (before->state == STATE_FAILED ? before->attempts : 0) + 1;
-	int64_t again = next_try(work, attempts);
+	int64_t attempts = (before->state == STATE_FAILED ? before->attempts : 0) + (outcome->transient ? 0 : 1);
+	int64_t again = outcome->transient ? work->now_ns : next_try(work, attempts, why);
 	char name[600];
 	int r;
 
+	if (work->next_try_ns == HF_NO_TIME || again < work->next_try_ns)
+		work->next_try_ns = again;
+	/* A path of the encoder's has nothing in it that could harm a terminal. */
+	(void)snprintf(name, sizeof(name), "%s/%s", work->path, path);
+	/* What it failed with when somebody answered says more, and it is due already. */
+	if (outcome->transient && before->state == STATE_FAILED && before->next_try_ns <= work->now_ns)
+		return work->emitter->failed(work->emitter->ctx, name, why, err);
 	ref_put_members(&rest, ref);
 	put_word(&rest, tools, "state", "failed");
 	put_word(&rest, tools, "reason", outcome->reason);
@@ -109,11 +119,5 @@ outcome_failed(struct work *work, const struct ref *ref, const struct entry *bef
 	text_time(&rest, tools, "tried_at", work->now_ns);
 	text_time(&rest, tools, "next_try", again);
 	r = add(work, ref, before, path, STATE_FAILED, &rest, err);
-	if (r != HF_OK)
-		return r;
-	if (work->next_try_ns == HF_NO_TIME || again < work->next_try_ns)
-		work->next_try_ns = again;
-	/* A path of the encoder's has nothing in it that could harm a terminal. */
-	(void)snprintf(name, sizeof(name), "%s/%s", work->path, path);
-	return work->emitter->failed(work->emitter->ctx, name, why, err);
+	return r == HF_OK ? work->emitter->failed(work->emitter->ctx, name, why, err) : r;
 }

@@ -107,9 +107,7 @@ ref_take(struct ref *ref, const struct tools *tools, const char *line, size_t si
 	ref->room = v[M_ROOM];
 	ref->message = v[M_MESSAGE];
 	ref->sent_at = v[M_SENT_AT];
-	ref->sent_ns = v[M_SENT_AT].type == HF_JSON_STRING
-	                   ? tools->write->parse_time(v[M_SENT_AT].data, v[M_SENT_AT].size)
-	                   : HF_NO_TIME;
+	ref->sent_ns = value_time(tools, &v[M_SENT_AT]);
 	ref->retry = v[M_RETRY].type == HF_JSON_TRUE;
 	/* A record of the index has no folder, but an id that begins with it; neither has an escape in it. */
 	if (v[M_FOLDER].type != HF_JSON_STRING && v[M_ID].type == HF_JSON_STRING &&

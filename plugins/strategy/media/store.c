@@ -33,7 +33,7 @@ recompress(const struct work *work, const struct hf_reader *reader, struct hf_sc
 {
 	const struct media *media = work->media;
 	const struct hf_image_request request = {(uint32_t)sizeof(request),
-	    media->strip_location ? HF_IMAGE_STRIP_LOCATION : 0, media->compress ? media->quality : 100, 0};
+	    media->strip_location ? HF_IMAGE_STRIP_LOCATION : 0, media->compress ? media->quality : 0, 0};
 	struct hf_image_result result = {.struct_size = (uint32_t)sizeof(result)};
 	const void *to[] = {media->scratch, out};
 	struct hf_sink sink = {(uint32_t)sizeof(sink), 0, to, sink_append};
@@ -50,7 +50,7 @@ recompress(const struct work *work, const struct hf_reader *reader, struct hf_sc
 	}
 	if (result.used)
 		ret->done = strcmp(result.reason, "location_removed") == 0 ? "location_removed" : "recompressed";
-	else if (strcmp(result.reason, "not_a_jpeg") != 0)
+	else if (strcmp(result.reason, "not_a_jpeg") != 0 && strcmp(result.reason, "not_asked") != 0)
 		(void)snprintf(ret->kept, sizeof(ret->kept), "%.31s", result.reason);
 	ret->location_left = (result.flags & HF_IMAGE_LOCATION_LEFT) != 0;
 	return HF_OK;

@@ -8,6 +8,7 @@
 #include <dlfcn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <holdfast/image.h>
@@ -314,10 +315,24 @@ emit_failed(void *ctx, const char *what, const struct hf_error *why, struct hf_e
 	return HF_OK;
 }
 
+static uint64_t missing;
+static int64_t next_try_ns;
+
+static int
+emit_missing(void *ctx, uint64_t items, int64_t when_ns, struct hf_error *err)
+{
+	(void)ctx;
+	(void)err;
+	missing = items;
+	next_try_ns = when_ns;
+	return HF_OK;
+}
+
 static const struct hf_emitter emitter = {.struct_size = (uint32_t)sizeof(emitter), .previous = emit_previous,
     .file = emit_file, .log_open = emit_log_open, .log_known = emit_log_known, .log_before = emit_log_before,
     .log_append = emit_log_append, .log_close = emit_log_close, .checkpoint = emit_checkpoint, .done = emit_done,
-    .failed = emit_failed, .file_from = emit_file_from, .snapshot = &snapshot, .file_same = emit_file_same};
+    .failed = emit_failed, .file_from = emit_file_from, .snapshot = &snapshot, .file_same = emit_file_same,
+    .missing = emit_missing};
 
 /* ---- the source: what a URL says is what happens ---- */
 
@@ -352,11 +367,14 @@ serve(const struct hf_media_request *request, const struct hf_media_exchange *ex
 		memcpy(piece, "\xff\xd8\xff", 3);
 	if (strncmp(url, "fail", 4) == 0) {
 		(void)hf_error_set(&why, -(int)size, 0, "it failed");
-		why.http_status = size == 201 ? 410 : 0;
+		why.http_status = size == 201 ? 410 : size == 103 ? 429 : 0;
+		why.retry_after_ms = size == 103 ? 2 * 3600 * 1000 : 0;
 		return exchange->end(exchange->ctx, request->token, -(int)size, &why, err);
 	}
-	if (strncmp(url, "page", 4) == 0)
+	if (strncmp(url, "page", 4) == 0) {
 		info.mime = (struct hf_text){"text/html", 9, HF_TEXT_UTF8, 0};
+		info.size = (int64_t)size;
+	}
 	if (strncmp(url, "size", 4) == 0)
 		info.size = (int64_t)size;
 	if (strncmp(url, "stop", 4) == 0 && request->offset > 0)
@@ -434,6 +452,8 @@ static const struct hf_source_view view = {(uint32_t)sizeof(view), 0, NULL, "fam
 /* ---- pictures ---- */
 
 static struct hf_image_result picture;
+static bool compressing = true, stripping;
+static unsigned pictures;
 
 static int
 recompress(void *host_ctx, const struct hf_image_request *request, const struct hf_reader *in, const struct hf_sink *out,
@@ -442,7 +462,10 @@ recompress(void *host_ctx, const struct hf_image_request *request, const struct 
 	uint8_t data[16];
 
 	(void)host_ctx;
-	CU_ASSERT_EQUAL(request->quality, 80);
+	pictures++;
+	/* A location is taken out without coding anything anew. */
+	CU_ASSERT_EQUAL(request->quality, compressing ? 80 : 0);
+	CU_ASSERT_EQUAL(request->flags, stripping ? HF_IMAGE_STRIP_LOCATION : 0);
 	CU_ASSERT(in->read(in->ctx, data, sizeof(data), err) > 3 && data[0] == 0xff);
 	*ret = picture;
 	return picture.used ? out->write(out->ctx, "small", 5, err) : HF_OK;
@@ -487,7 +510,8 @@ run(uint64_t max_size, uint32_t flags)
 	int r;
 
 	memset(values, 0, sizeof(values));
-	values[0].number = 1;
+	values[0].number = compressing;
+	values[3].number = stripping;
 	values[1].number = 80;
 	values[2].number = (int64_t)max_size;
 	source.asked = written = same = failures = log_reads = 0;
@@ -611,8 +635,12 @@ test_failures(void)
 	say(0, "1", "{\"name\":\"gone\",\"url\":\"fail:201\"},{\"name\":\"denied\",\"url\":\"fail:203\"}");
 	say(0, "2", "{\"name\":\"page\",\"url\":\"page:5\",\"kind\":\"image\"},{\"name\":\"odd\",\"url\":\"fail:208\"}");
 	say(0, "3", "{\"name\":\"good\",\"url\":\"size:3\"},{\"name\":\"text\",\"url\":\"page:5\"}");
+	/* What the message tells of the size makes these wrong. */
+	say(0, "4", "{\"name\":\"short\",\"url\":\"page:5\",\"size\":9},{\"name\":\"more\",\"url\":\"endless:\",\"size\":9}");
 	CU_ASSERT_EQUAL(run(1000, 0), HF_OK);
-	CU_ASSERT_EQUAL(failures, 3);
+	CU_ASSERT_EQUAL(failures, 5);
+	CU_ASSERT(last_says("general/4-short", "\"reason\":\"no_permission\""));
+	CU_ASSERT(last_says("general/4-more", "\"reason\":\"error\",\"detail\":\"it has more bytes than the 9 "));
 	CU_ASSERT_EQUAL(file_count, 2);
 	CU_ASSERT(last_says("general/1-gone", "\"reason\":\"gone\",\"http_status\":410,\"detail\":\"it failed\",\"attempts\":1"));
 	CU_ASSERT(last_says("general/1-denied", "\"reason\":\"no_permission\""));
@@ -622,13 +650,65 @@ test_failures(void)
 	/* Not due yet; but at another address it is tried at once. */
 	CU_ASSERT_EQUAL(run(1000, 0), HF_OK);
 	CU_ASSERT(source.asked == 0 && failures == 0 && written == 0);
+	CU_ASSERT(missing == 5 && next_try_ns > (int64_t)time(NULL) * 1000000000 + INT64_C(3500000000000));
 	say(0, "1", "{\"id\":\"x\",\"name\":\"gone\",\"url\":\"fail:201\"}");
 	CU_ASSERT_EQUAL(run(1000, 0), HF_OK);
 	CU_ASSERT_EQUAL(source.asked, 1);
 	/* All of them, when everything is asked for; in the same second they were just tried. */
 	CU_ASSERT_EQUAL(sleep(1), 0);
 	CU_ASSERT_EQUAL(run(1000, HF_RUN_FULL), HF_OK);
-	CU_ASSERT(failures == 4 && last_says("general/1-gone", "\"attempts\":2"));
+	CU_ASSERT(failures == 6 && last_says("general/1-gone", "\"attempts\":2"));
+}
+
+/* Nobody answers: that is the network's fault, so the next run tries all of them at once. */
+static void
+test_unreachable(void)
+{
+	char attachment[100];
+	unsigned i;
+
+	clear();
+	say(0, "1", "{\"name\":\"a\",\"url\":\"fail:102/a\"},{\"name\":\"b\",\"url\":\"fail:102/b\"}");
+	for (i = 0; i < 2; i++) {
+		CU_ASSERT_EQUAL(run(1000, 0), HF_OK);
+		CU_ASSERT(source.asked == 2 && failures == 2);
+		CU_ASSERT(last_says("general/1-a", "\"reason\":\"unreachable\",\"detail\":\"it failed\",\"attempts\":0"));
+		CU_ASSERT_PTR_NOT_NULL(strstr(document, "\"failed\":2"));
+		CU_ASSERT_PTR_NOT_NULL(strstr(document, "\"next_try\":"));
+		CU_ASSERT(missing == 2 && next_try_ns <= (int64_t)time(NULL) * 1000000000);
+	}
+	CU_ASSERT_EQUAL(index_log.count, 4); /* of two files and two rooms */
+	/* Another one is answered, in whatever way: the network is there, and each has its own fault. */
+	say(0, "2", "{\"name\":\"c\",\"url\":\"fail:201/c\"}");
+	CU_ASSERT_EQUAL(run(1000, 0), HF_OK);
+	CU_ASSERT(source.asked == 3 && failures == 3);
+	CU_ASSERT(last_says("general/1-a", "\"attempts\":1") && last_says("general/2-c", "\"attempts\":1"));
+	CU_ASSERT_EQUAL(run(1000, 0), HF_OK);
+	CU_ASSERT_EQUAL(source.asked, 0);
+	/* A server that says when is asked then, and not before. */
+	clear();
+	say(0, "1", "{\"name\":\"a\",\"url\":\"fail:103/a\"}");
+	CU_ASSERT_EQUAL(run(1000, 0), HF_OK);
+	CU_ASSERT(missing == 1 && next_try_ns > ((int64_t)time(NULL) + 7000) * 1000000000);
+	/* A server that is gone does not hold up the others for long. */
+	clear();
+	for (i = 0; i < 100; i++) {
+		(void)snprintf(attachment, sizeof(attachment), "{\"name\":\"%u\",\"url\":\"fail:102/%u\"}", i, i);
+		say(0, "m", attachment);
+	}
+	say(0, "last", "{\"name\":\"good\",\"url\":\"size:3\"}");
+	CU_ASSERT_EQUAL(run(1000, 0), HF_OK);
+	CU_ASSERT(source.asked >= 20 + 1 && source.asked <= 20 + 10 + 1);
+	CU_ASSERT(failures == 100 && stored("general/last-good") == 3);
+	/* The source could not even begin. */
+	clear();
+	say(0, "1", "{\"name\":\"a\",\"url\":\"size:1\"},{\"name\":\"b\",\"path\":\"b\"}");
+	source.broken = HF_ENET;
+	CU_ASSERT_EQUAL(run(1000, 0), HF_OK);
+	CU_ASSERT(failures == 2 && file_count == 0);
+	source.broken = HF_OK;
+	CU_ASSERT_EQUAL(run(1000, 0), HF_OK);
+	CU_ASSERT(failures == 0 && file_count == 2 && missing == 0);
 }
 
 /* The account as a whole: what was on its way and what was not asked for yet is told, and nothing is forgotten. */
@@ -722,6 +802,20 @@ test_pictures(void)
 	CU_ASSERT_EQUAL(run(10000, 0), HF_OK);
 	CU_ASSERT_EQUAL(stored("general/2-a"), 3000);
 	CU_ASSERT(last_says("general/2-a", "\"stored_size\":3000,\"done\":\"original\",\"kept\":\"cmyk\""));
+	CU_ASSERT_EQUAL(pictures, 2);
+	compressing = false;
+	say(0, "3", "{\"name\":\"a\",\"url\":\"jpeg:4000\"}");
+	CU_ASSERT_EQUAL(run(10000, 0), HF_OK);
+	CU_ASSERT(last_says("general/3-a", "\"stored_size\":4000,\"done\":\"original\"}"));
+	CU_ASSERT_EQUAL(pictures, 2);
+	stripping = true;
+	(void)snprintf(picture.reason, sizeof(picture.reason), "not_asked");
+	say(0, "4", "{\"name\":\"a\",\"url\":\"jpeg:5000\"}");
+	CU_ASSERT_EQUAL(run(10000, 0), HF_OK);
+	CU_ASSERT(last_says("general/4-a", "\"stored_size\":5000,\"done\":\"original\"}"));
+	CU_ASSERT_EQUAL(pictures, 3);
+	compressing = true;
+	stripping = false;
 }
 
 static void
@@ -739,8 +833,8 @@ int
 main(void)
 {
 	CU_TestInfo tests[] = {{"names", test_names}, {"limits", test_limits}, {"failures", test_failures},
-	    {"broken source", test_broken_source}, {"the same file", test_same}, {"resume", test_resume},
-	    {"pictures", test_pictures}, {"from the source", test_source}, CU_TEST_INFO_NULL};
+	    {"unreachable", test_unreachable}, {"broken source", test_broken_source}, {"the same file", test_same},
+	    {"resume", test_resume}, {"pictures", test_pictures}, {"from the source", test_source}, CU_TEST_INFO_NULL};
 	struct host_services services = {.stop_requested = host_stop, .scratch = top};
 	const struct hf_plugin *(*entry)(void);
 	void *plugin = dlopen(TEST_PLUGIN, RTLD_NOW | RTLD_LOCAL), *symbol;

@@ -194,6 +194,12 @@ value_number(const struct hf_json_value *value, int64_t other)
 	return n;
 }
 
+int64_t
+value_time(const struct tools *tools, const struct hf_json_value *value)
+{
+	return value->type == HF_JSON_STRING ? tools->write->parse_time(value->data, value->size) : HF_NO_TIME;
+}
+
 bool
 value_is(const struct hf_json_value *value, const char *string)
 {

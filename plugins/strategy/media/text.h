@@ -58,6 +58,8 @@ value_text(const struct hf_json_value *value)
 
 /* A whole number from 0 on, or other. */
 int64_t value_number(const struct hf_json_value *value, int64_t other);
+/* In nanoseconds, or HF_NO_TIME. */
+int64_t value_time(const struct tools *tools, const struct hf_json_value *value);
 bool value_is(const struct hf_json_value *value, const char *string);
 void hex_put(const uint8_t *data, size_t size, char *out);
 

@@ -27,16 +27,23 @@ work_open_log(struct work *work, struct hf_error *err)
 
 /* ---- checkpoints ---- */
 
+/* The members of an object, which stays open. */
+static void
+put_counts(const struct counts *counts, struct text *out)
+{
+	text_string(out, "{\"stored\":");
+	text_number(out, counts->stored);
+	text_string(out, ",\"skipped\":");
+	text_number(out, counts->skipped);
+	text_string(out, ",\"failed\":");
+	text_number(out, counts->failed);
+}
+
 /* What the lines that are kept with it have changed. */
 static void
 put_progress(const struct work *work, struct text *out)
 {
-	text_string(out, "{\"stored\":");
-	text_number(out, work->counts.stored);
-	text_string(out, ",\"skipped\":");
-	text_number(out, work->counts.skipped);
-	text_string(out, ",\"failed\":");
-	text_number(out, work->counts.failed);
+	put_counts(&work->counts, out);
 	text_time(out, &work->media->tools, "next_try", work->next_try_ns);
 	text_string(out, "}");
 }
@@ -53,12 +60,6 @@ number_of(const struct hf_json_value *value)
 	return -value_number(&positive, 0);
 }
 
-static int64_t
-time_of(const struct tools *tools, const struct hf_json_value *value)
-{
-	return value->type == HF_JSON_STRING ? tools->write->parse_time(value->data, value->size) : HF_NO_TIME;
-}
-
 static void
 take_progress(struct work *work, const struct hf_blob *cursor)
 {
@@ -69,7 +70,7 @@ take_progress(struct work *work, const struct hf_blob *cursor)
 	if (cursor->size == 0 || tools->json->object(cursor->data, cursor->size, names, 4, v, NULL) != HF_OK)
 		return;
 	work->counts = (struct counts){number_of(&v[0]), number_of(&v[1]), number_of(&v[2])};
-	work->next_try_ns = time_of(tools, &v[3]);
+	work->next_try_ns = value_time(tools, &v[3]);
 }
 
 int
@@ -124,7 +125,7 @@ take_document(const struct work *work, struct document *document)
 		document->digest[64] = '\0';
 	}
 	document->limit = (uint64_t)value_number(&v[2], 0);
-	document->next_try_ns = time_of(tools, &v[3]);
+	document->next_try_ns = value_time(tools, &v[3]);
 	if (v[4].type == HF_JSON_OBJECT &&
 	    tools->json->object(v[4].data, v[4].size, count_names, 3, counts, NULL) == HF_OK) {
 		document->counts = (struct counts){value_number(&counts[0], 0), value_number(&counts[1], 0),
@@ -167,12 +168,7 @@ put_document(const struct work *work, const char *digest, struct text *out)
 	text_member(out, tools, "source", &source);
 	if (work->counted) {
 		text_string(out, ",\"counts\":");
-		text_string(out, "{\"stored\":");
-		text_number(out, work->counts.stored);
-		text_string(out, ",\"skipped\":");
-		text_number(out, work->counts.skipped);
-		text_string(out, ",\"failed\":");
-		text_number(out, work->counts.failed);
+		put_counts(&work->counts, out);
 		text_string(out, "}");
 	}
 	text_string(out, ",\"limit\":");
@@ -261,6 +257,8 @@ back_up(struct work *work, const struct document *before, bool resumed, struct h
 		r = add_rooms(work, err);
 	if (r == HF_OK)
 		r = close_log(work, &newest_ns, err);
+	if (r == HF_OK && work->counted && work->counts.failed >= 0 && HF_HAS(work->emitter, missing))
+		r = work->emitter->missing(work->emitter->ctx, (uint64_t)work->counts.failed, work->next_try_ns, err);
 	return r == HF_OK ? write_document(work, before, digest, newest_ns, err) : r;
 }
 

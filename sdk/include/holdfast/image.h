@@ -24,7 +24,11 @@ extern "C" {
 struct hf_image_request {
 	uint32_t struct_size;
 	uint32_t flags;   /* HF_IMAGE_STRIP_LOCATION or 0 */
-	uint32_t quality; /* 1 to 100, as libjpeg counts it */
+	/*
+	 * 1 to 100, as libjpeg counts it.  0, with HF_IMAGE_STRIP_LOCATION alone: no picture is coded anew, and every
+	 * byte but those of the location stays.
+	 */
+	uint32_t quality;
 	uint32_t reserved;
 };
 
@@ -42,7 +46,8 @@ struct hf_image_result {
 	uint64_t new_size; /* bytes that out got; 0 where used is 0 */
 	/*
 	 * One of these words, NUL-terminated; later hosts may add others.  Used: recompressed, location_removed.
-	 * Not used, as it should be: not_a_jpeg, not_smaller (by less than 10 %, or bound to be), too_large (the file).
+	 * Not used, as it should be: not_a_jpeg, not_smaller (by less than 10 %, or bound to be), too_large (the file),
+	 * not_asked (quality 0, and no location was found that could be taken out).
 	 * Not used, as the picture is odd: corrupt, truncated, trailing_data, multi_picture, cmyk, colour_space,
 	 * twelve_bit, arithmetic, lossless, hierarchical, sampling, too_many_pixels, too_many_scans,
 	 * progressive_memory, metadata (more than is carried over, or not in its form).

@@ -161,6 +161,12 @@ struct hf_emitter {
 	int (*added)(void *ctx, uint64_t records, struct hf_error *err);
 	/* Puts the content of a file that the unit has, of this run or before, at another path.  HF_ENOTFOUND. */
 	int (*file_same)(void *ctx, const char *path, const char *as, int64_t mtime_ns, struct hf_error *err);
+	/*
+	 * Says, once and last, how many items the unit knows of that are still not backed up, those of earlier runs
+	 * that were not due in this one too, and when the first of them is: HF_NO_TIME where that is not known, and a
+	 * time that has come where the next run tries them whenever it is.
+	 */
+	int (*missing)(void *ctx, uint64_t items, int64_t next_try_ns, struct hf_error *err);
 };
 
 #define HF_RUN_FULL 1u /* read everything again, whatever the cursors say */
