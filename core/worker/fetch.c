@@ -15,6 +15,8 @@
 
 #define PARALLEL_MAX 64u
 #define SIZE_MAX_ANY ((uint64_t)1 << 50)
+#define ORIGINS      16u
+#define ORIGIN_SIZE  300u
 
 /* A request that was taken from the strategy and has not ended. */
 struct item {
@@ -33,8 +35,10 @@ struct fetch {
 	uint32_t parallel;
 	struct item items[PARALLEL_MAX + 1];
 	struct item held; /* asked for while HTTP was at work, and not for it */
-	bool direct;      /* the source has refused such URLs, so it is not asked again */
 	bool dry;         /* the strategy had no more when it was asked last */
+	/* Where URLs led that the source has refused lately: it is not asked about others there. */
+	char refused_origins[ORIGINS][ORIGIN_SIZE];
+	unsigned origin_count;
 	uint64_t given;   /* in this round */
 	int refused;      /* what the strategy's end answered; HF_OK */
 };
@@ -65,6 +69,55 @@ is_web(const struct hf_media_request *request)
 
 	/* A slash may be spelled "\/" in JSON. */
 	return begins_with(url, "https:") || begins_with(url, "http:");
+}
+
+/* A URL up to its path, as it is spelled there; false: it is too long, or spelled oddly. */
+static bool
+origin_of(const struct hf_media_request *request, char out[ORIGIN_SIZE])
+{
+	const struct hf_text *url = &request->attachment->url;
+	size_t i, n = 0, slashes = 0;
+
+	for (i = 0; i < url->size && n + 1 < ORIGIN_SIZE; i++) {
+		if (url->data[i] == '\0')
+			return false;
+		if (url->data[i] == '\\') {
+			/* A slash of JSON. */
+			if (url->encoding != HF_TEXT_JSON || i + 1 == url->size || url->data[i + 1] != '/')
+				return false;
+			continue;
+		}
+		slashes += url->data[i] == '/';
+		if (slashes == 3 || url->data[i] == '?' || url->data[i] == '#')
+			break;
+		out[n++] = url->data[i];
+	}
+	out[n] = '\0';
+	return n + 1 < ORIGIN_SIZE;
+}
+
+/* Whether the source need not be asked, as it has refused another URL that leads there. */
+static bool
+is_direct(const struct fetch *fetch, const struct hf_media_request *request)
+{
+	char origin[ORIGIN_SIZE];
+	size_t i;
+
+	if (request->attachment->path.data != NULL || !is_web(request) || !origin_of(request, origin))
+		return false;
+	for (i = 0; i < ORIGINS; i++)
+		if (strcmp(fetch->refused_origins[i], origin) == 0)
+			return true;
+	return false;
+}
+
+static void
+note_refused(struct fetch *fetch, const struct hf_media_request *request)
+{
+	char origin[ORIGIN_SIZE];
+
+	if (request->attachment->path.data == NULL && !is_direct(fetch, request) && origin_of(request, origin))
+		memcpy(fetch->refused_origins[fetch->origin_count++ % ORIGINS], origin, ORIGIN_SIZE);
 }
 
 static struct item *
@@ -155,7 +208,7 @@ source_next(void *ctx, struct hf_media_request *ret_request, struct hf_error *er
 			r = next_of_strategy(fetch, &request, err);
 			if (r != HF_OK)
 				return r;
-			if (fetch->direct && request.attachment->path.data == NULL && is_web(&request)) {
+			if (is_direct(fetch, &request)) {
 				(void)add_item(fetch, &request, WAITS);
 				continue;
 			}
@@ -206,7 +259,7 @@ source_end(void *ctx, uint64_t token, int code, const struct hf_error *why, stru
 	if (item == NULL)
 		return unknown(token, err);
 	if (code == HF_ENOTSUP && fetch->http != NULL && is_web(&item->request)) {
-		fetch->direct |= item->request.attachment->path.data == NULL;
+		note_refused(fetch, &item->request);
 		item->state = WAITS;
 		return HF_OK;
 	}
@@ -270,7 +323,7 @@ next_for_http(struct fetch *fetch, struct item **ret, struct hf_error *err)
 		if (r != HF_OK)
 			return r;
 		if (is_web(&request) && fetch->http != NULL &&
-		    (fetch->ops->fetch_media == NULL || (fetch->direct && request.attachment->path.data == NULL)))
+		    (fetch->ops->fetch_media == NULL || is_direct(fetch, &request)))
 			break;
 		if (fetch->ops->fetch_media != NULL) {
 			fetch->held.state = AT_SOURCE;

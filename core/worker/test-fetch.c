@@ -91,12 +91,18 @@ media_end(void *ctx, uint64_t token, int code, const struct hf_error *why, struc
 /* Asks next_fn for as many as there may be at once, and answers them all, last first. */
 #define ROUND 64
 
-/* ---- the source: files are its own, and URLs are not ---- */
+/* ---- the source: files and one host's URLs are its own, others are not ---- */
 
 static struct {
 	unsigned rounds, seen;
 } source;
 static bool silent; /* it never ends what it was asked for */
+
+static bool
+is_own(const struct hf_attachment *a)
+{
+	return a->path.data != NULL || (a->url.data != NULL && strncmp(a->url.data, "https://own.example/", 20) == 0);
+}
 
 static int
 source_fetch(void *handle, const struct hf_media_exchange *exchange, struct hf_error *err)
@@ -124,7 +130,7 @@ source_fetch(void *handle, const struct hf_media_exchange *exchange, struct hf_e
 			struct hf_error why = HF_ERROR_INIT;
 
 			r = HF_ENOTSUP;
-			if (requests[count].attachment->path.data != NULL) {
+			if (is_own(requests[count].attachment)) {
 				r = exchange->begin(exchange->ctx, requests[count].token, &info, &why);
 				if (r == HF_OK)
 					r = exchange->write(exchange->ctx, requests[count].token, "S", 1, &why);
@@ -290,6 +296,24 @@ test_mixed(void)
 	CU_ASSERT_EQUAL(run(false, true), HF_OK);
 }
 
+/* Of URLs that lead to many places the source gets its own, however many of the others it has refused. */
+static void
+test_origins(void)
+{
+	char urls[100][64];
+	size_t i;
+
+	clear();
+	for (i = 0; i < 100; i++) {
+		(void)snprintf(urls[i], sizeof(urls[i]),
+		    i % 2 == 0 ? "https://own.example/%zu" : "https://o%zu.example/", i);
+		ask(urls[i], NULL);
+	}
+	CU_ASSERT_EQUAL(run(true, true), HF_OK);
+	for (i = 0; i < 100; i++)
+		CU_ASSERT(all_are(i, i + 1, i % 2 == 0 ? 'S' : 'W', HF_OK));
+}
+
 static void
 test_stop(void)
 {
@@ -314,7 +338,8 @@ test_stop(void)
 int
 main(void)
 {
-	CU_TestInfo tests[] = {{"kinds", test_kinds}, {"mixed", test_mixed}, {"stop", test_stop}, CU_TEST_INFO_NULL};
+	CU_TestInfo tests[] = {{"kinds", test_kinds}, {"mixed", test_mixed}, {"origins", test_origins},
+	    {"stop", test_stop}, CU_TEST_INFO_NULL};
 
 	return unit_run("fetch", tests);
 }

@@ -22,10 +22,11 @@ static struct {
 	int rooms, people, messages, checkpoints, failed, contacts;
 	struct buffer log; /* what was pushed, a line each */
 	struct buffer raw; /* the raw values, a line each */
-	char cursor[1000];
-	char first_cursor[1000];
+	char cursor[4000];
+	char first_cursor[4000];
 	char where[2000];
 	char why[480];
+	char error[480]; /* of what was asked last; "": none */
 	char warning[1024]; /* logged last */
 	int warnings;
 	int stop_after; /* messages; 0: never */
@@ -171,6 +172,7 @@ note_attachment(const struct hf_attachment *a)
 static inline int
 on_message(void *ctx, const struct hf_message *m, struct hf_error *err)
 {
+	size_t before;
 	uint64_t i;
 
 	(void)ctx;
@@ -192,7 +194,11 @@ on_message(void *ctx, const struct hf_message *m, struct hf_error *err)
 	for (i = 0; i < m->attachment_count; i++)
 		note_attachment(&m->attachments[i]);
 	buffer_append_byte(&seen.log, '\n');
+	before = seen.raw.size;
 	note_raw(&m->raw);
+	/* What is told to be compact has to be. */
+	if (m->flags & HF_MESSAGE_RAW_COMPACT)
+		CU_ASSERT_EQUAL(seen.raw.size - before, m->raw.size + 1);
 	return HF_OK;
 }
 
@@ -202,8 +208,10 @@ on_contact(void *ctx, const struct hf_contact *contact, struct hf_error *err)
 	(void)ctx;
 	(void)err;
 	seen.contacts++;
+	CU_ASSERT_EQUAL(contact->id.encoding, HF_TEXT_UTF8);
 	buffer_append_string(&seen.log, "contact");
 	note("id", &contact->id);
+	note_some("revision", &contact->revision);
 	note_time("updated", contact->updated_ns);
 	buffer_append_byte(&seen.log, '\n');
 	buffer_append(&seen.log, contact->card.data, contact->card.size);
@@ -242,7 +250,7 @@ static inline void
 forget(void)
 {
 	seen.rooms = seen.people = seen.messages = seen.checkpoints = seen.failed = seen.contacts = seen.warnings = 0;
-	seen.warning[0] = seen.where[0] = seen.why[0] = seen.cursor[0] = '\0';
+	seen.warning[0] = seen.where[0] = seen.why[0] = seen.error[0] = seen.cursor[0] = '\0';
 	buffer_clear(&seen.log);
 	buffer_clear(&seen.raw);
 }
@@ -304,6 +312,7 @@ ask(void *handle, uint32_t what, const char *room, const char *cursor, uint32_t 
 	if (r != HF_OK) {
 		(void)printf("%s\n", err.msg);
 		(void)snprintf(seen.why, sizeof(seen.why), "%s", err.msg);
+		(void)snprintf(seen.error, sizeof(seen.error), "%s", err.msg);
 	}
 	return r;
 }
@@ -500,8 +509,8 @@ source_run(const char *name, const char *plugin, CU_TestInfo *tests)
 	}
 	component = entry()->components[0];
 	source = component->ops;
-	seen.raw.max = 16u << 20;
-	seen.log.max = 16u << 20;
+	seen.raw.max = 64u << 20;
+	seen.log.max = 64u << 20;
 	failed = unit_run(name, tests);
 	buffer_release(&seen.log);
 	buffer_release(&seen.raw);

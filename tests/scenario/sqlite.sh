@@ -27,6 +27,7 @@ sql() {
 add_preset() {
 	add_account "$1" sqlite "$3"
 	echo "    preset: $2" >>"$HOLDFAST_CONFIG"
+	echo "$2" >>"$T/presets"
 }
 
 # grown_by_less BYTES COMMAND..: the repository, by the command.
@@ -177,7 +178,7 @@ done
 
 # --- presets, against the tables of the programs -----------------------------------------------------
 
-begin_other presets
+begin_other with-presets
 mkdir "$T/db"
 for name in dino gajim whatsapp imessage; do
 	sql "$T/db/$name.db" "$data/$name.sql"
@@ -203,6 +204,40 @@ restic_restore
 "$PYTHON" "$tests/tools/list-records" "$T/restored/chats" >"$T/list" || fail "list-records"
 diff "$data/presets.txt" "$T/list" || fail "presets do not give what tests/data/sqlite/presets.txt has"
 grown_by_less 8192 holdfast backup
+
+# An address book: every person is a card, also after one has got another name and one has gone.
+begin_other contacts
+sed 's/types: .*/types: [contacts]/' "$HOLDFAST_CONFIG" >"$T/contacts.yaml"
+cat "$T/contacts.yaml" >"$HOLDFAST_CONFIG"
+sql "$T/db/wa.db" "$data/wa.sql"
+age "$T/db/wa.db"
+add_preset book whatsapp-contacts "$T/db/wa.db"
+expect 0 holdfast config check
+expect 0 holdfast init
+expect 0 holdfast backup
+restic_is_content
+restic_restore
+"$PYTHON" "$tests/tools/compare-cards" "$data/wa.vcf" "$T/restored/contacts/book" || fail "not the cards of wa.db"
+grown_by_less 8192 holdfast backup
+echo "UPDATE wa_contacts SET wa_name = 'Angelica' WHERE wa_name = 'Nurse';
+	DELETE FROM wa_contacts WHERE jid LIKE '491700000004@%'" >"$T/changes.sql"
+sql "$T/db/wa.db" "$T/changes.sql"
+expect 0 holdfast backup
+restic_restore
+"$PYTHON" - "$data/wa.vcf" "$T/changed.vcf" <<'E' || fail "the cards to compare with"
+import re, sys
+text = open(sys.argv[1], newline="", encoding="utf-8").read().replace("FN:Nurse", "FN:Angelica")
+gone = "BEGIN:VCARD\r\nVERSION:4.0\r\nUID;VALUE=text:491700000004@.*?END:VCARD\r\n"
+text, count = re.subn(gone, "", text, flags=re.S)
+assert count == 1 and "Angelica" in text
+open(sys.argv[2], "w", newline="", encoding="utf-8").write(text)
+E
+"$PYTHON" "$tests/tools/compare-cards" "$T/changed.vcf" "$T/restored/contacts/book" || fail "not the changed cards"
+
+# Every preset was run, and as the file that is installed: there is no other.
+for preset in "$tests"/../plugins/source/sqlite/presets/sqlite/*.yaml; do
+	grep -qx "$(basename "$preset" .yaml)" "$T/presets" || fail "$preset was not run"
+done
 
 # --- files that are not what they should be ----------------------------------------------------------
 

@@ -93,7 +93,7 @@ write_part(const char *name, const char *day, const char *message)
 static void
 test_parts(void)
 {
-	char cursor[1000];
+	char cursor[sizeof(seen.cursor)];
 	void *discord;
 
 	make_folder();

@@ -12,7 +12,7 @@ struct list {
 	struct service *service;
 	struct members *members;
 	const struct hf_record_sink *sink;
-	struct text card;
+	struct text id, card; /* of a contact */
 };
 
 static int
@@ -127,7 +127,7 @@ put_member_filter(const struct service *s, struct text *out)
 int
 lists_rooms(struct service *s, struct members *members, const struct hf_record_sink *sink, struct hf_error *err)
 {
-	struct list list = {s, members, sink, TEXT_INIT(0)};
+	struct list list = {.service = s, .members = members, .sink = sink};
 	struct text where = TEXT_INIT(8192);
 	const char *token;
 	int r = HF_OK;
@@ -202,7 +202,7 @@ push_person(void *ctx, const struct document *d, struct hf_error *err)
 int
 lists_people(struct service *s, const struct hf_record_sink *sink, struct hf_error *err)
 {
-	struct list list = {s, NULL, sink, TEXT_INIT(0)};
+	struct list list = {.service = s, .sink = sink};
 
 	if (s->settings->people == NULL)
 		return hf_error_set(err, HF_ENOTSUP, 0, "no \"participants.collection\" is configured");
@@ -257,7 +257,7 @@ int
 lists_members(struct service *s, const struct members *members, const struct hf_text *room,
     const struct hf_record_sink *sink, struct hf_error *err)
 {
-	struct list list = {s, NULL, sink, TEXT_INIT(0)};
+	struct list list = {.service = s, .sink = sink};
 	struct text path = TEXT_INIT(8192);
 	const char *kept;
 	int r;
@@ -287,7 +287,7 @@ push_contact(void *ctx, const struct document *d, struct hf_error *err)
 {
 	struct list *list = ctx;
 	struct hf_contact contact;
-	int r = record_contact(list->service, d, &list->card, &contact, err);
+	int r = record_contact(list->service, d, &list->id, &list->card, &contact, err);
 
 	if (r != HF_OK)
 		return r;
@@ -297,12 +297,13 @@ push_contact(void *ctx, const struct document *d, struct hf_error *err)
 int
 lists_contacts(struct service *s, const struct hf_record_sink *sink, struct hf_error *err)
 {
-	struct list list = {s, NULL, sink, TEXT_INIT(2u << 20)};
+	struct list list = {.service = s, .sink = sink, .id = TEXT_INIT(8192), .card = TEXT_INIT(2u << 20)};
 	int r;
 
 	if (s->settings->contacts == NULL)
 		return hf_error_set(err, HF_ENOTSUP, 0, "no \"contacts.collection\" is configured");
 	r = run(&list, s->settings->contacts, NULL, push_contact, err);
+	text_release(&list.id);
 	text_release(&list.card);
 	return r;
 }

@@ -56,9 +56,9 @@ has_parameter(const char *url, const char *name)
 	return false;
 }
 
-/* The URL to ask for the bytes with; HF_ENOTSUP: it is not one of Firebase Storage. */
+/* The URL to ask for the bytes with; HF_ENOTSUP: it leads to another host than Firebase Storage.  given is cut. */
 static int
-make_url(const struct service *s, const char *given, struct text *out, bool *ret_own_token)
+make_url(const struct service *s, char *given, struct text *out, bool *ret_own_token)
 {
 	const char *rest, *slash;
 
@@ -74,13 +74,14 @@ make_url(const struct service *s, const char *given, struct text *out, bool *ret
 		*ret_own_token = false;
 		return out->failed;
 	}
-	if (!starts_with(given, s->settings->storage, &rest) || strncmp(rest, "/v0/b/", 6) != 0 ||
-	    strchr(rest, '#') != NULL)
+	if (!starts_with(given, s->settings->storage, &rest) || strchr("/?#", rest[0]) == NULL)
 		return HF_ENOTSUP;
+	given[strcspn(given, "#")] = '\0';
 	text_string(out, given);
-	if (!has_parameter(given, "alt=media"))
+	/* Whatever else is there is none of the account's business, and most likely not there. */
+	*ret_own_token = strncmp(rest, "/v0/b/", 6) != 0 || has_parameter(given, "token=");
+	if (strncmp(rest, "/v0/b/", 6) == 0 && !has_parameter(given, "alt=media"))
 		text_string(out, strchr(given, '?') == NULL ? "?alt=media" : "&alt=media");
-	*ret_own_token = has_parameter(given, "token=");
 	return out->failed;
 }
 
@@ -164,10 +165,13 @@ fill_slot(struct fetch *f, struct slot *slot, const struct hf_media_request *req
 }
 
 static void
-put_request(struct slot *slot, struct hf_http_request *request)
+put_request(const struct service *s, struct slot *slot, struct hf_http_request *request)
 {
 	memset(request, 0, sizeof(*request));
 	request->struct_size = sizeof(*request);
+	/* The URL comes from a message: what it leads to behind the service is no place for a token. */
+	request->flags = HF_HTTP_STRICT;
+	request->origin = (struct hf_text){s->settings->storage, strlen(s->settings->storage), HF_TEXT_UTF8, 0};
 	request->token = slot->token;
 	request->url = (struct hf_text){slot->url.data, slot->url.size, HF_TEXT_UTF8, 0};
 	if (slot->bearer.size > 0) {
@@ -200,7 +204,7 @@ next_waiting(struct fetch *f, struct hf_http_request *ret_request, struct hf_err
 		slot->waits = false;
 		r = take_token(f, slot, &why);
 		if (r == HF_OK) {
-			put_request(slot, ret_request);
+			put_request(f->service, slot, ret_request);
 			return HF_OK;
 		}
 		r = f->media->end(f->media->ctx, slot->token, r, &why, err);
@@ -232,7 +236,7 @@ fetch_next(void *ctx, struct hf_http_request *ret_request, struct hf_error *err)
 		slot->used = true;
 		r = fill_slot(f, slot, &request, &why);
 		if (r == HF_OK) {
-			put_request(slot, ret_request);
+			put_request(f->service, slot, ret_request);
 			return HF_OK;
 		}
 		release_slot(slot);

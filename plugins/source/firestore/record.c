@@ -319,15 +319,25 @@ put_field(struct card *card, const struct document *d, const struct field *field
 	(void)document_each(d, field, put_property, card, NULL);
 }
 
+static void
+put_decoded(const struct service *s, struct text *out, const struct hf_text *text)
+{
+	text_put(out, text->data, (size_t)text->size);
+	if (out->failed == HF_OK && text->encoding == HF_TEXT_JSON)
+		out->size = (size_t)s->json->decode(text->data, text->size, out->data);
+}
+
 int
-record_contact(const struct service *s, const struct document *d, struct text *out, struct hf_contact *contact,
-    struct hf_error *err)
+record_contact(const struct service *s, const struct document *d, struct text *own_id, struct text *out,
+    struct hf_contact *contact, struct hf_error *err)
 {
 	const struct contact_fields *f = &s->settings->contact;
 	struct card card = {s, out, TEXT_INIT(1u << 20), TEXT_INIT(1u << 20), "", false};
 	struct hf_text id = id_or_name(d, &f->id);
 	struct value named = {VALUE_STRING, {NULL, 0, HF_JSON_NONE, 0}, {id.data, id.size, HF_JSON_STRING, 0}};
 
+	text_clear(own_id);
+	put_decoded(s, own_id, &id);
 	text_clear(out);
 	text_string(out, "BEGIN:VCARD\r\nVERSION:3.0\r\n");
 	card.property = "UID";
@@ -352,12 +362,14 @@ record_contact(const struct service *s, const struct document *d, struct text *o
 	text_release(&card.decoded);
 	memset(contact, 0, sizeof(*contact));
 	contact->struct_size = sizeof(*contact);
-	contact->id = id;
-	contact->revision = (struct hf_text){d->update_time.data, d->update_time.size, HF_TEXT_JSON, 0};
-	if (d->update_time.type != HF_JSON_STRING)
-		contact->revision.data = NULL;
+	contact->id = (struct hf_text){own_id->data, own_id->size, HF_TEXT_UTF8, 0};
+	/* A time has nothing that JSON would spell in another way. */
+	if (d->update_time.type == HF_JSON_STRING)
+		contact->revision = (struct hf_text){d->update_time.data, d->update_time.size, HF_TEXT_UTF8, 0};
 	contact->updated_ns = d->update_time.type == HF_JSON_STRING ?
 	    s->write->parse_time(d->update_time.data, d->update_time.size) : HF_NO_TIME;
 	contact->card = (struct hf_blob){out->data, out->size};
+	if (own_id->failed != HF_OK)
+		return text_status(own_id, "the contact's id", err);
 	return text_status(out, "the card", err);
 }

@@ -6,7 +6,7 @@
 
 #include "service.h"
 
-#define RECORD_ATTACHMENTS 64
+#define RECORD_ATTACHMENTS 1024
 #define RECORD_REACTIONS   64
 #define RECORD_SENDERS     1024
 
@@ -22,8 +22,8 @@ struct record {
 void record_message(struct record *record, const struct document *document, struct hf_message *ret_message);
 void record_room(const struct service *service, const struct document *document, struct hf_room *ret_room);
 void record_person(const struct service *service, const struct document *document, struct hf_participant *ret_person);
-/* A contact as a vCard (RFC 2426, so that all can read it) into card. */
-int record_contact(const struct service *service, const struct document *document, struct text *card,
+/* A contact as a vCard (RFC 2426, so that all can read it) into card; its id, decoded, into id. */
+int record_contact(const struct service *service, const struct document *document, struct text *id, struct text *card,
     struct hf_contact *ret_contact, struct hf_error *err);
 
 #endif

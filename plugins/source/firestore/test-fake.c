@@ -1,26 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "test-fake.h"
 
-#include <dlfcn.h>
+#include "../../common/test-source.h"
+
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-
-#include "base/write.h"
 
 struct fake fake;
 const struct hf_source_ops *fake_source;
-static const struct hf_component *component;
 static EVP_PKEY *key;
 static void *module;
 
 /* ---- the host ---- */
 
 static void
-host_log(void *ctx, int32_t level, const char *msg, uint64_t size)
+fake_log(void *ctx, int32_t level, const char *msg, uint64_t size)
 {
 	(void)ctx;
 	(void)level;
@@ -29,7 +24,7 @@ host_log(void *ctx, int32_t level, const char *msg, uint64_t size)
 }
 
 static int32_t
-host_stop(void *ctx)
+fake_stop(void *ctx)
 {
 	(void)ctx;
 	return fake.stop;
@@ -43,14 +38,14 @@ host_clock(void *ctx)
 }
 
 static int
-host_secret(void *ctx, uint32_t index, const struct hf_sink *sink, struct hf_error *err)
+host_secret(void *ctx, uint32_t index, const struct hf_sink *out, struct hf_error *err)
 {
 	size_t i;
 
 	(void)ctx;
 	for (i = 0; fake.secrets[i] != NULL; i += 2)
 		if (strcmp(fake.secrets[i], component->options[index].name) == 0)
-			return sink->write(sink->ctx, fake.secrets[i + 1], strlen(fake.secrets[i + 1]), err);
+			return out->write(out->ctx, fake.secrets[i + 1], strlen(fake.secrets[i + 1]), err);
 	return hf_error_set(err, HF_ENOTFOUND, 0, "no secret %s", component->options[index].name);
 }
 
@@ -98,14 +93,14 @@ serve(const struct hf_http_exchange *exchange, const struct hf_http_request *req
 	static char body[1 << 17];
 	struct hf_http_response response;
 	struct hf_error why = HF_ERROR_INIT;
-	struct fake_request seen;
+	struct fake_request asked;
 	const char *answer = "";
 	uint64_t size;
 	int status, code, r = HF_OK;
 
-	look_at(request, &seen, body, sizeof(body));
+	look_at(request, &asked, body, sizeof(body));
 	fake.requests++;
-	status = fake.answer(fake.ctx, &seen, &answer);
+	status = fake.answer(fake.ctx, &asked, &answer);
 	if (status < 0) {
 		(void)hf_error_set(&why, status, 0, "as the test has it");
 		return exchange->end(exchange->ctx, request->token, status, &why, err);
@@ -150,192 +145,65 @@ http_exchange(void *ctx, const struct hf_http_exchange *exchange, struct hf_erro
 }
 
 static int
-http_request(void *ctx, const struct hf_http_request *request, const struct hf_sink *sink, uint32_t *ret_status,
+http_request(void *ctx, const struct hf_http_request *request, const struct hf_sink *out, uint32_t *ret_status,
     struct hf_error *err)
 {
 	static char body[1 << 17];
-	struct fake_request seen;
+	struct fake_request asked;
 	const char *answer = "";
 	int status, code;
 
 	(void)ctx;
-	look_at(request, &seen, body, sizeof(body));
+	look_at(request, &asked, body, sizeof(body));
 	fake.requests++;
-	status = fake.answer(fake.ctx, &seen, &answer);
+	status = fake.answer(fake.ctx, &asked, &answer);
 	if (status < 0)
 		return hf_error_set(err, status, 0, "as the test has it");
 	*ret_status = (uint32_t)status;
 	code = request->flags & HF_HTTP_ANY_STATUS ? HF_OK : code_of(status);
 	if (code != HF_OK)
 		return hf_error_set(err, code, 0, "status %d", status);
-	return sink == NULL ? HF_OK : sink->write(sink->ctx, answer, strlen(answer), err);
+	return out == NULL ? HF_OK : out->write(out->ctx, answer, strlen(answer), err);
 }
 
 static const struct hf_host_http http = {sizeof(http), 0, http_exchange, http_request};
 
 static const void *
-host_extension(void *ctx, const char *id)
+fake_extension(void *ctx, const char *id)
 {
-	(void)ctx;
-	return strcmp(id, HF_HOST_JSON) == 0 ? (const void *)&json_host_extension :
-	    strcmp(id, HF_HOST_WRITE) == 0 ? (const void *)&write_host_extension :
-	    strcmp(id, HF_HOST_HTTP) == 0 ? (const void *)&http : NULL;
+	return strcmp(id, HF_HOST_HTTP) == 0 ? &http : host_extension(ctx, id);
 }
 
-const struct hf_host fake_host = {.struct_size = sizeof(struct hf_host), .log = host_log, .stop_requested = host_stop,
-    .clock_ns = host_clock, .secret = host_secret, .get_extension = host_extension};
+const struct hf_host fake_host = {.struct_size = sizeof(struct hf_host), .log = fake_log, .stop_requested = fake_stop,
+    .clock_ns = host_clock, .secret = host_secret, .get_extension = fake_extension};
 
 /* ---- what is pushed ---- */
 
-static void
-note(const char *name, const struct hf_text *text)
+/* The test's own look at a message, in place of a line of the log. */
+static int
+message_to_test(void *ctx, const struct hf_message *m, struct hf_error *err)
 {
-	if (text->data == NULL)
+	(void)ctx;
+	(void)err;
+	seen.messages++;
+	return fake.on_message(m);
+}
+
+/* What the sinks have noted, for tests that are not compiled with them. */
+static void
+note_seen(int checkpoints_before)
+{
+	fake.messages = (unsigned)seen.messages;
+	fake.people = (unsigned)seen.people;
+	fake.rooms = (unsigned)seen.rooms;
+	fake.failed = (unsigned)seen.failed;
+	fake.checkpoints = (unsigned)seen.checkpoints;
+	(void)snprintf(fake.why, sizeof(fake.why), "%s", seen.why);
+	if (seen.checkpoints == checkpoints_before)
 		return;
-	buffer_appendf(&fake.log, " %s=", name);
-	json_put_text(&fake.log, text);
-}
-
-static void
-note_time(const char *name, int64_t ns)
-{
-	if (ns != HF_NO_TIME)
-		buffer_appendf(&fake.log, " %s=%lld", name, (long long)(ns / 1000000));
-}
-
-static void
-note_raw(const struct hf_blob *raw)
-{
-	json_put_compact(&fake.raw, raw->data, raw->size);
-	buffer_append_byte(&fake.raw, '\n');
-}
-
-static int
-on_account(void *ctx, const struct hf_account *account, struct hf_error *err)
-{
-	(void)ctx;
-	(void)err;
-	note("service", &account->service);
-	note("account", &account->id);
-	return HF_OK;
-}
-
-static int
-on_room(void *ctx, const struct hf_room *room, struct hf_error *err)
-{
-	(void)ctx;
-	(void)err;
-	fake.rooms++;
-	buffer_append_string(&fake.log, "room");
-	note("id", &room->id);
-	note("name", &room->name);
-	note("kind", &room->kind);
-	note("topic", &room->topic);
-	note_time("created", room->created_ns);
-	buffer_appendf(&fake.log, " count=%llu\n", (unsigned long long)room->estimated_messages);
-	note_raw(&room->raw);
-	return HF_OK;
-}
-
-static int
-on_participant(void *ctx, const struct hf_participant *person, struct hf_error *err)
-{
-	(void)ctx;
-	(void)err;
-	fake.people++;
-	buffer_append_string(&fake.log, "person");
-	note("id", &person->id);
-	note("name", &person->name);
-	buffer_append_byte(&fake.log, '\n');
-	if (person->raw.size > 0)
-		note_raw(&person->raw);
-	return HF_OK;
-}
-
-static void
-note_attachment(const struct hf_attachment *a)
-{
-	buffer_append_string(&fake.log, " [");
-	note("kind", &a->kind);
-	note("name", &a->name);
-	note("mime", &a->mime);
-	note("url", &a->url);
-	buffer_appendf(&fake.log, " %lld %lldx%lld %lldms]", (long long)a->size, (long long)a->width,
-	    (long long)a->height,
-	    (long long)a->duration_ms);
-}
-
-static int
-on_message(void *ctx, const struct hf_message *m, struct hf_error *err)
-{
-	uint64_t i, k;
-
-	(void)ctx;
-	(void)err;
-	fake.messages++;
-	if (fake.on_message != NULL)
-		return fake.on_message(m);
-	buffer_append_string(&fake.log, "message");
-	note("id", &m->id);
-	note("sender", &m->sender);
-	note("kind", &m->kind);
-	note("text", &m->text);
-	note("reply", &m->reply_to);
-	note("thread", &m->thread);
-	note_time("sent", m->sent_ns);
-	note_time("edited", m->edited_ns);
-	note_time("deleted", m->deleted_ns);
-	buffer_appendf(&fake.log, " flags=%u", m->flags);
-	for (i = 0; i < m->reaction_count; i++) {
-		note("key", &m->reactions[i].key);
-		buffer_appendf(&fake.log, "*%llu", (unsigned long long)m->reactions[i].count);
-		for (k = 0; k < m->reactions[i].sender_count; k++)
-			note("by", &m->reactions[i].senders[k]);
-	}
-	for (i = 0; i < m->attachment_count; i++)
-		note_attachment(&m->attachments[i]);
-	buffer_append_byte(&fake.log, '\n');
-	note_raw(&m->raw);
-	return HF_OK;
-}
-
-static int
-on_checkpoint(void *ctx, const struct hf_blob *cursor, struct hf_error *err)
-{
-	(void)ctx;
-	(void)err;
-	fake.checkpoints++;
 	buffer_clear(&fake.room_cursor);
-	buffer_append(&fake.room_cursor, cursor->data, (size_t)cursor->size);
-	return HF_OK;
+	buffer_append_string(&fake.room_cursor, seen.cursor);
 }
-
-static int
-on_failed(void *ctx, const char *where, const struct hf_error *why, struct hf_error *err)
-{
-	(void)ctx;
-	(void)where;
-	(void)err;
-	fake.failed++;
-	(void)snprintf(fake.why, sizeof(fake.why), "%s", why->msg);
-	return HF_OK;
-}
-
-static int
-on_contact(void *ctx, const struct hf_contact *contact, struct hf_error *err)
-{
-	(void)ctx;
-	(void)err;
-	note("id", &contact->id);
-	note("revision", &contact->revision);
-	buffer_append_byte(&fake.log, '\n');
-	buffer_append(&fake.log, contact->card.data, (size_t)contact->card.size);
-	return HF_OK;
-}
-
-const struct hf_record_sink fake_sink = {.struct_size = sizeof(struct hf_record_sink), .account = on_account,
-    .room = on_room, .participant = on_participant, .message = on_message, .checkpoint = on_checkpoint,
-    .failed = on_failed, .contact = on_contact};
 
 /* ---- */
 
@@ -355,7 +223,9 @@ fake_load(void)
 		return false;
 	component = entry()->components[0];
 	fake_source = component->ops;
-	fake.log.max = fake.raw.max = 16u << 20;
+	seen.log.max = seen.raw.max = 16u << 20;
+	fake.log = &seen.log;
+	fake.raw = &seen.raw;
 	fake.room_cursor.max = fake.warnings.max = 1u << 20;
 	return true;
 }
@@ -363,8 +233,7 @@ fake_load(void)
 void
 fake_clear(void)
 {
-	buffer_clear(&fake.log);
-	buffer_clear(&fake.raw);
+	forget();
 	buffer_clear(&fake.warnings);
 	fake.requests = fake.messages = fake.people = fake.rooms = fake.failed = fake.checkpoints = 0;
 	fake.stop = 0;
@@ -375,8 +244,8 @@ fake_clear(void)
 void
 fake_release(void)
 {
-	buffer_release(&fake.log);
-	buffer_release(&fake.raw);
+	buffer_release(&seen.log);
+	buffer_release(&seen.raw);
 	buffer_release(&fake.room_cursor);
 	buffer_release(&fake.warnings);
 	EVP_PKEY_free(key);
@@ -439,9 +308,16 @@ fake_ask(void *handle, uint32_t what, const char *room, const struct buffer *cur
 	struct hf_query query = {sizeof(query), what, 500, 0, {room, room == NULL ? 0 : strlen(room), HF_TEXT_UTF8, 0},
 	    {NULL, 0}};
 
+	struct hf_record_sink to = sink;
+	int before = seen.checkpoints, r;
+
+	if (fake.on_message != NULL)
+		to.message = message_to_test;
 	if (cursor != NULL && cursor->size > 0)
 		query.cursor = (struct hf_blob){cursor->data, cursor->size};
-	return fake_source->enumerate(handle, &query, &fake_sink, err);
+	r = fake_source->enumerate(handle, &query, &to, err);
+	note_seen(before);
+	return r;
 }
 
 bool

@@ -33,8 +33,8 @@ extern struct fake {
 	int64_t clock_ns;
 	const char *secrets[8]; /* by the option's name: name, value, ..., NULL */
 	/* What was pushed. */
-	struct buffer log;  /* a line each */
-	struct buffer raw;  /* raw values, a line each */
+	struct buffer *log; /* a line each, as plugins/common/test-source.h has them */
+	struct buffer *raw; /* raw values, a line each */
 	struct buffer room_cursor;
 	struct buffer warnings;
 	unsigned messages, people, rooms, failed, checkpoints;
@@ -43,7 +43,6 @@ extern struct fake {
 } fake;
 
 extern const struct hf_source_ops *fake_source;
-extern const struct hf_record_sink fake_sink;
 extern const struct hf_host fake_host;
 
 bool fake_load(void);

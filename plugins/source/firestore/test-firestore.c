@@ -39,6 +39,9 @@ run_script(void *ctx, const struct fake_request *request, const char **ret_body)
 	(void)snprintf(s->last_url, sizeof(s->last_url), "%s", request->url);
 	(void)snprintf(s->last_body, sizeof(s->last_body), "%.8191s", request->body);
 	(void)snprintf(s->last_bearer, sizeof(s->last_bearer), "%s", request->bearer);
+	/* Addresses that come from messages go no further than to the service that is configured. */
+	CU_ASSERT_EQUAL(strstr(request->url, "firebasestorage") != NULL,
+	    (request->request->flags & HF_HTTP_STRICT) != 0 && request->request->origin.data != NULL);
 	if (s->steps[at].expect == NULL || (strstr(request->url, s->steps[at].expect) == NULL &&
 	    strstr(request->body, s->steps[at].expect) == NULL)) {
 		(void)printf("unexpected: %s %s\n", request->url, request->body);
@@ -183,7 +186,7 @@ test_real_documents(void)
 		buffer_clear(&want);
 		json_put_compact(&want, line, n);
 		buffer_append_byte(&want, '\n');
-		CU_ASSERT(want.size == fake.raw.size && memcmp(want.data, fake.raw.data, want.size) == 0);
+		CU_ASSERT(want.size == fake.raw->size && memcmp(want.data, fake.raw->data, want.size) == 0);
 		fake_source->close(handle);
 		count++;
 	}
@@ -240,16 +243,17 @@ test_message(void)
 	play();
 	handle = open_with(options);
 	CU_ASSERT_EQUAL(fake_ask(handle, HF_QUERY_MESSAGES, "r1", NULL, &err), HF_OK);
-	CU_ASSERT_STRING_EQUAL(buffer_string(&fake.log),
+	CU_ASSERT_STRING_EQUAL(buffer_string(fake.log),
 	    "message id=\"12345678901234567890\" sender=\"u\\u00e9\" kind=\"image\" text=\"a\\u0000\\ud83d\\ude00 "
 	    "\\\"q\\\"\""
-	    " reply=\"m0\" thread=\"t\" sent=1700000000123 edited=1704067205000 flags=2 key=\"+1\"*2 by=\"u1\" "
-	    "by=\"u2\""
-	    " key=\"x\"*3 [ kind=\"image\" name=\"n.jpg\" mime=\"image/jpeg\" url=\"https://h/1\" 77 4x-1 2000ms]"
-	    " [ kind=\"file\" url=\"gs://b/2\" -1 -1x-1 -1ms] [ kind=\"file\" url=\"https://h/3\" -1 -1x-1 -1ms]"
-	    " [ kind=\"file\" url=\"https://h/4\" -1 -1x-1 -1ms]\n"
-	    "message id=\"m2\" kind=\"text\" text=\"AAE=\" deleted=1704067207000 flags=3\n"
-	    "message id=\"m3\" kind=\"text\" flags=3\n");
+	    " reply=\"m0\" thread=\"t\" sent=1700000000123000000 edited=1704067205000000000 flags=2 key=\"+1\"*2 "
+	    "by=\"u1\" by=\"u2\" key=\"x\"*3"
+	    " file=\"n.jpg\" is=\"image\" url=\"https://h/1\" mime=\"image/jpeg\" 77b 4x-1 2000ms"
+	    " is=\"file\" url=\"gs://b/2\" mime=null -1b -1x-1 is=\"file\" url=\"https://h/3\" mime=null -1b -1x-1"
+	    " is=\"file\" url=\"https://h/4\" mime=null -1b -1x-1\n"
+	    "message id=\"m2\" sender=null kind=\"text\" text=\"AAE=\" reply=null thread=null"
+	    " deleted=1704067207000000000 flags=3\n"
+	    "message id=\"m3\" sender=null kind=\"text\" text=null reply=null thread=null flags=3\n");
 	CU_ASSERT(all_played());
 	fake_source->close(handle);
 }
@@ -301,16 +305,33 @@ test_wrong_pages(void)
 }
 
 /* Pages by a cursor, one reading time, a smaller page where one is too large, and what a later pass asks for. */
+static const char *const small_pages[] = {"project", "p", "service_account", key_path, "page_size", "2",
+    "messages.changes", "each", NULL};
+
+/* Plays the script that was written, as the messages of the room after a cursor; "": from the start. */
 static void
-test_pages(void)
+play_messages(const char *after)
 {
-	const char *options[] = {"project", "p", "service_account", key_path, "page_size", "2", "messages.changes",
-	    "each",
-	    NULL};
 	struct buffer cursor = BUFFER_INIT(1u << 16);
 	struct hf_error err = HF_ERROR_INIT;
 	void *handle;
 
+	buffer_append_string(&cursor, after);
+	play();
+	handle = open_with(small_pages);
+	CU_ASSERT_EQUAL(fake_ask(handle, HF_QUERY_MESSAGES, "r1", &cursor, &err), HF_OK);
+	CU_ASSERT(all_played());
+	fake_source->close(handle);
+	buffer_release(&cursor);
+}
+
+#define READ_ALL "{\"v\":1,\"pass\":\"all\",\"whole\":true,\"read\":\"2024-01-01T00:01:00Z\",\"at\":" \
+	"{\"timestampValue\":\"2024-01-01T00:00:05Z\"}}"
+
+/* A page that is too large is asked for in smaller ones. */
+static void
+test_pages(void)
+{
 	begin_script();
 	step("/token", 200, TOKEN);
 	step("\"limit\":2}", HF_ERANGE, NULL);
@@ -319,18 +340,16 @@ test_pages(void)
 	    "m1\"}],\"before\":false},\"limit\":1},\"readTime\":"
 	    "\"2024-01-01T00:01:00Z\"", 200, "[" DOC("m2", UPDATED("03")) "]");
 	step("\"referenceValue\":\"" ROOM "m2\"", 200, "[{\"readTime\":\"2024-01-01T00:01:00Z\"}]");
-	play();
-	handle = open_with(options);
-	CU_ASSERT_EQUAL(fake_ask(handle, HF_QUERY_MESSAGES, "r1", NULL, &err), HF_OK);
-	CU_ASSERT(all_played());
+	play_messages("");
 	CU_ASSERT_EQUAL(fake.messages, 2);
 	CU_ASSERT_EQUAL(fake.checkpoints, 3);
-	CU_ASSERT_STRING_EQUAL(buffer_string(&fake.room_cursor), "{\"v\":1,\"pass\":\"all\",\"whole\":true,\"read\":"
-	    "\"2024-01-01T00:01:00Z\",\"at\":{\"timestampValue\":\"2024-01-01T00:00:05Z\"}}");
-	buffer_append(&cursor, fake.room_cursor.data, fake.room_cursor.size);
-	fake_source->close(handle);
+	CU_ASSERT_STRING_EQUAL(buffer_string(&fake.room_cursor), READ_ALL);
+}
 
-	/* The look-back of ten minutes reaches back behind the newest message. */
+/* The look-back of ten minutes reaches back behind the newest message. */
+static void
+test_look_back(void)
+{
 	begin_script();
 	step("/token", 200, TOKEN);
 	step("\"orderBy\":[{\"field\":{\"fieldPath\":\"updatedAt\"},\"direction\":\"ASCENDING\"},"
@@ -341,19 +360,15 @@ test_pages(void)
 	step("{\"timestampValue\":\"2024-01-01T00:00:05Z\"},{\"referenceValue\":\"" ROOM "m1\"}],\"before\":false}",
 	    200,
 	    "[{\"readTime\":\"2024-01-01T00:02:00Z\"}]");
-	play();
-	handle = open_with(options);
-	CU_ASSERT_EQUAL(fake_ask(handle, HF_QUERY_MESSAGES, "r1", &cursor, &err), HF_OK);
-	CU_ASSERT(all_played());
+	play_messages(READ_ALL);
 	/* All of it was known. */
 	CU_ASSERT_EQUAL(fake.checkpoints, 0);
-	fake_source->close(handle);
+}
 
-	/* A pass that was cut off goes on where it was, whatever has come since. */
-	buffer_clear(&cursor);
-	buffer_append_string(&cursor, "{\"v\":1,\"pass\":\"time\",\"whole\":false,"
-	    "\"read\":\"2024-01-01T00:01:00Z\",\"at\":"
-	    "{\"timestampValue\":\"2024-01-01T00:00:05Z\"},\"name\":\"" ROOM "m1\"}");
+/* A pass that was cut off goes on where it was, whatever has come since. */
+static void
+test_resume(void)
+{
 	begin_script();
 	step("/token", 200, TOKEN);
 	step("\"values\":[{\"timestampValue\":\"2024-01-01T00:00:05Z\"},{\"referenceValue\":\"" ROOM
@@ -362,31 +377,27 @@ test_pages(void)
 	/* What was written late in the meantime is looked for at once. */
 	step("\"2023-12-31T23:51:00Z\"}],\"before\":true},\"limit\":2},\"readTime\":\"2024-01-01T00:01:00Z\"", 200,
 	    "[" DOC("m3", UPDATED("06")) "]");
-	play();
-	handle = open_with(options);
-	CU_ASSERT_EQUAL(fake_ask(handle, HF_QUERY_MESSAGES, "r1", &cursor, &err), HF_OK);
-	CU_ASSERT(all_played());
+	play_messages("{\"v\":1,\"pass\":\"time\",\"whole\":false,\"read\":\"2024-01-01T00:01:00Z\",\"at\":"
+	    "{\"timestampValue\":\"2024-01-01T00:00:05Z\"},\"name\":\"" ROOM "m1\"}");
 	CU_ASSERT_PTR_NOT_NULL(strstr(buffer_string(&fake.room_cursor), "\"read\":\"2024-01-01T00:01:00Z\""));
-	fake_source->close(handle);
+}
 
-	/* A cursor that is none. */
-	buffer_clear(&cursor);
-	buffer_append_string(&cursor, "{\"pass\":\"time\",\"whole\":true,\"read\":\"yesterday\"}");
+/* Cursors and ids that are none. */
+static void
+test_wrong_places(void)
+{
+	struct hf_error err = HF_ERROR_INIT;
+	void *handle;
+
 	begin_script();
 	step("/token", 200, TOKEN);
 	step("\"orderBy\":[{\"field\":{\"fieldPath\":\"__name__\"}", 200, "[" DOC("m3", UPDATED("06")) "]");
-	play();
-	handle = open_with(options);
-	CU_ASSERT_EQUAL(fake_ask(handle, HF_QUERY_MESSAGES, "r1", &cursor, &err), HF_OK);
-	CU_ASSERT(all_played());
+	play_messages("{\"pass\":\"time\",\"whole\":true,\"read\":\"yesterday\"}");
 	CU_ASSERT_PTR_NOT_NULL(strstr(buffer_string(&fake.warnings), "cursor is damaged"));
-	fake_source->close(handle);
-
 	/* Ids from elsewhere make no other places. */
-	handle = open_with(options);
+	handle = open_with(small_pages);
 	CU_ASSERT_EQUAL(fake_ask(handle, HF_QUERY_MESSAGES, "a/b", NULL, &err), HF_EINVAL);
 	fake_source->close(handle);
-	buffer_release(&cursor);
 }
 
 static void
@@ -624,10 +635,11 @@ test_lists(void)
 	CU_ASSERT_EQUAL(fake_ask(handle, HF_QUERY_PARTICIPANTS, "r3", NULL, &err), HF_ENOTSUP);
 	CU_ASSERT_EQUAL(fake_ask(handle, HF_QUERY_PARTICIPANTS, NULL, NULL, &err), HF_ENOTSUP);
 	CU_ASSERT_EQUAL(fake_ask(handle, HF_QUERY_CONTACTS, NULL, NULL, &err), HF_OK);
-	CU_ASSERT_STRING_EQUAL(buffer_string(&fake.log),
-	    "room id=\"r1\" name=\"N\" created=1704067200000 count=7\nroom id=\"r2\" count=0\nroom id=\"r3\" count=0\n"
-	    "person id=\"u1\"\nperson id=\"u2\"\nperson id=\"u3\"\n"
-	    " id=\"c1\" revision=\"2024-01-01T00:00:00Z\"\n"
+	CU_ASSERT_STRING_EQUAL(buffer_string(fake.log),
+	    "room id=\"r1\" name=\"N\" kind=null created=1704067200000000000 count=7 bytes=0\n"
+	    "room id=\"r2\" name=null kind=null count=0 bytes=0\nroom id=\"r3\" name=null kind=null count=0 bytes=0\n"
+	    "person id=\"u1\" name=null\nperson id=\"u2\" name=null\nperson id=\"u3\" name=null\n"
+	    "contact id=\"c1\" revision=\"2024-01-01T00:00:00Z\" updated=1704067200000000000\n"
 	    "BEGIN:VCARD\r\nVERSION:3.0\r\nUID:c1\r\nFN:A\\; B\\, \\\\C\\nD\r\nN:A\\; B\\, "
 	    "\\\\C\\nD\r\nEMAIL:a@b\r\nEMAIL:c@d\r\n"
 	    "TEL:+1\r\nTEL:+2\r\n"
@@ -700,7 +712,8 @@ test_media(void)
 	    "https://firebasestorage.googleapis.com/v0/b/b/o/x%2Fy",
 	    "https://firebasestorage.googleapis.com/v0/b/b/o/z?alt=media&token=tt",
 	    "https://elsewhere.example/v0/b/b/o/x",
-	    "gs://bucket", "https://firebasestorage.googleapis.com.evil.example/v0/b/b/o/x", NULL};
+	    "gs://bucket", "https://firebasestorage.googleapis.com.evil.example/v0/b/b/o/x",
+	    "https://firebasestorage.googleapis.com/x#y", NULL};
 	const struct hf_media_exchange exchange = {sizeof(exchange), 0, NULL, 10, 0, media_next, media_begin,
 	    media_write,
 	    media_end};
@@ -716,15 +729,18 @@ test_media(void)
 	step("/token", 200, "{\"access_token\":\"t2\",\"expires_in\":3600}");
 	step("https://firebasestorage.googleapis.com/v0/b/b/o/x%2Fy?alt=media", 200, "22");
 	step("/o/z?alt=media&token=tt", 200, "333");
+	step("https://firebasestorage.googleapis.com/x", 404, "");
 	play();
 	handle = open_with(usual);
 	CU_ASSERT_EQUAL(fake_source->fetch_media(handle, &exchange, &err), HF_OK);
 	CU_ASSERT(all_played());
-	/* The token of the URL is enough. */
+	/* The token of the URL is enough, and what is no object there gets none. */
 	CU_ASSERT_STRING_EQUAL(script.last_bearer, "");
+	CU_ASSERT_STRING_EQUAL(script.last_url, "https://firebasestorage.googleapis.com/x");
 	CU_ASSERT_EQUAL(media.bytes, 6);
 	CU_ASSERT(media.codes[0] == HF_OK && media.codes[1] == HF_OK && media.codes[2] == HF_OK);
 	CU_ASSERT(media.codes[3] == HF_ENOTSUP && media.codes[4] == HF_ENOTSUP && media.codes[5] == HF_ENOTSUP);
+	CU_ASSERT_EQUAL(media.codes[6], HF_ENOTFOUND);
 	fake_source->close(handle);
 }
 
@@ -733,6 +749,7 @@ main(void)
 {
 	CU_TestInfo tests[] = {{"options", test_options}, {"real documents", test_real_documents},
 	    {"message", test_message}, {"wrong pages", test_wrong_pages}, {"pages", test_pages},
+	    {"look-back", test_look_back}, {"resume", test_resume}, {"wrong places", test_wrong_places},
 	    {"no update field", test_no_update_field}, {"service account", test_service_account},
 	    {"refresh token", test_refresh_token}, {"lists", test_lists}, {"media", test_media}, CU_TEST_INFO_NULL};
 	int failed = 1;

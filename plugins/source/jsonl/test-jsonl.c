@@ -215,7 +215,7 @@ test_cursor(void)
 {
 	static const char one[] = "{\"id\":1}\n{\"id\":2}\n{\"id\":3}\n{\"id\":4}\n{\"id\":5}\n";
 	struct timespec pause = {2, 100000000};
-	char cursor[1000], partial[1000];
+	char cursor[sizeof(seen.cursor)], partial[sizeof(seen.cursor)];
 	struct stat st;
 	struct timespec times[2];
 	void *j;

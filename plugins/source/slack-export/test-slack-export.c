@@ -279,7 +279,7 @@ static void
 test_cursor(void)
 {
 	struct timespec pause = {2, 100000000};
-	char cursor[1000], partial[1000];
+	char cursor[sizeof(seen.cursor)], partial[sizeof(seen.cursor)];
 	void *slack;
 
 	make_folder();

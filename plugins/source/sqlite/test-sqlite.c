@@ -1,246 +1,41 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "base/json.h"
-#include "base/unit.h"
+#include "../../common/test-source.h"
 
 #include "card.h"
 #include "cell.h"
 #include "typedstream.h"
 
-#include <sys/stat.h>
-
-#include <dlfcn.h>
 #include <fcntl.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include <sqlite3.h>
 
-#include <holdfast/files.h>
-#include <holdfast/plugin.h>
-
-/* A host that notes what the plugin under test pushes. */
-static struct {
-	int rooms, people, messages, checkpoints, contacts, failed;
-	struct buffer log; /* what was pushed, a line each */
-	struct buffer raw; /* the raw values, a line each */
-	char cursor[4000];
-	char first_cursor[4000];
-	char where[2000];
-	char why[480];
-	char error[480];
-	int stop_after; /* messages; 0: never */
-	char pushed[200];  /* path that files->push was asked for */
-} seen;
-
-static char folder[200];
-static const struct hf_component *component;
-static const struct hf_source_ops *source;
-
 /* ---- the host ---- */
 
-static void
-host_log(void *ctx, int32_t level, const char *msg, uint64_t size)
-{
-	(void)ctx;
-	(void)level;
-	(void)printf("%.*s\n", (int)size, msg);
-}
-
-static int32_t
-host_stop(void *ctx)
-{
-	(void)ctx;
-	return seen.stop_after > 0 && seen.messages >= seen.stop_after;
-}
+static char pushed[200]; /* path that files->push was asked for */
 
 static int
 files_push(void *host_ctx, const char *top, const struct hf_text *path, const struct hf_media_request *request,
     const struct hf_media_exchange *exchange, struct hf_error *err)
 {
 	(void)host_ctx;
-	(void)snprintf(seen.pushed, sizeof(seen.pushed), "%s:%.*s", top, (int)path->size, path->data);
+	(void)snprintf(pushed, sizeof(pushed), "%s:%.*s", top, (int)path->size, path->data);
 	return exchange->end(exchange->ctx, request->token, HF_OK, NULL, err);
 }
 
 static const struct hf_host_files files = {.struct_size = sizeof(files), .push = files_push};
 
 static const void *
-host_extension(void *ctx, const char *id)
+files_extension(void *ctx, const char *id)
 {
-	(void)ctx;
-	if (strcmp(id, HF_HOST_FILES) == 0)
-		return &files;
-	return strcmp(id, HF_HOST_JSON) == 0 ? &json_host_extension : NULL;
+	return strcmp(id, HF_HOST_FILES) == 0 ? &files : host_extension(ctx, id);
 }
 
-static const struct hf_host host = {
+static const struct hf_host files_host = {
 	.struct_size = sizeof(struct hf_host),
 	.log = host_log,
 	.stop_requested = host_stop,
-	.get_extension = host_extension,
+	.get_extension = files_extension,
 };
-
-static void
-note(const char *name, const struct hf_text *text)
-{
-	if (text->data == NULL)
-		return;
-	buffer_appendf(&seen.log, " %s=", name);
-	json_put_text(&seen.log, text);
-}
-
-static void
-note_time(const char *name, int64_t ns)
-{
-	if (ns != HF_NO_TIME)
-		buffer_appendf(&seen.log, " %s=%lld", name, (long long)ns);
-}
-
-/* What is told to be compact has to be. */
-static void
-note_raw(const struct hf_blob *raw)
-{
-	size_t before = seen.raw.size;
-
-	json_put_compact(&seen.raw, raw->data, raw->size);
-	CU_ASSERT_EQUAL(seen.raw.size - before, raw->size);
-	buffer_append_byte(&seen.raw, '\n');
-}
-
-static int
-on_account(void *ctx, const struct hf_account *account, struct hf_error *err)
-{
-	(void)ctx;
-	(void)err;
-	buffer_append_string(&seen.log, "account");
-	note("service", &account->service);
-	note("id", &account->id);
-	note("name", &account->name);
-	buffer_append_byte(&seen.log, '\n');
-	return HF_OK;
-}
-
-static int
-on_room(void *ctx, const struct hf_room *room, struct hf_error *err)
-{
-	(void)ctx;
-	(void)err;
-	seen.rooms++;
-	buffer_append_string(&seen.log, "room");
-	note("id", &room->id);
-	note("name", &room->name);
-	note("kind", &room->kind);
-	note("topic", &room->topic);
-	note_time("created", room->created_ns);
-	buffer_appendf(&seen.log, " count=%llu\n", (unsigned long long)room->estimated_messages);
-	note_raw(&room->raw);
-	return HF_OK;
-}
-
-static int
-on_participant(void *ctx, const struct hf_participant *participant, struct hf_error *err)
-{
-	(void)ctx;
-	(void)err;
-	seen.people++;
-	buffer_append_string(&seen.log, "person");
-	note("id", &participant->id);
-	note("name", &participant->name);
-	buffer_append_byte(&seen.log, '\n');
-	note_raw(&participant->raw);
-	return HF_OK;
-}
-
-static void
-note_lists(const struct hf_message *m)
-{
-	const struct hf_attachment *a;
-	uint64_t i, k;
-
-	for (i = 0; i < m->reaction_count; i++) {
-		note("key", &m->reactions[i].key);
-		buffer_appendf(&seen.log, "*%llu", (unsigned long long)m->reactions[i].count);
-		for (k = 0; k < m->reactions[i].sender_count; k++)
-			note("by", &m->reactions[i].senders[k]);
-	}
-	for (i = 0; i < m->attachment_count; i++) {
-		a = &m->attachments[i];
-		note("file", &a->name);
-		note("is", &a->kind);
-		note("url", &a->url);
-		note("path", &a->path);
-		note("mime", &a->mime);
-		buffer_appendf(&seen.log, " %lldb %lldx%lld", (long long)a->size, (long long)a->width,
-		    (long long)a->height);
-	}
-}
-
-static int
-on_message(void *ctx, const struct hf_message *m, struct hf_error *err)
-{
-	(void)ctx;
-	(void)err;
-	seen.messages++;
-	buffer_append_string(&seen.log, "message");
-	note("id", &m->id);
-	note("sender", &m->sender);
-	note("kind", &m->kind);
-	note("text", &m->text);
-	note("reply", &m->reply_to);
-	note("thread", &m->thread);
-	note_time("sent", m->sent_ns);
-	note_time("edited", m->edited_ns);
-	note_time("deleted", m->deleted_ns);
-	if (m->flags & HF_MESSAGE_DELETED)
-		buffer_append_string(&seen.log, " gone");
-	note_lists(m);
-	buffer_append_byte(&seen.log, '\n');
-	note_raw(&m->raw);
-	return HF_OK;
-}
-
-static int
-on_checkpoint(void *ctx, const struct hf_blob *cursor, struct hf_error *err)
-{
-	(void)ctx;
-	(void)err;
-	CU_ASSERT_FATAL(cursor->size < sizeof(seen.cursor));
-	memcpy(seen.cursor, cursor->data, cursor->size);
-	seen.cursor[cursor->size] = '\0';
-	if (seen.checkpoints++ == 0)
-		memcpy(seen.first_cursor, seen.cursor, sizeof(seen.cursor));
-	return HF_OK;
-}
-
-static int
-on_failed(void *ctx, const char *where, const struct hf_error *why, struct hf_error *err)
-{
-	(void)ctx;
-	(void)err;
-	seen.failed++;
-	(void)snprintf(seen.where, sizeof(seen.where), "%s", where);
-	(void)snprintf(seen.why, sizeof(seen.why), "%s", why->msg);
-	return HF_OK;
-}
-
-static int
-on_contact(void *ctx, const struct hf_contact *contact, struct hf_error *err)
-{
-	(void)ctx;
-	(void)err;
-	seen.contacts++;
-	buffer_append_string(&seen.log, "contact");
-	note("id", &contact->id);
-	note_time("updated", contact->updated_ns);
-	buffer_append_byte(&seen.log, '\n');
-	buffer_append(&seen.log, contact->card.data, contact->card.size);
-	return HF_OK;
-}
-
-static const struct hf_record_sink sink = {.struct_size = sizeof(sink), .account = on_account, .room = on_room,
-    .participant = on_participant, .message = on_message, .checkpoint = on_checkpoint, .failed = on_failed,
-    .contact = on_contact};
 
 /* ---- configuring and asking ---- */
 
@@ -275,15 +70,6 @@ query(const char *name, const char *sql)
 	set(full, sql, 0);
 }
 
-static char *
-path_of(const char *name)
-{
-	static char path[500];
-
-	(void)snprintf(path, sizeof(path), "%s/%s", folder, name);
-	return path;
-}
-
 /* The options as the table's defaults have them, and queries of the tables that make() makes. */
 static void
 set_usual(void)
@@ -309,7 +95,7 @@ try_open(void **ret)
 
 	while (component->options[count].name != NULL)
 		count++;
-	r = source->open(&host, values, count, ret, &err);
+	r = source->open(&files_host, values, count, ret, &err);
 	(void)snprintf(seen.error, sizeof(seen.error), "%s", err.msg);
 	return r;
 }
@@ -323,29 +109,6 @@ opened(void)
 	return handle;
 }
 
-static int
-ask(void *handle, uint32_t what, const char *room, const char *cursor, uint32_t page)
-{
-	struct hf_query hf_query = {.struct_size = sizeof(hf_query), .what = what, .page = page};
-	struct hf_error err = HF_ERROR_INIT;
-	char kept[4000] = "";
-	int r;
-
-	if (room != NULL)
-		hf_query.room = (struct hf_text){room, strlen(room), HF_TEXT_UTF8, 0};
-	if (cursor != NULL) {
-		(void)snprintf(kept, sizeof(kept), "%s", cursor);
-		hf_query.cursor = (struct hf_blob){kept, strlen(kept)};
-	}
-	seen.rooms = seen.people = seen.messages = seen.checkpoints = seen.contacts = seen.failed = 0;
-	seen.where[0] = seen.why[0] = seen.cursor[0] = '\0';
-	buffer_clear(&seen.log);
-	buffer_clear(&seen.raw);
-	r = source->enumerate(handle, &hf_query, &sink, &err);
-	(void)snprintf(seen.error, sizeof(seen.error), "%s", err.msg);
-	return r;
-}
-
 /* Opens, asks, closes. */
 static int
 ask_once(uint32_t what, const char *room, const char *cursor)
@@ -355,16 +118,6 @@ ask_once(uint32_t what, const char *room, const char *cursor)
 
 	source->close(handle);
 	return r;
-}
-
-static bool
-holds(struct buffer *text, const char *expect)
-{
-	bool found = strstr(buffer_string(text), expect) != NULL;
-
-	if (!found)
-		(void)printf("not there: %s\nin: %.2000s\n", expect, buffer_string(text));
-	return found;
 }
 
 static bool
@@ -380,22 +133,10 @@ said(const char *expect)
 /* ---- databases ---- */
 
 static void
-make_folder(void)
+begin_folder(void)
 {
-	const char *tmp = getenv("TMPDIR");
-
-	(void)snprintf(folder, sizeof(folder), "%s/test-sqlite.XXXXXX", tmp != NULL ? tmp : "/tmp");
-	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(folder));
+	make_folder();
 	set_usual();
-}
-
-static void
-remove_folder(void)
-{
-	char command[300];
-
-	(void)snprintf(command, sizeof(command), "rm -rf '%s'", folder);
-	CU_ASSERT_EQUAL(system(command), 0);
 }
 
 static void
@@ -428,7 +169,7 @@ change(const char *sql)
 static void
 make(void)
 {
-	make_folder();
+	begin_folder();
 	change("CREATE TABLE room(id INTEGER PRIMARY KEY, title TEXT, made INTEGER);"
 	    "CREATE TABLE msg(id INTEGER PRIMARY KEY, room INTEGER, sender TEXT, text, sent, edited, deleted, reply_to,"
 	    "  upd INTEGER);"
@@ -704,32 +445,33 @@ test_rows(void)
 	set("identity.service", "test", 0);
 	handle = opened();
 	CU_ASSERT_EQUAL(ask(handle, HF_QUERY_ACCOUNT, NULL, NULL, 0), HF_OK);
-	CU_ASSERT_TRUE(holds(&seen.log, "account service=\"test\" id=\"me\" name=\"Me\"\n"));
+	CU_ASSERT_TRUE(logged(" service=\"test\" id=\"me\" name=\"Me\""));
 	CU_ASSERT_EQUAL(ask(handle, HF_QUERY_ROOMS, NULL, NULL, 0), HF_OK);
 	CU_ASSERT_EQUAL(seen.rooms, 2);
-	CU_ASSERT_TRUE(holds(&seen.log, "room id=\"1\" name=\"one\" kind=\"group\" created=1600000000000000000 count=0\n"));
-	CU_ASSERT_TRUE(holds(&seen.log, "room id=\"2\" kind=\"group\" count=0\n"));
-	CU_ASSERT_TRUE(holds(&seen.raw, "{\"id\":2,\"name\":null,\"kind\":\"group\",\"created\":0}\n"));
+	CU_ASSERT_TRUE(logged("room id=\"1\" name=\"one\" kind=\"group\" created=1600000000000000000 count=0 "));
+	CU_ASSERT_TRUE(logged("room id=\"2\" name=null kind=\"group\" count=0 "));
+	CU_ASSERT_TRUE(has_raw("{\"id\":2,\"name\":null,\"kind\":\"group\",\"created\":0}\n"));
 	CU_ASSERT_EQUAL(ask(handle, HF_QUERY_PARTICIPANTS, "1", NULL, 0), HF_OK);
 	CU_ASSERT_EQUAL(seen.people, 2);
 	CU_ASSERT_EQUAL(ask(handle, HF_QUERY_PARTICIPANTS, NULL, NULL, 0), HF_OK);
-	CU_ASSERT_TRUE(holds(&seen.log, "person id=\"ann\" name=\"ANN\"\nperson id=\"bob\" name=\"BOB\"\n"));
+	CU_ASSERT_TRUE(logged("person id=\"ann\" name=\"ANN\"\nperson id=\"bob\" name=\"BOB\"\n"));
 	CU_ASSERT_EQUAL(ask(handle, HF_QUERY_MESSAGES, "1", NULL, 0), HF_OK);
 	CU_ASSERT_EQUAL(seen.messages, 3);
 	CU_ASSERT_EQUAL(seen.failed, 0);
-	CU_ASSERT_TRUE(holds(&seen.log, "message id=\"10\" sender=\"ann\" kind=\"text\" text=\"hi \\\"you\\\"\" "
-	    "sent=1600000001000000000 key=\"+\"*2 by=\"bob\" by=\"cat\" key=\"-\"*1 by=\"ann\" file=\"p.jpg\" is=\"image\" "
-	    "path=\"d/p.jpg\" mime=\"image/jpeg\" 9b -1x-1 file=\"q\" is=\"file\" -1b -1x-1\n"));
-	CU_ASSERT_TRUE(holds(&seen.log, "message id=\"11\" sender=\"bob\" kind=\"text\" text=\"00ff\" reply=\"10\" "
-	    "sent=1600000002500000000 edited=1600000009000000000\n"));
-	CU_ASSERT_TRUE(holds(&seen.log, "message id=\"12\" sender=\"ann\" kind=\"text\" text=\"\" "
-	    "sent=1795413600000000000 gone\n"));
-	CU_ASSERT_TRUE(holds(&seen.raw, "{\"id\":10,\"room\":1,\"sender\":\"ann\",\"text\":\"hi \\\"you\\\"\",\"sent\":1600000001,"
+	CU_ASSERT_TRUE(logged("message id=\"10\" sender=\"ann\" kind=\"text\" text=\"hi \\\"you\\\"\" "
+	    "reply=null thread=null sent=1600000001000000000 flags=2 key=\"+\"*2 by=\"bob\" "
+	    "by=\"cat\" key=\"-\"*1 by=\"ann\" file=\"p.jpg\" is=\"image\" url=null "
+	    "path=\"d/p.jpg\" mime=\"image/jpeg\" 9b -1x-1 file=\"q\" is=\"file\" url=null mime=null -1b -1x-1\n"));
+	CU_ASSERT_TRUE(logged("message id=\"11\" sender=\"bob\" kind=\"text\" text=\"00ff\" reply=\"10\" "
+	    "thread=null sent=1600000002500000000 edited=1600000009000000000 flags=2\n"));
+	CU_ASSERT_TRUE(logged("message id=\"12\" sender=\"ann\" kind=\"text\" text=\"\" "
+	    "reply=null thread=null sent=1795413600000000000 flags=3\n"));
+	CU_ASSERT_TRUE(has_raw("{\"id\":10,\"room\":1,\"sender\":\"ann\",\"text\":\"hi \\\"you\\\"\",\"sent\":1600000001,"
 	    "\"edited\":null,\"deleted\":null,\"reply_to\":null,\"upd\":1,\"attachments:rows\":[{\"id\":1,\"msg\":10,"
 	    "\"name\":\"p.jpg\",\"path\":\"d/p.jpg\",\"mime\":\"image/jpeg\",\"size\":9},{\"id\":2,\"msg\":10,\"name\":\"q\","
 	    "\"path\":null,\"mime\":null,\"size\":null}],\"reactions:rows\":[{\"key\":\"+\",\"sender\":\"bob\"},{\"key\":\"-\","
 	    "\"sender\":\"ann\"},{\"key\":\"+\",\"sender\":\"cat\"}]}\n"));
-	CU_ASSERT_TRUE(holds(&seen.raw, "\"text\":{\"base64\":\"AP8=\"},\"sent\":1600000002.5"));
+	CU_ASSERT_TRUE(has_raw("\"text\":{\"base64\":\"AP8=\"},\"sent\":1600000002.5"));
 	CU_ASSERT_EQUAL(ask(handle, HF_QUERY_MESSAGES, "7", NULL, 0), HF_OK);
 	CU_ASSERT_EQUAL(seen.messages, 0);
 	CU_ASSERT_EQUAL(ask(handle, HF_QUERY_CONTACTS, NULL, NULL, 0), HF_ENOTSUP);
@@ -747,16 +489,17 @@ test_columns(void)
 	    "9 AS ref FROM msg WHERE room = :room AND id = 10");
 	query("reactions", "SELECT :message AS key");
 	CU_ASSERT_EQUAL(ask_once(HF_QUERY_MESSAGES, "1", NULL), HF_OK);
-	CU_ASSERT_TRUE(holds(&seen.log, "message id=\"x10\" sender=\"ann\" kind=\"text\" text=\"hi \\\"you\\\"\" "
-	    "key=\"\\u2764\"*2 by=\"a\" by=\"b\" key=\"ok\"*3 key=\"9\"*1 is=\"video\" url=\"u\" mime=\"video/mp4\" 7b -1x-1\n"));
-	CU_ASSERT_TRUE(holds(&seen.raw, "{\"id\":10,\"room\":1,\"id:2\":\"x10\",\"sender\":\"no\",\"reactions\":"));
+	CU_ASSERT_TRUE(logged("message id=\"x10\" sender=\"ann\" kind=\"text\" text=\"hi \\\"you\\\"\" "
+	    "reply=null thread=null flags=2 key=\"\\u2764\"*2 by=\"a\" "
+	    "by=\"b\" key=\"ok\"*3 key=\"9\"*1 is=\"video\" url=\"u\" mime=\"video/mp4\" 7b -1x-1\n"));
+	CU_ASSERT_TRUE(has_raw("{\"id\":10,\"room\":1,\"id:2\":\"x10\",\"sender\":\"no\",\"reactions\":"));
 	remove_folder();
 }
 
 static void
 test_contacts(void)
 {
-	make_folder();
+	begin_folder();
 	memset(values, 0, sizeof(values));
 	set("path", path_of("a.db"), 0);
 	set("query_timeout", NULL, 1000000000);
@@ -766,7 +509,7 @@ test_contacts(void)
 	CU_ASSERT_EQUAL(ask_once(HF_QUERY_CONTACTS, NULL, NULL), HF_OK);
 	CU_ASSERT_EQUAL(seen.contacts, 2);
 	CU_ASSERT_EQUAL(seen.failed, 1);
-	CU_ASSERT_TRUE(holds(&seen.log, "contact id=\"1\" updated=5000000000\nBEGIN:VCARD\r\nVERSION:4.0\r\n"
+	CU_ASSERT_TRUE(logged("contact id=\"1\" updated=5000000000\nBEGIN:VCARD\r\nVERSION:4.0\r\n"
 	    "UID;VALUE=text:1\r\nFN:Ann\r\nTEL;VALUE=text:+1\r\nEND:VCARD\r\ncontact id=\"2\"\nBEGIN:VCARD"));
 	CU_ASSERT_EQUAL(ask_once(HF_QUERY_ROOMS, NULL, NULL), HF_ENOTSUP);
 	remove_folder();
@@ -1031,10 +774,10 @@ test_optional(void)
 	set("optional", "msg.colour\nmsg.text\ntags.msg\ntags.note\nroom.id\n", 5);
 	CU_ASSERT_EQUAL(ask_once(HF_QUERY_MESSAGES, "1", NULL), HF_OK);
 	CU_ASSERT_EQUAL(seen.messages, 3);
-	CU_ASSERT_TRUE(holds(&seen.raw, "{\"id\":10,\"text\":\"hi \\\"you\\\"\",\"colour\":null,\"note\":null}\n"));
+	CU_ASSERT_TRUE(has_raw("{\"id\":10,\"text\":\"hi \\\"you\\\"\",\"colour\":null,\"note\":null}\n"));
 	change("ALTER TABLE msg ADD COLUMN colour DEFAULT 'red'; CREATE TABLE tags(msg, note); INSERT INTO tags VALUES(10, 'n')");
 	CU_ASSERT_EQUAL(ask_once(HF_QUERY_MESSAGES, "1", NULL), HF_OK);
-	CU_ASSERT_TRUE(holds(&seen.raw, "\"colour\":\"red\",\"note\":\"n\"}\n"));
+	CU_ASSERT_TRUE(has_raw("\"colour\":\"red\",\"note\":\"n\"}\n"));
 	set("optional", "msg\n", 1);
 	CU_ASSERT_EQUAL(ask_once(HF_QUERY_MESSAGES, "1", NULL), HF_EINVAL);
 	CU_ASSERT_TRUE(said("each is TABLE.COLUMN"));
@@ -1279,7 +1022,7 @@ test_media(void)
 	CU_ASSERT_EQUAL(source->fetch_media(handle, &exchange, &err), HF_OK);
 	CU_ASSERT_EQUAL(e.codes[0], HF_OK);
 	CU_ASSERT_EQUAL(e.codes[1], HF_ENOTSUP);
-	CU_ASSERT_STRING_EQUAL(seen.pushed, "/media:d/p.jpg");
+	CU_ASSERT_STRING_EQUAL(pushed, "/media:d/p.jpg");
 	source->close(handle);
 	remove_folder();
 }
@@ -1308,26 +1051,6 @@ main(void)
 	    {"no database", test_no_database}, {"optional", test_optional}, {"in use", test_in_use},
 	    {"hostile schema", test_hostile_schema}, {"large value", test_large_value}, {"corrupt", test_corrupt},
 	    {"media", test_media}, {"stop", test_stop}, CU_TEST_INFO_NULL};
-	const struct hf_plugin *(*entry)(void);
-	void *module = dlopen(TEST_PLUGIN, RTLD_NOW | RTLD_LOCAL);
-	int failed;
 
-	if (module == NULL) {
-		(void)fprintf(stderr, "%s\n", dlerror());
-		return 1;
-	}
-	*(void **)&entry = dlsym(module, "holdfast_plugin_v1");
-	if (entry == NULL) {
-		(void)dlclose(module);
-		return 1;
-	}
-	component = entry()->components[0];
-	source = component->ops;
-	seen.raw.max = 64u << 20;
-	seen.log.max = 64u << 20;
-	failed = unit_run("sqlite", tests);
-	buffer_release(&seen.log);
-	buffer_release(&seen.raw);
-	(void)dlclose(module);
-	return failed;
+	return source_run("sqlite", TEST_PLUGIN, tests);
 }

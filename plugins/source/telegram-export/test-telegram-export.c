@@ -221,7 +221,7 @@ write_chats(int count, const char *text)
 static void
 test_cursor(void)
 {
-	char first[1000], last[1000];
+	char first[sizeof(seen.cursor)], last[sizeof(seen.cursor)];
 	void *telegram;
 
 	make_folder();
@@ -362,7 +362,7 @@ test_hostile(void)
 static void
 test_twice(void)
 {
-	char cursor[1000];
+	char cursor[sizeof(seen.cursor)];
 	void *telegram;
 
 	make_folder();

@@ -321,7 +321,7 @@ test_folder_media(void)
 static void
 test_cursor(void)
 {
-	char text[60000], first[1000], last[1000];
+	char text[60000], first[sizeof(seen.cursor)], last[sizeof(seen.cursor)];
 	size_t n = 0;
 	void *whatsapp;
 	int i;

@@ -97,7 +97,7 @@ struct hf_message {
 struct hf_contact {
 	uint32_t struct_size;
 	uint32_t flags;
-	struct hf_text id;       /* the same each time: the address of the card, or the file and its UID */
+	struct hf_text id;       /* HF_TEXT_UTF8, the same each time: the card's address, or the file and its UID */
 	struct hf_text revision; /* differs when the card does (an ETag); data NULL: not known */
 	struct hf_blob card;     /* vCard (RFC 2426, RFC 6350, vCard 2.1) as it was received */
 	int64_t updated_ns;
@@ -227,7 +227,8 @@ struct hf_source_ops {
 	    struct hf_error *err);
 	/*
 	 * Gets the bytes of attachments.  NULL: there is nothing special about its URLs, so the host gets them
-	 * itself, as it does for a request that ends with HF_ENOTSUP.
+	 * itself, as it does for a request that ends with HF_ENOTSUP; then the source may not be asked about other
+	 * URLs of the same scheme, host and port, so it refuses all of them or none.
 	 */
 	int (*fetch_media)(void *handle, const struct hf_media_exchange *exchange, struct hf_error *err);
 	/*
