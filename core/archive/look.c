@@ -261,7 +261,18 @@ push_lines(const struct buffer *text, uint64_t skip, const struct hf_sink *sink,
 }
 
 static int
-push_files(struct reading *reading, uint64_t first, const struct hf_sink *sink, struct hf_error *err)
+leave_out(const struct reading *reading, size_t file, const struct archive_damage *damage, const struct hf_error *why,
+    struct hf_error *err)
+{
+	char path[1100];
+
+	(void)snprintf(path, sizeof(path), "%.1000s/%06zu.jsonl", reading->path, file + 1);
+	return damage->damaged(damage->ctx, path, why, err);
+}
+
+static int
+push_files(struct reading *reading, uint64_t first, const struct hf_sink *sink, const struct archive_damage *damage,
+    struct hf_error *err)
 {
 	struct hf_error why = HF_ERROR_INIT;
 	uint64_t at = 0;
@@ -278,9 +289,9 @@ push_files(struct reading *reading, uint64_t first, const struct hf_sink *sink, 
 		r = read_file(reading, i, &why);
 		if (r == HF_ECORRUPT && first == 0) {
 			/* Who begins at the start gets what there is. */
-			log_message(HF_LOG_WARNING, "%s: file %06zu.jsonl is left out: %s", reading->path, i + 1,
-			    why.msg);
-			r = HF_OK;
+			r = leave_out(reading, i, damage, &why, err);
+			if (r != HF_OK)
+				return r;
 			continue;
 		}
 		if (r != HF_OK)
@@ -300,7 +311,7 @@ push_files(struct reading *reading, uint64_t first, const struct hf_sink *sink, 
 
 int
 archive_log(struct archive *archive, const char *path, uint64_t first, const struct hf_sink *sink,
-    struct hf_error *err)
+    const struct archive_damage *damage, struct hf_error *err)
 {
 	struct reading reading = {archive_layer(archive), path, BUFFER_INIT(TREE_MAX), BUFFER_INIT(TREE_MAX), NULL,
 	    false, BUFFER_INIT(LOG_READ_MAX)};
@@ -314,7 +325,7 @@ archive_log(struct archive *archive, const char *path, uint64_t first, const str
 	if (r == HF_OK)
 		r = load_counts(&reading, name, err);
 	if (r == HF_OK)
-		r = push_files(&reading, first, sink, err);
+		r = push_files(&reading, first, sink, damage, err);
 	if (reading.counted && file_count(&reading) >= COUNTED_MIN)
 		save_counts(&reading, name);
 	free(name);

@@ -344,13 +344,26 @@ take_line(void *ctx, const void *data, uint64_t size, struct hf_error *err)
 	return taker->next == taker->stop_at ? HF_ESTOP : HF_OK;
 }
 
+static int
+no_damage(void *ctx, const char *path, const struct hf_error *why, struct hf_error *err_ret)
+{
+	(void)ctx;
+	(void)path;
+	(void)err_ret;
+	(void)fprintf(stderr, "%s\n", why->msg);
+	CU_FAIL("a log is damaged");
+	return HF_OK;
+}
+
+static const struct archive_damage damage = {NULL, no_damage};
+
 /* How many lines come from first on. */
 static int
 lines_from(const char *path, unsigned first, unsigned *ret_count)
 {
 	struct taker taker = {first, 0};
 	struct hf_sink sink = {(uint32_t)sizeof(sink), 0, &taker, take_line};
-	int r = archive_log(archive, path, first, &sink, NULL);
+	int r = archive_log(archive, path, first, &sink, &damage, NULL);
 
 	*ret_count = taker.next - first;
 	return r;
@@ -410,7 +423,7 @@ test_look(void)
 	CU_ASSERT_EQUAL(archive_read(archive, "/chats/a/rooms/z/none", &out, NULL), HF_ENOTFOUND);
 	check_log(2600);
 	CU_ASSERT_EQUAL(lines_from("/chats/a/rooms/z/messages", 0, &count), HF_ENOTFOUND);
-	CU_ASSERT_EQUAL(archive_log(archive, "/chats/a/rooms/x/messages", 0, &sink, NULL), HF_ESTOP);
+	CU_ASSERT_EQUAL(archive_log(archive, "/chats/a/rooms/x/messages", 0, &sink, &damage, NULL), HF_ESTOP);
 	CU_ASSERT_EQUAL(taker.next, 700);
 	finish_job(&tree);
 

@@ -121,7 +121,9 @@ show_all(struct session *session, struct snapshots *snapshots)
 		return STATUS_FAILED;
 	if (r != HF_OK)
 		return session_error(&err);
-	if (snapshots->count == 0 && !snapshots->json)
+	if (snapshots->count == 0 && !snapshots->json && snapshots->tag != NULL)
+		common_message("no snapshot has the tag %s", snapshots->tag);
+	else if (snapshots->count == 0 && !snapshots->json)
 		common_message("no snapshots yet");
 	return STATUS_DONE;
 }

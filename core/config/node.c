@@ -311,7 +311,8 @@ node_parse(const void *data, size_t size, struct problem_list *list, struct node
 	reader.data = data;
 	reader.size = size;
 	yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
-	yaml_parser_set_input_string(&parser, data, size);
+	/* libyaml takes no NULL, which an empty file may be. */
+	yaml_parser_set_input_string(&parser, size == 0 ? (const unsigned char *)"" : data, size);
 	rc = node_read_events(&reader, &parser);
 	yaml_parser_delete(&parser);
 	if (rc == HF_OK && list->first != NULL)

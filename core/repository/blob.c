@@ -143,6 +143,7 @@ repository_load_blob(struct repository *repository, enum blob_type type, const s
 	}
 	/* An indexed blob that is not in the storage is damage, not absence. */
 	if (first == HF_ENOTFOUND || first == HF_ERANGE)
-		return hf_error_set(err, HF_ECORRUPT, 0, "a pack that the index names is missing or too short");
+		return hf_error_set(err, HF_ECORRUPT, 0, "a pack that the index names is missing or too short "
+		    "(DAMAGE in holdfast(1) tells what to do)");
 	return first != HF_OK ? first : r;
 }

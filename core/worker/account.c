@@ -393,7 +393,7 @@ account_run(struct run *run, const struct account_request *request, struct hf_er
 	work.request = request;
 	work.fatal = (struct hf_error)HF_ERROR_INIT;
 	work.lost = (struct hf_error)HF_ERROR_INIT;
-	looker_init(&work.looker, run->destination.archive);
+	looker_init(&work.looker, run->destination.archive, &(struct archive_damage){&work, plan_failed});
 	r = set_prefix(&work, err);
 	if (r != HF_OK)
 		return r;

@@ -164,9 +164,9 @@ emitter_note(const struct emitter *emitter, struct buffer *out, struct hf_error 
 {
 	buffer_appendf(out,
 	    "{\"items\":%" PRIu64 ",\"failed\":%" PRIu64 ",\"added\":%" PRIu64 ",\"bytes\":%" PRIu64
-	    ",\"missing\":%" PRIu64 ",\"next_try\":%" PRId64 ",\"errors\":",
+	    ",\"missing\":%" PRIu64 ",\"next_try\":%" PRId64 ",\"left_out\":%" PRIu64 ",\"errors\":",
 	    emitter->counts.items, emitter->counts.failed, emitter->counts.added, emitter->counts.bytes_read,
-	    emitter->counts.missing, emitter->counts.next_try_ns);
+	    emitter->counts.missing, emitter->counts.next_try_ns, emitter->counts.left_out);
 	buffer_append_string(out, json_object_to_json_string_ext(emitter->errors, JSON_C_TO_STRING_PLAIN));
 	buffer_append_byte(out, '}');
 	return buffer_string(out) == NULL ? buffer_status(out, "a unit's note", err) : HF_OK;
@@ -244,6 +244,16 @@ emit_missing(void *ctx, uint64_t items, int64_t next_try_ns, struct hf_error *er
 	return HF_OK;
 }
 
+static int
+emit_left_out(void *ctx, uint64_t items, struct hf_error *err)
+{
+	struct emitter *emitter = ctx;
+
+	(void)err;
+	emitter->counts.left_out += items;
+	return HF_OK;
+}
+
 /* Keeps an error for the unit's note, so that it is not lost when a later worker takes the note over. */
 static void
 note_error(struct emitter *emitter, const char *item, const char *message)
@@ -312,6 +322,7 @@ emitter_take_note(struct emitter *emitter, const char *text, uint64_t lines, str
 	emitter->counts.bytes_read = note_count(note, "bytes");
 	emitter->counts.missing = note_count(note, "missing");
 	emitter->counts.next_try_ns = (int64_t)note_count(note, "next_try");
+	emitter->counts.left_out = note_count(note, "left_out");
 	errors = json_object_object_get(note, "errors");
 	for (i = 0; r == HF_OK && json_object_is_type(errors, json_type_array) &&
 	            i < json_object_array_length(errors); i++)
@@ -339,7 +350,7 @@ emitter_open(struct emitter *emitter, struct run *run, const char *type, const c
 	    .log_before = emit_log_before, .log_append = emit_log_append, .log_close = emit_log_close,
 	    .checkpoint = emit_checkpoint, .done = emit_done, .failed = emit_failed, .file_from = emit_file_from,
 	    .snapshot = looker == NULL ? NULL : &looker->table, .file_same = emit_file_same,
-	    .added = emit_added, .missing = emit_missing};
+	    .added = emit_added, .missing = emit_missing, .left_out = emit_left_out};
 	emitter->errors = json_object_new_array();
 	return emitter->errors == NULL ? hf_error_set(err, HF_ENOMEM, 0, "out of memory") : HF_OK;
 }

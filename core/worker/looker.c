@@ -90,15 +90,16 @@ look_log(void *ctx, const char *path, uint64_t first, const struct hf_sink *sink
 	struct answer answer = {sink, NULL, NULL, HF_OK};
 	const struct hf_sink proxy = {(uint32_t)sizeof(proxy), 0, &answer, pass_bytes};
 	struct hf_error why = HF_ERROR_INIT;
-	int r = archive_log(looker->archive, path, first, &proxy, &why);
+	int r = archive_log(looker->archive, path, first, &proxy, &looker->damage, &why);
 
 	return result(looker, &answer, r, &why, err);
 }
 
 void
-looker_init(struct looker *looker, struct archive *archive)
+looker_init(struct looker *looker, struct archive *archive, const struct archive_damage *damage)
 {
 	looker->archive = archive;
+	looker->damage = *damage;
 	looker->failure = (struct hf_error)HF_ERROR_INIT;
 	looker->table = (struct hf_snapshot_view){(uint32_t)sizeof(looker->table), 0, looker, look_list, look_file,
 	    look_log};

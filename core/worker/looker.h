@@ -13,10 +13,11 @@
 struct looker {
 	struct hf_snapshot_view table; /* for the strategy; ctx is this struct */
 	struct archive *archive;
+	struct archive_damage damage;
 	struct hf_error failure; /* the first one; code HF_OK: none */
 };
 
-/* archive must outlive it. */
-void looker_init(struct looker *looker, struct archive *archive);
+/* archive must outlive it, and the context of damage, which is told of what cannot be read any more. */
+void looker_init(struct looker *looker, struct archive *archive, const struct archive_damage *damage);
 
 #endif

@@ -61,6 +61,7 @@ result_counts_add(struct result_counts *sum, const struct result_counts *counts)
 	sum->added += counts->added;
 	sum->bytes_read += counts->bytes_read;
 	sum->missing += counts->missing;
+	sum->left_out += counts->left_out;
 	if (counts->next_try_ns != 0 && (sum->next_try_ns == 0 || counts->next_try_ns < sum->next_try_ns))
 		sum->next_try_ns = counts->next_try_ns;
 }
@@ -122,7 +123,7 @@ static int
 add_to_type(struct json_object *type, const struct result_counts *counts)
 {
 	return raise_count(type, "total", counts->items) != HF_OK ||
-	               raise_count(type, "successful", counts->items - counts->failed) != HF_OK ||
+	               raise_count(type, "successful", counts->items - counts->failed - counts->left_out) != HF_OK ||
 	               raise_count(type, "failed", counts->failed) != HF_OK ||
 	               raise_count(type, "added", counts->added) != HF_OK ||
 	               raise_count(type, "bytes_read", counts->bytes_read) != HF_OK

@@ -24,6 +24,7 @@ struct result_counts {
 	uint64_t bytes_read;
 	uint64_t missing;    /* still not backed up, those of earlier runs too */
 	int64_t next_try_ns; /* when the first of these is tried again; 0: not known */
+	uint64_t left_out;   /* of the items: on purpose, such as too large ones */
 };
 
 void result_counts_add(struct result_counts *sum, const struct result_counts *counts);

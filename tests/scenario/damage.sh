@@ -40,3 +40,30 @@ while read -r file; do
 done <"$T/files"
 echo "$count damages"
 expect 0 holdfast check --read-data
+
+# What was lost of the conversations is told by the next backup that reads them again: it is not complete.
+rm -rf "$RESTIC_REPOSITORY" "$HOLDFAST_STATE_DIR"
+# Its media are nowhere: none is asked for.
+set_types 'chats, media' 'options: {max_media_size: 1 B}'
+expect 0 holdfast init
+expect 0 holdfast backup
+find "$RESTIC_REPOSITORY/data" -type f >"$T/files"
+"$PYTHON" "$tests/tools/gen-chat" --quiet --append 100 "$T/chats" || fail "gen-chat --append"
+expect 0 holdfast backup
+largest=$(xargs ls -S <"$T/files" | head -n 1)
+mv "$largest" "$T/saved"
+expect 3 holdfast backup --full
+expect_text "$T/err" "/messages/000001.jsonl: a pack that the index names is missing"
+expect 3 holdfast backup --full
+# As holdfast(1) has it: what the source still has is backed up again.
+expect 0 restic --quiet rebuild-index
+expect 3 holdfast backup --full
+expect_text "$T/err" "the previous snapshot names data"
+expect 0 restic snapshots --json
+"$PYTHON" -c 'import json, sys; print(*[s["id"] for s in json.load(open(sys.argv[1]))])' "$T/out" >"$T/ids"
+# shellcheck disable=SC2046 # words
+expect 0 restic --quiet forget $(cat "$T/ids")
+expect 0 holdfast backup --full
+restic_is_content
+restic_restore
+compare_raw chats --current jsonl "$T/chats"

@@ -202,6 +202,8 @@ skip(struct fetch *fetch, struct slot *slot, const char *reason, int64_t size, c
 	struct work *work = fetch->work;
 	int r = outcome_skipped(work, &slot->ref, &slot->entry, text_c(&slot->path), &outcome, err);
 
+	if (r == HF_OK && HF_HAS(work->emitter, left_out))
+		r = work->emitter->left_out(work->emitter->ctx, 1, err);
 	return r == HF_OK ? work->emitter->done(work->emitter->ctx, 1, 0, err) : r;
 }
 

@@ -318,6 +318,17 @@ emit_failed(void *ctx, const char *what, const struct hf_error *why, struct hf_e
 static uint64_t missing;
 static int64_t next_try_ns;
 
+static uint64_t left_out;
+
+static int
+emit_left_out(void *ctx, uint64_t items, struct hf_error *err)
+{
+	(void)ctx;
+	(void)err;
+	left_out += items;
+	return HF_OK;
+}
+
 static int
 emit_missing(void *ctx, uint64_t items, int64_t when_ns, struct hf_error *err)
 {
@@ -332,7 +343,7 @@ static const struct hf_emitter emitter = {.struct_size = (uint32_t)sizeof(emitte
     .file = emit_file, .log_open = emit_log_open, .log_known = emit_log_known, .log_before = emit_log_before,
     .log_append = emit_log_append, .log_close = emit_log_close, .checkpoint = emit_checkpoint, .done = emit_done,
     .failed = emit_failed, .file_from = emit_file_from, .snapshot = &snapshot, .file_same = emit_file_same,
-    .missing = emit_missing};
+    .missing = emit_missing, .left_out = emit_left_out};
 
 /* ---- the source: what a URL says is what happens ---- */
 
@@ -602,9 +613,12 @@ test_limits(void)
 	clear();
 	say(0, "1", "{\"url\":\"size:1000000\"},{\"url\":\"size:1000001\"},{\"url\":\"endless:\"}");
 	say(0, "2", "{\"url\":\"size:9\",\"size\":1000001},{\"url\":\"size:8\",\"missing\":\"not exported\"},{\"kind\":\"image\"}");
+	left_out = 0;
 	CU_ASSERT_EQUAL(run(1000000, 0), HF_OK);
 	CU_ASSERT_EQUAL(file_count, 1);
 	CU_ASSERT_EQUAL(failures, 0);
+	/* Not failed, and not saved: that is told. */
+	CU_ASSERT(left_out == 5 && missing == 5 && next_try_ns == HF_NO_TIME);
 	/* No byte is taken beyond the limit, and one piece at most is refused. */
 	CU_ASSERT(source.pushed - 1000000 <= 1000000 + 65536);
 	CU_ASSERT(last_says("general/1-size%3A1000001", "\"reason\":\"too_large\",\"size\":1000001,\"limit\":1000000"));
@@ -650,7 +664,7 @@ test_failures(void)
 	/* Not due yet; but at another address it is tried at once. */
 	CU_ASSERT_EQUAL(run(1000, 0), HF_OK);
 	CU_ASSERT(source.asked == 0 && failures == 0 && written == 0);
-	CU_ASSERT(missing == 5 && next_try_ns > (int64_t)time(NULL) * 1000000000 + INT64_C(3500000000000));
+	CU_ASSERT(missing == 6 && next_try_ns > (int64_t)time(NULL) * 1000000000 + INT64_C(3500000000000));
 	say(0, "1", "{\"id\":\"x\",\"name\":\"gone\",\"url\":\"fail:201\"}");
 	CU_ASSERT_EQUAL(run(1000, 0), HF_OK);
 	CU_ASSERT_EQUAL(source.asked, 1);

@@ -239,7 +239,7 @@ back_up(struct work *work, const struct document *before, bool resumed, struct h
 {
 	bool again = work->full || resumed || before->text.size == 0 || before->limit < work->media->max_size ||
 	    (before->next_try_ns != HF_NO_TIME && before->next_try_ns <= work->now_ns);
-	int64_t newest_ns;
+	int64_t newest_ns, missing;
 	char digest[65];
 	bool same;
 	int r;
@@ -257,8 +257,9 @@ back_up(struct work *work, const struct document *before, bool resumed, struct h
 		r = add_rooms(work, err);
 	if (r == HF_OK)
 		r = close_log(work, &newest_ns, err);
-	if (r == HF_OK && work->counted && work->counts.failed >= 0 && HF_HAS(work->emitter, missing))
-		r = work->emitter->missing(work->emitter->ctx, (uint64_t)work->counts.failed, work->next_try_ns, err);
+	missing = work->counts.failed + work->counts.skipped;
+	if (r == HF_OK && work->counted && missing >= 0 && HF_HAS(work->emitter, missing))
+		r = work->emitter->missing(work->emitter->ctx, (uint64_t)missing, work->next_try_ns, err);
 	return r == HF_OK ? write_document(work, before, digest, newest_ns, err) : r;
 }
 

@@ -167,6 +167,8 @@ struct hf_emitter {
 	 * time that has come where the next run tries them whenever it is.
 	 */
 	int (*missing)(void *ctx, uint64_t items, int64_t next_try_ns, struct hf_error *err);
+	/* Of the items that done has counted, so many were left out on purpose: they are not saved, and no failure. */
+	int (*left_out)(void *ctx, uint64_t items, struct hf_error *err);
 };
 
 #define HF_RUN_FULL 1u /* read everything again, whatever the cursors say */
