@@ -5,17 +5,26 @@
 . "${srcdir:-.}/lib.sh"
 
 begin_generated 20000 50
-spawn "$HOLDFAST" backup
-supervisor=$child
-deadline=$(($(date +%s) + 30))
-worker=
-until [ -n "$worker" ] || [ "$(date +%s)" -ge $deadline ]; do
-	worker=$(worker_of "$supervisor")
+deadline=$(($(date +%s) + 60))
+while :; do
+	spawn "$HOLDFAST" backup
+	supervisor=$child
+	worker=
+	until [ -n "$worker" ] || [ "$(date +%s)" -ge $deadline ]; do
+		worker=$(worker_of "$supervisor")
+	done
+	[ -n "$worker" ] || fail "no worker was started"
+	until [ -n "$(ls "$RESTIC_REPOSITORY/locks")" ] || [ "$(date +%s)" -ge $deadline ]; do :; done
+	kill -STOP "$worker" 2>/dev/null
+	# In the midst of its work: it has the repository's lock, and there is no snapshot.
+	[ -z "$(ls "$RESTIC_REPOSITORY/locks")" ] || [ -n "$(ls "$RESTIC_REPOSITORY/snapshots")" ] || break
+	# It was faster than we are.
+	[ "$(date +%s)" -lt $deadline ] || fail "the worker was too fast"
+	kill -CONT "$worker" 2>/dev/null
+	wait "$supervisor"
+	rm -rf "$RESTIC_REPOSITORY" "$HOLDFAST_STATE_DIR"
+	expect 0 holdfast init
 done
-[ -n "$worker" ] || fail "no worker was started"
-# In the midst of its work: it has the repository's lock.
-until [ -n "$(ls "$RESTIC_REPOSITORY/locks")" ] || [ "$(date +%s)" -ge $deadline ]; do :; done
-kill -STOP "$worker" || fail "the worker was too fast"
 spawned="$spawned $worker"
 kill -9 "$supervisor"
 wait "$supervisor" 2>/dev/null
@@ -25,6 +34,7 @@ expect 0 holdfast status
 expect_text "$T/out" "^backup_[0-9]+_[0-9a-f]{8} +everything +queued "
 job=$(grep -Eo 'backup_[0-9]+_[0-9a-f]{8}' "$T/out" | head -n 1)
 
+deadline=$(($(date +%s) + 30))
 spawn "$HOLDFAST" backup
 until grep -q "worker of an earlier run" "$T/err" || [ "$(date +%s)" -ge $deadline ]; do sleep 0.02; done
 expect_text "$T/err" "worker of an earlier run .process $worker. uses .*waiting for it to stop"
