@@ -9,6 +9,7 @@
 /* ---- EXIF ---- */
 
 #define EXIF_NAME   "Exif\0"
+#define TAG_SUB     0x014au
 #define TAG_EXIF    0x8769u
 #define TAG_GPS     0x8825u
 #define TAG_INTEROP 0xa005u
@@ -174,6 +175,66 @@ ranges_apart(const struct tiff *tiff)
 	return true;
 }
 
+/*
+ * Whether nothing else lies in the tables that get shorter, each of which is among what is used.  Where another lies
+ * in one, also only in the four bytes that point to the next directory, moving entries would change it.
+ */
+static bool
+tables_apart(const struct tiff *tiff, const size_t *directories, size_t count)
+{
+	const struct range *b;
+	size_t i, k, at, size, met;
+
+	for (i = 0; i < count; i++) {
+		at = directories[i];
+		size = table_size(tiff, at, directory_count(tiff, at));
+		for (k = met = 0; k < tiff->used_count; k++) {
+			b = &tiff->used[k];
+			if (at < b->at + b->size && b->at < at + size)
+				met++;
+		}
+		if (met != 1)
+			return false;
+	}
+	return true;
+}
+
+/* Notes a directory below the main ones.  False where it has a place of its own, which belongs into a main one. */
+static bool
+note_below(struct tiff *tiff, size_t directory, bool deeper)
+{
+	int count = directory_count(tiff, directory), i;
+	struct entry entry;
+
+	if (count < 0)
+		return true;
+	if (!note_used(tiff, directory))
+		return false;
+	for (i = 0; i < count; i++) {
+		entry = read_entry(tiff, directory, (size_t)i);
+		if (entry.tag == TAG_GPS)
+			return false;
+		if (deeper && (entry.tag == TAG_EXIF || entry.tag == TAG_INTEROP) && !note_below(tiff, entry.value, false))
+			return false;
+	}
+	return true;
+}
+
+/* The same of several, whose offsets are an entry's values. */
+static bool
+note_all_below(struct tiff *tiff, const struct entry *entry)
+{
+	size_t at = entry->count == 1 ? entry->at : entry->value, i;
+
+	if (value_size(entry) != (uint64_t)entry->count * 4 || at > tiff->size || entry->count > (tiff->size - at) / 4)
+		return true;
+	for (i = 0; i < entry->count; i++) {
+		if (!note_below(tiff, read32(tiff, at + 4 * i), true))
+			return false;
+	}
+	return true;
+}
+
 /* Notes the directories that a directory's entries point to. */
 static bool
 note_children(struct tiff *tiff, size_t directory, size_t *ret_gps)
@@ -188,8 +249,10 @@ note_children(struct tiff *tiff, size_t directory, size_t *ret_gps)
 			if (!note_gps(tiff, entry.value))
 				return false;
 		} else if (entry.tag == TAG_EXIF || entry.tag == TAG_INTEROP) {
-			if (!note_used(tiff, entry.value))
+			if (!note_below(tiff, entry.value, true))
 				return false;
+		} else if (entry.tag == TAG_SUB && !note_all_below(tiff, &entry)) {
+			return false;
 		}
 	}
 	return true;
@@ -214,7 +277,10 @@ drop_pointers(const struct tiff *tiff, size_t directory)
 	}
 }
 
-/* The main directories, one after another, as far as they are in order, as the end of the last is not always right. */
+/*
+ * The main directories, one after another, as far as they are in order, as the end of the last is not always right.
+ * 0: more than are looked at.
+ */
 static size_t
 list_directories(const struct tiff *tiff, size_t *out)
 {
@@ -223,8 +289,10 @@ list_directories(const struct tiff *tiff, size_t *out)
 
 	while (directory != 0) {
 		count = directory_count(tiff, directory);
-		if (n == CHAIN_MAX || count < 0)
+		if (count < 0)
 			break;
+		if (n == CHAIN_MAX)
+			return 0;
 		for (i = 0; i < n; i++) {
 			if (out[i] == directory)
 				return n;
@@ -259,7 +327,7 @@ strip_exif(uint8_t *data, size_t size)
 	}
 	if (pointers == 0)
 		return 0;
-	if (!ranges_apart(&tiff))
+	if (!ranges_apart(&tiff) || !tables_apart(&tiff, directories, count))
 		return LOCATION_LEFT;
 	for (i = 0; i < tiff.gps_count; i++)
 		memset(data + tiff.gps[i].at, 0, tiff.gps[i].size);
@@ -404,8 +472,8 @@ strip_xmp(char *text, size_t size)
 unsigned
 location_strip(uint8_t *data, size_t size)
 {
-	/* With the NUL that ends each. */
-	if (size >= sizeof(EXIF_NAME) && memcmp(data, EXIF_NAME, sizeof(EXIF_NAME)) == 0)
+	/* With the NUL that ends each; the byte that fills EXIF's up is not NUL with every program. */
+	if (size >= sizeof(EXIF_NAME) && memcmp(data, EXIF_NAME, sizeof(EXIF_NAME) - 1) == 0)
 		return strip_exif(data + sizeof(EXIF_NAME), size - sizeof(EXIF_NAME));
 	if (size >= sizeof(XMP_NAME) && memcmp(data, XMP_NAME, sizeof(XMP_NAME)) == 0)
 		return strip_xmp((char *)data + sizeof(XMP_NAME), size - sizeof(XMP_NAME));

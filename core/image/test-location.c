@@ -192,6 +192,45 @@ test_exif_hostile(void)
 	expect_left(&exif);
 }
 
+/* A location where none belongs, and tables that lie on each other: seen, and left. */
+static void
+test_exif_places(void)
+{
+	struct exif exif;
+	unsigned i;
+
+	make_exif(&exif, true);
+	exif.data[5] = 0xff;
+	CU_ASSERT_EQUAL(location_strip(exif.data, sizeof(exif.data)), LOCATION_REMOVED);
+	make_exif(&exif, true);
+	put_entry(&exif, EXIF_ + 2, 0x8825, 4, 1, GPS);
+	expect_left(&exif);
+	put_entry(&exif, IFD0 + 38, 0x0132, 4, 1, 0);
+	expect_left(&exif);
+	put_entry(&exif, IFD0 + 26, 0x014a, 4, 1, EXIF_);
+	expect_left(&exif);
+	put_entry(&exif, IFD0 + 26, 0x014a, 4, 2, TAIL);
+	put32(&exif, TAIL, IFD1);
+	put32(&exif, TAIL + 4, EXIF_);
+	expect_left(&exif);
+	/* A name in the place of the next directory's offset would be moved with it. */
+	make_exif(&exif, true);
+	put_entry(&exif, IFD0 + 2, 0x010f, 2, 8, IFD0 + 50);
+	expect_left(&exif);
+	/* The first directory's entries are the second one. */
+	make_exif(&exif, true);
+	put32(&exif, IFD0 + 50, IFD0 + 22);
+	expect_left(&exif);
+	/* One directory more than is looked at, which may have one. */
+	make_exif(&exif, true);
+	put32(&exif, IFD1 + 14, TAIL);
+	for (i = 0; i < 7; i++) {
+		put16(&exif, TAIL + 6 * i, 0);
+		put32(&exif, TAIL + 6 * i + 2, i < 6 ? TAIL + 6 * (i + 1) : 0);
+	}
+	expect_left(&exif);
+}
+
 /* Cut at any place, in memory of just that size. */
 static void
 test_cut(void)
@@ -275,6 +314,7 @@ int
 main(void)
 {
 	CU_TestInfo tests[] = {{"EXIF", test_exif}, {"EXIF without a location", test_exif_without},
+	    {"EXIF in odd places", test_exif_places},
 	    {"hostile EXIF", test_exif_hostile}, {"cut", test_cut}, {"XMP", test_xmp}, {"others", test_others},
 	    CU_TEST_INFO_NULL};
 

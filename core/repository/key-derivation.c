@@ -19,10 +19,11 @@
 
 /*
  * A key file is not authenticated before the derivation it asks for: whoever can write to the storage
- * chooses these numbers.  Memory is restic's own limit; N * r * p bounds the time to minutes.
+ * chooses these numbers.  Memory is restic's own limit; N * r * p, sixteen times and more what restic chooses
+ * (2^22 at most), bounds the time to a minute.
  */
 #define MEMORY_MAX ((uint64_t)1 << 30)
-#define WORK_MAX   ((uint64_t)1 << 30)
+#define WORK_MAX   ((uint64_t)1 << 26)
 #define INT_LIMIT  ((uint64_t)INT32_MAX)
 
 /*

@@ -65,6 +65,11 @@ bool repository_is_locked(const struct repository *repository);
  * repository_lock_begin, until that can be said; then HF_EBUSY as above.
  */
 int repository_lock_held(struct repository *repository, struct hf_error *err);
+/*
+ * The same, and the lock is still there: before the snapshot, which says that all it needs is there.  Who removes
+ * somebody's lock may have deleted that.
+ */
+int repository_lock_prove(struct repository *repository, struct hf_error *err);
 
 /* ---- reading (blob.c, index.c) ---- */
 

@@ -97,7 +97,7 @@ struct racing {
 	struct hf_storage_ops ops;
 	struct repository_storage real;
 	struct repository *writer;
-	bool done;
+	bool done, slow;
 };
 
 static int
@@ -105,7 +105,9 @@ racing_put(void *handle, const struct hf_object_key *key, const struct hf_reader
     uint32_t flags, struct hf_error *e)
 {
 	struct racing *racing = handle;
+	const struct timespec pause = {0, racing->slow ? 120000000 : 0};
 
+	(void)nanosleep(&pause, NULL);
 	return racing->real.ops->put(racing->real.handle, key, data, sha256, flags, e);
 }
 
@@ -146,25 +148,48 @@ racing_remove(void *handle, const struct hf_object_key *key, struct hf_error *e)
 	return racing->real.ops->remove(racing->real.handle, key, e);
 }
 
+/* Opens the repository once more, through a storage in which another takes it alone behind the first look. */
+static struct repository *
+open_racing(struct racing *racing, bool slow)
+{
+	struct repository *other;
+
+	CU_ASSERT_EQUAL_FATAL(repository_open(&place.storage, &place.options, &other, &err), HF_OK);
+	memset(racing, 0, sizeof(*racing));
+	racing->real = place.storage;
+	racing->ops.put = racing_put;
+	racing->ops.get = racing_get;
+	racing->ops.list = racing_list;
+	racing->ops.stat = racing_stat;
+	racing->ops.remove = racing_remove;
+	racing->slow = slow;
+	other->storage.ops = &racing->ops;
+	other->storage.handle = racing;
+	return other;
+}
+
 static void
 test_race(void)
 {
-	struct repository *other;
 	struct racing racing;
+	struct repository *other = open_racing(&racing, false);
 
-	CU_ASSERT_EQUAL_FATAL(repository_open(&place.storage, &place.options, &other, &err), HF_OK);
-	memset(&racing, 0, sizeof(racing));
-	racing.real = place.storage;
-	racing.ops.put = racing_put;
-	racing.ops.get = racing_get;
-	racing.ops.list = racing_list;
-	racing.ops.stat = racing_stat;
-	racing.ops.remove = racing_remove;
-	other->storage.ops = &racing.ops;
-	other->storage.handle = &racing;
 	CU_ASSERT_EQUAL(repository_lock(other, &err), HF_EBUSY);
 	CU_ASSERT(racing.done);
 	CU_ASSERT_EQUAL(locks(), 1); /* ours is gone again */
+	repository_close(other);
+}
+
+/* A lock that took long to be there may not have been seen by the other: nothing is read before the second look. */
+static void
+test_slow(void)
+{
+	struct racing racing;
+	struct repository *other = open_racing(&racing, true);
+
+	CU_ASSERT_EQUAL(repository_lock_begin(other, &err), HF_EBUSY);
+	CU_ASSERT_FALSE(repository_is_locked(other));
+	CU_ASSERT_EQUAL(locks(), 1);
 	repository_close(other);
 }
 
@@ -331,6 +356,7 @@ test_refresh(void)
 	CU_ASSERT_PTR_NOT_NULL(strstr(err.msg, "23 minutes"));
 	CU_ASSERT_EQUAL(lock_refresh(repository, &err), HF_OK);
 	CU_ASSERT_EQUAL(repository_lock_held(repository, &err), HF_OK);
+	CU_ASSERT_EQUAL(repository_lock_prove(repository, &err), HF_OK);
 	/* But not where somebody removed the lock: that may have been before an exclusive one. */
 	remove_all();
 	CU_ASSERT_EQUAL(lock_refresh(repository, &err), HF_EBUSY);
@@ -339,6 +365,19 @@ test_refresh(void)
 	CU_ASSERT_EQUAL(lock_refresh(repository, &err), HF_EBUSY);
 	repository_unlock(repository);
 	CU_ASSERT_EQUAL(locks(), 0);
+}
+
+/* Not refreshed for long, a lock that was removed counts as held; the look before the snapshot finds out. */
+static void
+test_prove(void)
+{
+	CU_ASSERT_EQUAL_FATAL(repository_lock(repository, &err), HF_OK);
+	CU_ASSERT_EQUAL(repository_lock_prove(repository, &err), HF_OK);
+	remove_all();
+	CU_ASSERT_EQUAL(repository_lock_held(repository, &err), HF_OK);
+	CU_ASSERT_EQUAL(repository_lock_prove(repository, &err), HF_EBUSY);
+	CU_ASSERT_EQUAL(repository_lock_held(repository, &err), HF_EBUSY);
+	repository_unlock(repository);
 }
 
 static void
@@ -387,6 +426,7 @@ main(void)
 	CU_TestInfo tests[] = {{"take", test_take}, {"exclusive", test_exclusive}, {"race", test_race},
 	    {"begin", test_begin}, {"begin and end", test_begin_short},
 	    {"stale", test_stale}, {"stale of an earlier boot", test_stale_boot}, {"refresh", test_refresh},
+	    {"prove", test_prove}, {"slow", test_slow},
 	    {"unreadable", test_unreadable}, {"with restic", test_restic_locks}, CU_TEST_INFO_NULL};
 	CU_SuiteInfo suites[] = {{"lock", NULL, NULL, set_up, tear_down, tests}, CU_SUITE_INFO_NULL};
 	unsigned failures, run;

@@ -310,6 +310,8 @@ destination_finish(struct destination *destination, struct repository_id *ret, s
 	r = archive_finish(destination->archive, &snapshot.tree, err);
 	if (r == HF_OK)
 		r = repository_writer_finish(destination->writer, err);
+	if (r == HF_OK)
+		r = repository_lock_prove(destination->repository, err);
 	if (r != HF_OK)
 		return r;
 	snapshot.has_parent = destination->has_previous;

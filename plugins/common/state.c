@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -88,6 +89,35 @@ state_hash(uint64_t *hash, const struct state *state)
 	state_hash_number(hash, state->inode);
 }
 
+/* With O_NOFOLLOW no folder on the way may be a symbolic link either: it may have become one since it was listed. */
+static int
+open_below(int folder, const char *name, int flags)
+{
+	const char *slash = (flags & O_NOFOLLOW) != 0 ? strchr(name, '/') : NULL;
+	char part[NAME_MAX + 1];
+	int fd, below, error;
+
+	if (slash == NULL)
+		return openat(folder, name, flags);
+	if ((size_t)(slash - name) >= sizeof(part)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	memcpy(part, name, (size_t)(slash - name));
+	part[slash - name] = '\0';
+	below = openat(folder, part, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (below < 0) {
+		/* It is there, and no folder: that is not the same as not being there. */
+		errno = errno == ENOTDIR ? ELOOP : errno;
+		return -1;
+	}
+	fd = open_below(below, slash + 1, flags);
+	error = errno;
+	(void)close(below);
+	errno = error;
+	return fd;
+}
+
 int
 state_open_file(int folder, const char *name, int flags, const char *path, int *ret_fd, struct hf_error *err)
 {
@@ -95,7 +125,7 @@ state_open_file(int folder, const char *name, int flags, const char *path, int *
 	int fd, r = HF_OK;
 
 	/* O_NONBLOCK: a FIFO must not hold the job up before it is seen to be no plain file. */
-	fd = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | flags);
+	fd = open_below(folder, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | flags);
 	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
 		return hf_error_set(err, HF_ENOTFOUND, errno, "%s: %s", path, strerror(errno));
 	if (fd < 0)

@@ -410,7 +410,7 @@ test_folders(void)
 	struct hf_error err = HF_ERROR_INIT;
 	struct met met = {0};
 	struct state state;
-	int folder, fd;
+	int folder, fd, other;
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(top));
 	folder = open(top, O_RDONLY | O_DIRECTORY);
@@ -423,6 +423,15 @@ test_folders(void)
 	CU_ASSERT_EQUAL(folder_each_in(folder, "inner", top, meet, &met, &err), HF_ESTOP);
 	CU_ASSERT_EQUAL(folder_each_in(folder, "gone", "top", meet, &met, &err), HF_EIO);
 	CU_ASSERT_PTR_NOT_NULL(strstr(err.msg, "top/gone: "));
+	/* A link as the last part or on the way is not followed, where that is asked for. */
+	CU_ASSERT_EQUAL_FATAL(symlinkat("inner", folder, "link"), 0);
+	CU_ASSERT_EQUAL(state_open_file(folder, "link/One.JSON", 0, "link/One.JSON", &other, &err), HF_OK);
+	(void)close(other);
+	CU_ASSERT_EQUAL(state_open_file(folder, "link/One.JSON", O_NOFOLLOW, "link/One.JSON", &other, &err), HF_EPERM);
+	CU_ASSERT_EQUAL(state_open_file(folder, "inner/One.JSON", O_NOFOLLOW, "inner/One.JSON", &other, &err), HF_OK);
+	(void)close(other);
+	CU_ASSERT_EQUAL(state_open_file(folder, "inner/none", O_NOFOLLOW, "inner/none", &other, &err), HF_ENOTFOUND);
+	CU_ASSERT_EQUAL(unlinkat(folder, "link", 0), 0);
 	CU_ASSERT_TRUE(state_is_current(folder, "inner/One.JSON", AT_SYMLINK_NOFOLLOW, &state));
 	CU_ASSERT_EQUAL(write(fd, "1", 1), 1);
 	CU_ASSERT_FALSE(state_is_current(folder, "inner/One.JSON", AT_SYMLINK_NOFOLLOW, &state));
