@@ -214,7 +214,8 @@ note_below(struct tiff *tiff, size_t directory, bool deeper)
 		entry = read_entry(tiff, directory, (size_t)i);
 		if (entry.tag == TAG_GPS)
 			return false;
-		if (deeper && (entry.tag == TAG_EXIF || entry.tag == TAG_INTEROP) && !note_below(tiff, entry.value, false))
+		if (deeper && (entry.tag == TAG_EXIF || entry.tag == TAG_INTEROP) &&
+		    !note_below(tiff, entry.value, false))
 			return false;
 	}
 	return true;
