@@ -157,11 +157,27 @@ as_of(struct json_object *before, bool readable)
 	return readable ? time_string(time_now()) : json_object_get(member(before, "as_of"));
 }
 
+/* Adds those members that the previous run's object has. */
+static int
+copy_members(struct json_object *object, struct json_object *before, const char *const *names, size_t count)
+{
+	struct json_object *value;
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		value = member(before, names[i]);
+		if (value != NULL && add(object, names[i], json_object_get(value)) != HF_OK)
+			return HF_ENOMEM;
+	}
+	return HF_OK;
+}
+
 int
 result_account(struct result *result, const char *type, const char *account, const char *source,
     bool readable, const struct result_counts *counts, struct hf_error *err)
 {
 	struct json_object *of_type = child(result->types, type), *object = json_object_new_object(), *date;
+	static const char *const still[] = {"missing", "next_try"};
 	struct json_object *before = previous_account(result, type, account);
 	bool clean = readable && counts->failed == 0 && counts->kept == 0;
 
@@ -182,7 +198,8 @@ result_account(struct result *result, const char *type, const char *account, con
 	    add_count(object, "total", counts->items) != HF_OK || add_count(object, "failed",
 	    counts->failed) != HF_OK ||
 	    add_count(object, "added", counts->added) != HF_OK ||
-	    add_count(object, "bytes_read", counts->bytes_read) != HF_OK || add_missing(object, counts) != HF_OK)
+	    add_count(object, "bytes_read", counts->bytes_read) != HF_OK ||
+	    (readable ? add_missing(object, counts) : copy_members(object, before, still, 2)) != HF_OK)
 		return no_memory(err);
 	result->partial = result->partial || !clean;
 	return HF_OK;
@@ -231,9 +248,8 @@ static int
 carry_account(struct json_object *type, const char *name, struct json_object *before)
 {
 	static const char *const kept[] = {"source", "as_of", "units", "was", "missing", "next_try"};
-	struct json_object *object = json_object_new_object(), *value;
+	struct json_object *object = json_object_new_object();
 	const char *state = json_object_get_string(member(before, "state"));
-	size_t i;
 
 	if (add(child(type, "accounts"), name, object) != HF_OK ||
 	    add(object, "state", json_object_new_string("carried_over")) != HF_OK)
@@ -241,12 +257,7 @@ carry_account(struct json_object *type, const char *name, struct json_object *be
 	if (state != NULL && strcmp(state, "carried_over") != 0 &&
 	    add(object, "was", json_object_new_string(state)) != HF_OK)
 		return HF_ENOMEM;
-	for (i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
-		value = member(before, kept[i]);
-		if (value != NULL && add(object, kept[i], json_object_get(value)) != HF_OK)
-			return HF_ENOMEM;
-	}
-	return HF_OK;
+	return copy_members(object, before, kept, sizeof(kept) / sizeof(kept[0]));
 }
 
 static int

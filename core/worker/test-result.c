@@ -95,6 +95,14 @@ test_missing(void)
 	again = manifest_of(later);
 	CU_ASSERT_EQUAL(json_object_get_int64(at(account(again, "media", "one"), "missing")), 3);
 	CU_ASSERT_STRING_EQUAL(text(account(again, "media", "one"), "next_try"), "2065-01-24T05:20:00Z");
+	json_object_put(again);
+	result_free(later);
+	/* Nor is it there because it could not be looked for. */
+	later = result_new(object);
+	CU_ASSERT_EQUAL(
+	    result_account(later, "media", "one", "jsonl", false, &(struct result_counts){.units = 1}, NULL), HF_OK);
+	again = manifest_of(later);
+	CU_ASSERT_EQUAL(json_object_get_int64(at(account(again, "media", "one"), "missing")), 3);
 	json_object_put(object);
 	json_object_put(again);
 	result_free(result);
