@@ -24,7 +24,8 @@ struct slot {
 	struct hf_scratch *scratch;
 	uint64_t have;
 	int64_t announced; /* of the whole; -1 */
-	uint64_t answers;  /* of anybody, when it was asked for */
+	int64_t answers;   /* of anybody, when it was asked for */
+	int64_t asked_ns;
 	enum verdict verdict;
 	struct hf_error why; /* BROKEN */
 };
@@ -90,6 +91,14 @@ slot_clear(struct slot *slot)
 	slot->announced = -1;
 	slot->verdict = GOING;
 	hf_error_init(&slot->why);
+}
+
+static int64_t
+clock_of(const struct fetch *fetch)
+{
+	const struct hf_host *host = fetch->work->media->host;
+
+	return host->clock_ns(host->ctx);
 }
 
 static struct slot *
@@ -234,7 +243,7 @@ fail(struct fetch *fetch, struct slot *slot, const char *reason, const struct hf
 
 /* Nobody answered: whose fault that is shows later. */
 static int
-miss(struct fetch *fetch, struct slot *slot, uint64_t answers, const struct hf_error *why, struct hf_error *err)
+miss(struct fetch *fetch, struct slot *slot, int64_t answers, const struct hf_error *why, struct hf_error *err)
 {
 	return reach_missed(fetch->reach, &fetch->work->media->tools, &slot->ref, &slot->line, answers, why->msg, err);
 }
@@ -295,6 +304,7 @@ consider(struct fetch *fetch, struct slot *slot, bool *ret_fetch, struct hf_erro
 	struct text detail = TEXT_INIT(600);
 	struct hf_error why = HF_ERROR_INIT;
 	bool done = false;
+	const char *refused;
 	int r = ref_take(&slot->ref, tools, slot->line.data, slot->line.size, err);
 
 	*ret_fetch = false;
@@ -329,9 +339,9 @@ consider(struct fetch *fetch, struct slot *slot, bool *ret_fetch, struct hf_erro
 	}
 	if (fetch->dead != HF_OK)
 		return fail_with_source(fetch, slot, err);
-	if (reach_is_out(fetch->reach, tools, &slot->ref)) {
-		(void)hf_error_set(&why, HF_ENET, 0,
-		    "its server did not answer %u times before, and was not asked again", REACH_MISSES);
+	refused = reach_refuses(fetch->reach, tools, &slot->ref, clock_of(fetch));
+	if (refused != NULL) {
+		(void)hf_error_set(&why, HF_ENET, 0, "%s", refused);
 		return miss(fetch, slot, reach_answers(fetch->reach), &why, err);
 	}
 	*ret_fetch = true;
@@ -461,6 +471,8 @@ fetch_next(void *ctx, struct hf_media_request *ret, struct hf_error *err)
 		return hf_error_set(err, r, 0, "%s: out of memory", fetch->work->path);
 	slot->used = true;
 	slot->answers = reach_answers(fetch->reach);
+	slot->asked_ns = clock_of(fetch);
+	reach_asked(fetch->reach, &slot->ref, slot->asked_ns);
 	room = value_text(&slot->ref.room);
 	text_decoded(&slot->room, &fetch->work->media->tools, &room);
 	ref_attachment(&slot->ref, &slot->attachment);
@@ -635,7 +647,8 @@ conclude(struct fetch *fetch, struct slot *slot, int code, const struct hf_error
 	if (code == HF_ERANGE)
 		return end_too_large(fetch, slot, err);
 	if (code == HF_ENET)
-		return miss(fetch, slot, slot->answers, &why, err);
+		return miss(fetch, slot, clock_of(fetch) - slot->asked_ns >= REACH_SLOW ? REACH_OWN : slot->answers,
+		    &why, err);
 	if (code == HF_ENOTSUP)
 		return skip(fetch, slot, "not_supported", slot->ref.size, why.msg[0] == '\0' ? NULL : why.msg, err);
 	return fail(fetch, slot, NULL, &why, err);

@@ -136,25 +136,31 @@ int store(struct work *work, const char *path, int64_t mtime_ns, struct hf_scrat
 /*
  * What nobody answered to is put aside.  At the end it is known whether anybody answered after it was asked for: if so,
  * the network was there, and it failed like any other; if not, it did not fail by itself and is tried by the next run.
+ * What took long not to answer failed by itself in any case, as a message may name any number of servers that do so,
+ * and would make every run long.
  */
 struct reach;
 
-#define REACH_MISSES 20u /* so often in turn a server may not answer before it is left alone for this run */
+#define REACH_MISSES  20u /* so often in turn a server may not answer before it is left alone for this run */
+#define REACH_SLOW    INT64_C(10000000000) /* ns for no answer: longer than where there is no network at all */
+#define REACH_SILENCE INT64_C(300000000000) /* ns without an answer of anybody, after which nobody is asked any more */
 
 int reach_open(const struct media *media, const char *account, struct reach **ret, struct hf_error *err);
 void reach_free(struct reach *reach);
 /* How often anybody has answered. */
-uint64_t reach_answers(const struct reach *reach);
+int64_t reach_answers(const struct reach *reach);
+void reach_asked(struct reach *reach, const struct ref *ref, int64_t now_ns);
 void reach_answered(struct reach *reach, const struct tools *tools, const struct ref *ref);
-/* Whether it is of a server that is to be left alone. */
-bool reach_is_out(struct reach *reach, const struct tools *tools, const struct ref *ref);
+/* Why it is not to be asked for in this run, or NULL. */
+const char *reach_refuses(struct reach *reach, const struct tools *tools, const struct ref *ref, int64_t now_ns);
 /*
- * Puts one aside.  line: of the list; answers: as there were when it was asked for, REACH_NEVER: whoever else has
- * answered, it is tried by the next run.
+ * Puts one aside.  line: of the list; answers: as there were when it was asked for.  REACH_NEVER: whoever else has
+ * answered, it is tried by the next run; REACH_OWN: whoever has not, it failed by itself.
  */
 #define REACH_NEVER INT64_MAX
+#define REACH_OWN   INT64_C(-1)
 int reach_missed(struct reach *reach, const struct tools *tools, const struct ref *ref, const struct text *line,
-    uint64_t answers, const char *message, struct hf_error *err);
+    int64_t answers, const char *message, struct hf_error *err);
 /* Tells of all that were put aside. */
 int reach_tell(struct reach *reach, struct work *work, struct hf_error *err);
 

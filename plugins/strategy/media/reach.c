@@ -16,7 +16,8 @@ struct place {
 struct reach {
 	struct place places[HOSTS_MAX];
 	size_t count;
-	uint64_t answers; /* of anybody */
+	int64_t answers; /* of anybody */
+	int64_t silent_ns; /* when the first one was asked for since then; 0: none was */
 	struct list *missed;
 	bool any;
 };
@@ -91,10 +92,17 @@ place_of(struct reach *reach, const struct tools *tools, const struct ref *ref, 
 	return place;
 }
 
-uint64_t
+int64_t
 reach_answers(const struct reach *reach)
 {
 	return reach->answers;
+}
+
+void
+reach_asked(struct reach *reach, const struct ref *ref, int64_t now_ns)
+{
+	if (ref->members[A_PATH].type == HF_JSON_NONE && reach->silent_ns == 0)
+		reach->silent_ns = now_ns;
 }
 
 void
@@ -105,21 +113,27 @@ reach_answered(struct reach *reach, const struct tools *tools, const struct ref 
 	if (ref->members[A_PATH].type != HF_JSON_NONE)
 		return;
 	reach->answers++;
+	reach->silent_ns = 0;
 	if (place != NULL)
 		place->missed = 0;
 }
 
-bool
-reach_is_out(struct reach *reach, const struct tools *tools, const struct ref *ref)
+const char *
+reach_refuses(struct reach *reach, const struct tools *tools, const struct ref *ref, int64_t now_ns)
 {
 	const struct place *place = reach->any ? place_of(reach, tools, ref, false) : NULL;
 
-	return place != NULL && place->missed >= REACH_MISSES;
+	if (place != NULL && place->missed >= REACH_MISSES)
+		return "its server did not answer 20 times before, and was not asked again";
+	if (ref->members[A_PATH].type == HF_JSON_NONE && reach->silent_ns != 0 &&
+	    now_ns - reach->silent_ns >= REACH_SILENCE)
+		return "nobody answered for five minutes, so it was not asked for";
+	return NULL;
 }
 
 int
 reach_missed(struct reach *reach, const struct tools *tools, const struct ref *ref, const struct text *line,
-    uint64_t answers, const char *message, struct hf_error *err)
+    int64_t answers, const char *message, struct hf_error *err)
 {
 	struct place *place = place_of(reach, tools, ref, true);
 	struct text head = TEXT_INIT(LINE_SIZE);
@@ -129,7 +143,7 @@ reach_missed(struct reach *reach, const struct tools *tools, const struct ref *r
 	reach->any = true;
 	if (place != NULL)
 		place->missed++;
-	text_number(&head, answers > INT64_MAX ? INT64_MAX : (int64_t)answers);
+	text_number(&head, answers);
 	text_string(&head, " ");
 	text_string(&head, message);
 	r = text_status(&head, "an error", err);
@@ -152,11 +166,13 @@ tell(struct reach *reach, struct work *work, const char *head, const char *line,
 	struct entry entry = {.text = TEXT_INIT(4 * REF_LINE_MAX)};
 	struct text path = TEXT_INIT(2 * REF_LINE_MAX);
 	struct hf_error why = HF_ERROR_INIT;
+	int64_t answers;
 	char *message;
 	struct ref ref;
 	int r;
 
-	outcome.transient = reach->answers <= strtoull(head, &message, 10);
+	answers = strtoll(head, &message, 10);
+	outcome.transient = answers != REACH_OWN && reach->answers <= answers;
 	(void)hf_error_set(&why, HF_ENET, 0, "%s", message[0] == ' ' ? message + 1 : message);
 	outcome.detail = why.msg[0] == '\0' ? NULL : why.msg;
 	r = ref_take(&ref, &work->media->tools, line, size, err);

@@ -355,6 +355,18 @@ static struct {
 	int at_once;
 } source;
 
+/* How far the plugin's clock is ahead, and by how much what fails moves it. */
+static int64_t clock_ahead_ns, slowness_ns;
+
+static int64_t
+test_clock(void *ctx)
+{
+	const struct hf_host *table = host_table(host);
+
+	(void)ctx;
+	return table->clock_ns(table->ctx) + clock_ahead_ns;
+}
+
 /* "size:N", "fail:CODE", "endless:", "page:", "stop:", "jpeg:" */
 static int
 serve(const struct hf_media_request *request, const struct hf_media_exchange *exchange, struct hf_error *err)
@@ -377,6 +389,7 @@ serve(const struct hf_media_request *request, const struct hf_media_exchange *ex
 	if (strncmp(url, "jpeg", 4) == 0)
 		memcpy(piece, "\xff\xd8\xff", 3);
 	if (strncmp(url, "fail", 4) == 0) {
+		clock_ahead_ns += slowness_ns;
 		(void)hf_error_set(&why, -(int)size, 0, "it failed");
 		why.http_status = size == 201 ? 410 : size == 103 ? 429 : 0;
 		why.retry_after_ms = size == 103 ? 2 * 3600 * 1000 : 0;
@@ -517,6 +530,7 @@ run(uint64_t max_size, uint32_t flags)
 	    .path = "/media/family"};
 	const struct hf_run how = {(uint32_t)sizeof(how), flags, {NULL, 0}};
 	struct hf_error err = HF_ERROR_INIT;
+	struct hf_host plugin_host;
 	void *handle = NULL;
 	int r;
 
@@ -529,7 +543,9 @@ run(uint64_t max_size, uint32_t flags)
 	source.pushed = 0;
 	stop_now = 0;
 	index_log.open = false;
-	CU_ASSERT_EQUAL_FATAL(strategy->open(host_table(host), values, 4, &handle, &err), HF_OK);
+	plugin_host = *host_table(host);
+	plugin_host.clock_ns = test_clock;
+	CU_ASSERT_EQUAL_FATAL(strategy->open(&plugin_host, values, 4, &handle, &err), HF_OK);
 	r = strategy->execute(handle, &view, &unit, &how, &emitter, &err);
 	strategy->close(handle);
 	if (r == HF_OK)
@@ -725,6 +741,34 @@ test_unreachable(void)
 	CU_ASSERT(failures == 0 && file_count == 2 && missing == 0);
 }
 
+/* Servers that take long not to answer, each another one: no run is long, and none is tried at once for ever. */
+static void
+test_slow(void)
+{
+	char attachment[100];
+	unsigned i, asked = 0;
+
+	clear();
+	for (i = 0; i < 100; i++) {
+		(void)snprintf(attachment, sizeof(attachment), "{\"name\":\"%u\",\"url\":\"fail:102.%u\"}", i, i);
+		say(0, "m", attachment);
+	}
+	say(0, "last", "{\"name\":\"good\",\"url\":\"size:3\"}");
+	slowness_ns = INT64_C(20000000000);
+	CU_ASSERT_EQUAL(run(1000, 0), HF_OK);
+	CU_ASSERT(source.asked >= 15 && source.asked <= 15 + 10);
+	CU_ASSERT(last_says("general/m-0", "\"attempts\":1"));
+	CU_ASSERT(last_says("general/m-99", "\"reason\":\"unreachable\",\"detail\":\"nobody answered for five minutes"));
+	CU_ASSERT(last_says("general/m-99", "\"attempts\":0"));
+	for (i = 0; i < 10 && stored("general/last-good") < 0; i++) {
+		asked += source.asked;
+		CU_ASSERT_EQUAL(run(1000, 0), HF_OK);
+	}
+	CU_ASSERT_EQUAL(stored("general/last-good"), 3);
+	CU_ASSERT_EQUAL(asked + source.asked, 101);
+	slowness_ns = 0;
+}
+
 /* The account as a whole: what was on its way and what was not asked for yet is told, and nothing is forgotten. */
 static void
 test_broken_source(void)
@@ -847,7 +891,7 @@ int
 main(void)
 {
 	CU_TestInfo tests[] = {{"names", test_names}, {"limits", test_limits}, {"failures", test_failures},
-	    {"unreachable", test_unreachable}, {"broken source", test_broken_source}, {"the same file", test_same},
+	    {"unreachable", test_unreachable}, {"slow", test_slow}, {"broken source", test_broken_source}, {"the same file", test_same},
 	    {"resume", test_resume}, {"pictures", test_pictures}, {"from the source", test_source}, CU_TEST_INFO_NULL};
 	struct host_services services = {.stop_requested = host_stop, .scratch = top};
 	const struct hf_plugin *(*entry)(void);
