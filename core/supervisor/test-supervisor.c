@@ -911,7 +911,9 @@ test_control(void)
 	CU_ASSERT_EQUAL(status_query(directory, NULL, &reply, NULL), HF_OK);
 	CU_ASSERT_EQUAL(json_object_array_length(json_object_object_get(reply, "jobs")), 0);
 	json_object_put(reply);
-	pid = fork_supervisor("progress=3 note nap=300 checkpoint nap=300 checkpoint nap=300 progress=10 done");
+	/* Time enough for a slow machine to ask all of the following. */
+	pid = fork_supervisor("progress=3 note nap=300 checkpoint nap=300 checkpoint nap=300 checkpoint nap=300 "
+	    "checkpoint nap=300 checkpoint nap=300 checkpoint nap=300 checkpoint nap=300 progress=10 done");
 	CU_ASSERT_FATAL(wait_for_note("order"));
 	CU_ASSERT_EQUAL_FATAL(status_query(directory, NULL, &reply, &err), HF_OK);
 	job = json_object_array_get_idx(json_object_object_get(reply, "jobs"), 0);
