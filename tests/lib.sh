@@ -19,6 +19,8 @@ cleanup() {
 	status=$?
 	trap - EXIT
 	for pid in $spawned; do
+		# One that has ended may have left its number to somebody else.
+		[ "$(ps -o ppid= -p "$pid" 2>/dev/null | tr -d ' ')" = $$ ] || continue
 		kill -9 "$pid" 2>/dev/null
 		kill -CONT "$pid" 2>/dev/null
 	done
