@@ -34,17 +34,17 @@ int archive_file(struct archive *archive, const char *path, const void *data, si
  */
 int archive_list(struct archive *archive, const char *path, hf_entry_fn fn, void *ctx, struct hf_error *err);
 int archive_read(struct archive *archive, const char *path, struct buffer *out, struct hf_error *err);
-/*
- * HF_ECORRUPT: lines cannot be counted, as a file of the log is damaged.  From line 0 on there is no such failure:
- * damaged files are left out, and each is told to damaged.
- */
+/* Who is told of a file that cannot be read any more; what it returns ends the reading unless HF_OK. */
 struct archive_damage {
 	void *ctx;
 	int (*damaged)(void *ctx, const char *path, const struct hf_error *why, struct hf_error *err);
 };
+/*
+ * HF_ECORRUPT: lines cannot be counted, as a file of the log is damaged.  From line 0 on there is no such failure:
+ * damaged files are left out, and each is told to damage.
+ */
 int archive_log(struct archive *archive, const char *path, uint64_t first, const struct hf_sink *sink,
-    const struct archive_damage *damage,
-    struct hf_error *err);
+    const struct archive_damage *damage, struct hf_error *err);
 /* A durable point: what was saved and finished so far survives a crash. */
 int archive_checkpoint(struct archive *archive, struct hf_error *err);
 /*

@@ -140,6 +140,9 @@ test_hostile(void)
 	    {"{\"kdf\":\"scrypt\",\"N\":3,\"r\":1,\"p\":1,\"salt\":\"" SALT "\",\"data\":\"" DATA "\"}", HF_ERANGE},
 	    {"{\"kdf\":\"scrypt\",\"N\":2097152,\"r\":8,\"p\":1,\"salt\":\"" SALT "\",\"data\":\"" DATA "\"}",
 	        HF_ERANGE},
+	    /* Of little memory, and dear. */
+	    {"{\"kdf\":\"scrypt\",\"N\":1048576,\"r\":1,\"p\":128,\"salt\":\"" SALT "\",\"data\":\"" DATA "\"}",
+	        HF_ERANGE},
 	    {"{\"kdf\":\"scrypt\",\"N\":99999999999999999999999,\"r\":8,\"p\":1,\"salt\":\"" SALT "\",\"data\":\"" DATA
 	     "\"}", HF_ERANGE},
 	    /* Nothing wrong but the password. */

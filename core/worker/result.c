@@ -131,8 +131,8 @@ add_to_type(struct json_object *type, const struct result_counts *counts)
 	           : HF_OK;
 }
 
-static struct json_object *
-time_string(int64_t ns)
+struct json_object *
+result_time(int64_t ns)
 {
 	char text[TIME_RFC3339_SIZE];
 
@@ -147,14 +147,14 @@ add_missing(struct json_object *object, const struct result_counts *counts)
 		return HF_OK;
 	if (add_count(object, "missing", counts->missing) != HF_OK)
 		return HF_ENOMEM;
-	return counts->next_try_ns == 0 ? HF_OK : add(object, "next_try", time_string(counts->next_try_ns));
+	return counts->next_try_ns == 0 ? HF_OK : add(object, "next_try", result_time(counts->next_try_ns));
 }
 
 /* When the data is from: now, or as the previous run said. */
 static struct json_object *
 as_of(struct json_object *before, bool readable)
 {
-	return readable ? time_string(time_now()) : json_object_get(member(before, "as_of"));
+	return readable ? result_time(time_now()) : json_object_get(member(before, "as_of"));
 }
 
 /* Adds those members that the previous run's object has. */

@@ -29,6 +29,9 @@ struct result_counts {
 
 void result_counts_add(struct result_counts *sum, const struct result_counts *counts);
 
+/* A time as results and manifests have it; NULL without memory. */
+struct json_object *result_time(int64_t ns);
+
 /* previous: the newest snapshot's /holdfast.json, or NULL; borrowed.  NULL without memory. */
 struct result *result_new(struct json_object *previous);
 void result_free(struct result *result);

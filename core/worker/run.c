@@ -383,14 +383,6 @@ run_types(struct run *run, struct hf_error *err)
 
 /* ---- the result ---- */
 
-static struct json_object *
-time_string(int64_t ns)
-{
-	char text[TIME_RFC3339_SIZE];
-
-	return json_object_new_string_len(text, (int)time_format(ns, text));
-}
-
 /* As they were when the job was queued. */
 static struct json_object *
 options_of(const struct job *job)
@@ -415,7 +407,7 @@ write_manifest(struct run *run, int64_t now, struct hf_error *err)
 	    !add(object, "schema", json_object_new_string(SCHEMA)) ||
 	    !add(object, "job", json_object_new_string(run->job->id)) ||
 	    !add(object, "plan", json_object_new_string(run->plan->name)) ||
-	    !add(object, "started_at", time_string(run->started_at)) || !add(object, "finished_at", time_string(now)) ||
+	    !add(object, "started_at", result_time(run->started_at)) || !add(object, "finished_at", result_time(now)) ||
 	    !add(object, "options", options_of(run->job)) ||
 	    !add(object, "full", json_object_new_boolean(run->full)) ||
 	    !add(object, "state", json_object_new_string(result_partial(run->result) ? "partial" : "complete")) ||

@@ -124,10 +124,10 @@ reach_refuses(struct reach *reach, const struct tools *tools, const struct ref *
 	const struct place *place = reach->any ? place_of(reach, tools, ref, false) : NULL;
 
 	if (place != NULL && place->missed >= REACH_MISSES)
-		return "its server did not answer 20 times before, and was not asked again";
+		return "its server did not answer again and again, and was not asked any more";
 	if (ref->members[A_PATH].type == HF_JSON_NONE && reach->silent_ns != 0 &&
 	    now_ns - reach->silent_ns >= REACH_SILENCE)
-		return "nobody answered for five minutes, so it was not asked for";
+		return "nobody answered any more, so it was not asked for";
 	return NULL;
 }
 
