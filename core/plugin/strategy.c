@@ -46,6 +46,19 @@ strategy_takes(const struct plugin_component *strategy, const struct plugin_comp
 	       ((wants & HF_STRATEGY_CONTACTS) != 0 && (has & HF_SOURCE_CONTACTS) != 0);
 }
 
+bool
+strategy_is_left_out(const struct plugin_component *strategy, const struct hf_source_caps *caps)
+{
+	uint32_t wants = strategy->flags & (HF_STRATEGY_CHATS | HF_STRATEGY_CONTACTS);
+
+	if (strategy_is_of_host(strategy))
+		return false;
+	if (wants == 0)
+		wants = HF_STRATEGY_CHATS;
+	return ((wants & HF_STRATEGY_CHATS) == 0 || caps->has_chats == HF_NO) &&
+	       ((wants & HF_STRATEGY_CONTACTS) == 0 || caps->has_contacts == HF_NO);
+}
+
 int
 strategy_options(const struct plugin_component *strategy, const struct config_plan *plan,
     struct strategy_options *ret, struct hf_error *err)

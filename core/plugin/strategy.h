@@ -14,6 +14,8 @@ int strategy_find(struct registry *registry, const char *type, const struct plug
 bool strategy_is_of_host(const struct plugin_component *strategy);
 /* Whether a source has what it works with. */
 bool strategy_takes(const struct plugin_component *strategy, const struct plugin_component *source);
+/* Whether an opened source that it takes has nothing of that after all, as it is configured. */
+bool strategy_is_left_out(const struct plugin_component *strategy, const struct hf_source_caps *caps);
 
 /* What of a plan's options is for one strategy.  items is the caller's to free. */
 struct strategy_options {

@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/path.h"
+#include "plugin/strategy.h"
 #include "worker/emitter.h"
 #include "worker/units.h"
 #include "worker/view.h"
@@ -28,6 +29,7 @@ struct work {
 	struct hf_error fatal; /* of the repository, while planning */
 	struct looker looker;
 	bool rate_limited; /* the source is: what it gave is not to be asked for twice */
+	bool left_out;     /* as it is configured, the source has nothing of the type */
 	bool whole;            /* a unit has all of the account's folder */
 	struct hf_error lost;  /* why that one failed; code HF_OK: it did not */
 };
@@ -127,6 +129,7 @@ make_plan(struct work *work, struct hf_error *err)
 	    .failed = plan_failed, .snapshot = &work->looker.table};
 	const struct instance *strategy = work->request->strategy;
 	struct hf_source_caps caps;
+	bool told;
 	int r = units_open(work->run->destination.directory, &work->units, &work->fatal);
 
 	if (r != HF_OK)
@@ -137,8 +140,11 @@ make_plan(struct work *work, struct hf_error *err)
 		view_init_host(&work->view, work->request->name);
 	if (r != HF_OK)
 		return r;
-	if (work->view.table.caps(work->view.table.ctx, &caps, NULL) == HF_OK)
-		work->rate_limited = caps.rate_limited == HF_YES;
+	told = work->view.table.caps(work->view.table.ctx, &caps, NULL) == HF_OK;
+	work->rate_limited = told && caps.rate_limited == HF_YES;
+	work->left_out = told && strategy_is_left_out(strategy->component, &caps);
+	if (work->left_out)
+		return HF_OK;
 	r = strategy->component->ops.strategy.plan(strategy->handle, &work->view.table, &planner, err);
 	if (work->looker.failure.code != HF_OK) {
 		work->fatal = work->looker.failure;
@@ -406,6 +412,9 @@ account_run(struct run *run, const struct account_request *request, struct hf_er
 		r = HF_ESTOPPING;
 	} else if (r != HF_OK) {
 		r = account_failed(&work, &why, err);
+	} else if (work.left_out) {
+		log_message(HF_LOG_DEBUG, "%s of account %s are left out: as it is configured, it has none",
+		    request->type, request->name);
 	} else {
 		r = run_plan(&work, err);
 	}

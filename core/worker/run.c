@@ -224,33 +224,6 @@ run_host(struct run *run, const struct account_request *like, struct hf_error *e
 	return account_run(run, &request, err);
 }
 
-/* All that a type has to do in this run. */
-static int
-back_up_type(struct run *run, const char *type, const char *folder, const struct plugin_component *component,
-    struct hf_error *err)
-{
-	struct instance strategy = {NULL, NULL, NULL, NULL};
-	struct account_request request = {type, folder, &strategy, NULL, NULL};
-	uint64_t before = destination_stats(&run->destination).bytes_sealed;
-	int r = open_strategy(run, type, component, &strategy, err);
-
-	if (r != HF_OK)
-		return r == HF_ENOTFOUND ? hf_error_set(err, HF_EINVAL, 0, "%s", err->msg) : r;
-	run_event(run, EVENT_TYPE_STARTED, type, "");
-	if (strategy_is_of_host(component))
-		r = run_host(run, &request, err);
-	else
-		r = run_accounts(run, &request, err);
-	instance_close(&strategy);
-	if (r == HF_OK)
-		r = destination_tick(&run->destination, err);
-	if (r == HF_OK)
-		r = result_stored(run->result, type, destination_stats(&run->destination).bytes_sealed - before, err);
-	if (r == HF_OK)
-		run_event(run, EVENT_TYPE_COMPLETED, type, "");
-	return r;
-}
-
 static bool
 types_are_named(const struct run *run)
 {
@@ -270,6 +243,36 @@ left_out(const struct run *run, const char *type, bool installed, struct hf_erro
 	log_message(!installed && result_had_type(run->result, type) ? HF_LOG_WARNING : HF_LOG_DEBUG,
 	    "%s are not backed up: %s", type, installed ? "no account has any" : "no strategy for them is installed");
 	return HF_OK;
+}
+
+/* All that a type has to do in this run. */
+static int
+back_up_type(struct run *run, const char *type, const char *folder, const struct plugin_component *component,
+    struct hf_error *err)
+{
+	struct instance strategy = {NULL, NULL, NULL, NULL};
+	struct account_request request = {type, folder, &strategy, NULL, NULL};
+	uint64_t before = destination_stats(&run->destination).bytes_sealed;
+	uint64_t tried = run->accounts.read + run->accounts.failed;
+	int r = open_strategy(run, type, component, &strategy, err);
+
+	if (r != HF_OK)
+		return r == HF_ENOTFOUND ? hf_error_set(err, HF_EINVAL, 0, "%s", err->msg) : r;
+	run_event(run, EVENT_TYPE_STARTED, type, "");
+	if (strategy_is_of_host(component))
+		r = run_host(run, &request, err);
+	else
+		r = run_accounts(run, &request, err);
+	instance_close(&strategy);
+	if (r == HF_OK && !strategy_is_of_host(component) && tried == run->accounts.read + run->accounts.failed)
+		r = left_out(run, type, true, err);
+	if (r == HF_OK)
+		r = destination_tick(&run->destination, err);
+	if (r == HF_OK)
+		r = result_stored(run->result, type, destination_stats(&run->destination).bytes_sealed - before, err);
+	if (r == HF_OK)
+		run_event(run, EVENT_TYPE_COMPLETED, type, "");
+	return r;
 }
 
 /* ret_carried: set when the run had something of the type to do. */

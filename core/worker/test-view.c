@@ -126,7 +126,8 @@ test_missing_sinks(void)
 static void
 test_host(void)
 {
-	struct hf_source_caps caps = {(uint32_t)sizeof(caps), HF_UNKNOWN, HF_UNKNOWN, HF_UNKNOWN};
+	struct hf_source_caps caps = {.struct_size = (uint32_t)sizeof(caps), .can_incremental = HF_UNKNOWN,
+	    .has_contacts = HF_UNKNOWN};
 	const struct hf_query query = {sizeof(query), HF_QUERY_ROOMS, 0, 0, {NULL, 0, 0, 0}, {NULL, 0}};
 	struct hf_record_sink sink = {.struct_size = sizeof(sink)};
 	struct hf_error err = HF_ERROR_INIT;
@@ -136,6 +137,7 @@ test_host(void)
 	CU_ASSERT_STRING_EQUAL(view.table.account, "ada");
 	CU_ASSERT_EQUAL(view.table.caps(view.table.ctx, &caps, &err), HF_OK);
 	CU_ASSERT_EQUAL(caps.can_incremental, HF_NO);
+	CU_ASSERT_EQUAL(caps.has_contacts, HF_NO);
 	CU_ASSERT_EQUAL(view.table.enumerate(view.table.ctx, &query, &sink, &err), HF_ENOTSUP);
 	CU_ASSERT_STRING_EQUAL(err.msg, "ada is this machine, and has no records");
 	CU_ASSERT_EQUAL(view.table.fetch_media(view.table.ctx, NULL, &err), HF_ENOTSUP);

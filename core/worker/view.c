@@ -81,7 +81,8 @@ static int
 view_caps(void *ctx, struct hf_source_caps *ret_caps, struct hf_error *err)
 {
 	const struct view *view = ctx;
-	struct hf_source_caps caps = {(uint32_t)sizeof(caps), HF_UNKNOWN, HF_UNKNOWN, HF_UNKNOWN};
+	struct hf_source_caps caps = {(uint32_t)sizeof(caps), HF_UNKNOWN, HF_UNKNOWN, HF_UNKNOWN, HF_UNKNOWN,
+	    HF_UNKNOWN};
 	int r = view->source->component->ops.source.caps(view->source->handle, &caps, err);
 
 	if (r == HF_OK)
@@ -134,7 +135,7 @@ host_caps(void *ctx, struct hf_source_caps *ret_caps, struct hf_error *err)
 {
 	(void)ctx;
 	(void)err;
-	*ret_caps = (struct hf_source_caps){(uint32_t)sizeof(*ret_caps), HF_NO, HF_NO, HF_NO};
+	*ret_caps = (struct hf_source_caps){(uint32_t)sizeof(*ret_caps), HF_NO, HF_NO, HF_NO, HF_NO, HF_NO};
 	return HF_OK;
 }
 

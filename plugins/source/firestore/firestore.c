@@ -70,6 +70,10 @@ firestore_caps(void *handle, struct hf_source_caps *caps, struct hf_error *err)
 	caps->can_deletions = f->settings->message.deleted.count > 0 ? HF_YES : HF_NO;
 	/* Every page costs time and money, so none is read twice. */
 	caps->rate_limited = HF_YES;
+	if (HF_HAS(caps, has_contacts)) {
+		caps->has_chats = f->settings->rooms != NULL ? HF_YES : HF_NO;
+		caps->has_contacts = f->settings->contacts != NULL ? HF_YES : HF_NO;
+	}
 	return HF_OK;
 }
 

@@ -210,11 +210,16 @@ open_database(struct source *source, struct hf_error *err)
 static int
 sqlite_caps(void *handle, struct hf_source_caps *caps, struct hf_error *err)
 {
-	(void)handle;
+	const struct source *source = handle;
+
 	(void)err;
 	caps->can_incremental = HF_YES;
 	caps->can_deletions = HF_YES;
 	caps->rate_limited = HF_NO;
+	if (HF_HAS(caps, has_contacts)) {
+		caps->has_chats = source->texts[OPTION_QUERIES + QUERY_ROOMS] != NULL ? HF_YES : HF_NO;
+		caps->has_contacts = source->texts[OPTION_QUERIES + QUERY_CONTACTS] != NULL ? HF_YES : HF_NO;
+	}
 	return HF_OK;
 }
 

@@ -277,7 +277,7 @@ plan_account(const struct chats *chats, const struct hf_source_view *view, const
 		.cursor = OUT_INIT(&chats->tools, CURSOR_MAX),
 		.newest_ns = HF_NO_TIME};
 	char name[HF_COMPONENT_SIZE];
-	struct hf_source_caps caps = {(uint32_t)sizeof(caps), HF_UNKNOWN, HF_UNKNOWN, HF_UNKNOWN};
+	struct hf_source_caps caps = {.struct_size = (uint32_t)sizeof(caps), .rate_limited = HF_UNKNOWN};
 	int r = chats->tools.write->component(view->account, strlen(view->account), name, err);
 
 	if (r == HF_OK && view->caps(view->ctx, &caps, NULL) == HF_OK)

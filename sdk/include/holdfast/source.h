@@ -209,6 +209,9 @@ struct hf_source_caps {
 	uint32_t can_incremental; /* HF_YES: cursors leave unchanged records out */
 	uint32_t can_deletions;
 	uint32_t rate_limited; /* HF_YES: checkpoint every page */
+	/* HF_NO: as it is configured it has none of these, and what is about them leaves the account out. */
+	uint32_t has_chats;
+	uint32_t has_contacts;
 };
 
 struct hf_source_ops {
