@@ -176,8 +176,10 @@ static int
 end_unit(struct emitter *emitter, struct hf_error *err)
 {
 	struct buffer note = BUFFER_INIT(1u << 16);
-	int r = emitter_note(emitter, &note, err);
+	int r;
 
+	emitter_end(emitter);
+	r = emitter_note(emitter, &note, err);
 	if (r == HF_OK)
 		r = archive_unit_end(emitter->run->destination.archive, buffer_string(&note), err);
 	buffer_release(&note);

@@ -141,6 +141,34 @@ emit_log_append(void *ctx, const struct hf_line *line, struct hf_error *err)
 }
 
 static int
+emit_log_note(void *ctx, const struct hf_line *line, struct hf_error *err)
+{
+	struct emitter *emitter = ctx;
+	int r = emit_log_append(ctx, line, err);
+
+	if (r == HF_OK)
+		emitter->notes++;
+	return r;
+}
+
+/* The lines of the log count when it is closed: until then the note of a checkpoint tells of them apart. */
+static void
+count_lines(struct emitter *emitter, uint64_t appended)
+{
+	uint64_t lines = emitter->taken_up + appended;
+
+	if (lines > emitter->notes)
+		emitter->counts.added += lines - emitter->notes;
+	emitter->taken_up = emitter->notes = 0;
+}
+
+void
+emitter_end(struct emitter *emitter)
+{
+	count_lines(emitter, 0);
+}
+
+static int
 emit_log_close(void *ctx, uint64_t *ret_appended, int64_t *ret_newest_ns, struct hf_error *err)
 {
 	struct emitter *emitter = ctx;
@@ -151,7 +179,7 @@ emit_log_close(void *ctx, uint64_t *ret_appended, int64_t *ret_newest_ns, struct
 
 	if (r != HF_OK)
 		return fails(emitter, r, true, &why, err);
-	emitter->counts.added += appended;
+	count_lines(emitter, appended);
 	if (ret_appended != NULL)
 		*ret_appended = appended;
 	if (ret_newest_ns != NULL)
@@ -163,9 +191,9 @@ int
 emitter_note(const struct emitter *emitter, struct buffer *out, struct hf_error *err)
 {
 	buffer_appendf(out,
-	    "{\"items\":%" PRIu64 ",\"failed\":%" PRIu64 ",\"added\":%" PRIu64 ",\"bytes\":%" PRIu64
+	    "{\"items\":%" PRIu64 ",\"failed\":%" PRIu64 ",\"added\":%" PRIu64 ",\"notes\":%" PRIu64 ",\"bytes\":%" PRIu64
 	    ",\"missing\":%" PRIu64 ",\"next_try\":%" PRId64 ",\"left_out\":%" PRIu64 ",\"errors\":",
-	    emitter->counts.items, emitter->counts.failed, emitter->counts.added, emitter->counts.bytes_read,
+	    emitter->counts.items, emitter->counts.failed, emitter->counts.added, emitter->notes, emitter->counts.bytes_read,
 	    emitter->counts.missing, emitter->counts.next_try_ns, emitter->counts.left_out);
 	buffer_append_string(out, json_object_to_json_string_ext(emitter->errors, JSON_C_TO_STRING_PLAIN));
 	buffer_append_byte(out, '}');
@@ -318,7 +346,9 @@ emitter_take_note(struct emitter *emitter, const char *text, uint64_t lines, str
 		return r;
 	emitter->counts.items = note_count(note, "items");
 	emitter->counts.failed = note_count(note, "failed");
-	emitter->counts.added = note_count(note, "added") + lines;
+	emitter->counts.added = note_count(note, "added");
+	emitter->taken_up = lines;
+	emitter->notes = note_count(note, "notes");
 	emitter->counts.bytes_read = note_count(note, "bytes");
 	emitter->counts.missing = note_count(note, "missing");
 	emitter->counts.next_try_ns = (int64_t)note_count(note, "next_try");
@@ -350,7 +380,8 @@ emitter_open(struct emitter *emitter, struct run *run, const char *type, const c
 	    .log_before = emit_log_before, .log_append = emit_log_append, .log_close = emit_log_close,
 	    .checkpoint = emit_checkpoint, .done = emit_done, .failed = emit_failed, .file_from = emit_file_from,
 	    .snapshot = looker == NULL ? NULL : &looker->table, .file_same = emit_file_same,
-	    .added = emit_added, .missing = emit_missing, .left_out = emit_left_out};
+	    .added = emit_added, .missing = emit_missing, .left_out = emit_left_out,
+	    .log_note = emit_log_note};
 	emitter->errors = json_object_new_array();
 	return emitter->errors == NULL ? hf_error_set(err, HF_ENOMEM, 0, "out of memory") : HF_OK;
 }

@@ -51,6 +51,9 @@ for round in 1 2; do
 	echo "round $round: $(wc -l <"$T/requests") requests so far"
 done
 expect 0 holdfast backup
+# Both kills' part of it included, and none twice.
+new=$(awk '$1 == "media" && $2 != "of" { print $4 }' "$T/out")
+[ "$new" = 61 ] || { cat "$T/out"; fail "$new files are new, not 61"; }
 restic_is_content
 restic_restore
 "$PYTHON" "$tests/tools/check-media" "$tests/../sdk/schemas" "$T/restored" family "$T/www" stored=61 original=61 ||

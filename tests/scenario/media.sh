@@ -73,8 +73,14 @@ check() {
 		fail "the media are not what they should be"
 }
 
+# is_new COUNT: so many files are told to be new; what was left out or failed is not.
+is_new() {
+	[ "$(awk '$1 == "media" && $2 != "of" { print $4 }' "$T/out")" = "$1" ] || { cat "$T/out"; fail "not $1 files are new"; }
+}
+
 # 11 that are stored: of the two same.bin each has its own bytes.
 expect 3 holdfast backup
+is_new 11
 check stored=11 original=11 skipped:missing=1 skipped:too_large=4 skipped:not_supported=1 \
 	failed:no_permission=6 failed:not_found=1 failed:gone=2
 [ -f "$T/restored/media/family/%69ndex/one-a.bin" ] || fail "the room \"index\" has no folder of its own"
@@ -93,6 +99,7 @@ newest() {
 }
 snapshot=$(newest)
 expect 0 holdfast backup
+is_new 0
 [ "$(wc -l <"$T/requests")" = "$before" ] || fail "a run with nothing new asked the server"
 restic --quiet diff "$snapshot" "$(newest)" >"$T/diff" || fail "restic diff"
 grep '^[M+U-] ' "$T/diff" | grep -v '^[MU] *[0-9]* */holdfast.json$' >"$T/more"
@@ -101,6 +108,7 @@ grep '^[M+U-] ' "$T/diff" | grep -v '^[MU] *[0-9]* */holdfast.json$' >"$T/more"
 # A higher limit: what was too large is fetched now, and the rest is not asked for again.
 set_limit '20 MB'
 expect 0 holdfast backup
+is_new 2
 check stored=13 skipped:too_large=2
 sort "$T/requests" | uniq -c | awk '$1 > 1 && $2 != "/huge.bin" && $2 != "/endless/x.bin"' >"$T/twice"
 [ ! -s "$T/twice" ] || { cat "$T/twice"; fail "something was asked for twice"; }

@@ -103,9 +103,17 @@ index_find(struct work *work, const struct ref *ref, struct bytes *path, struct 
 	return hf_error_set(err, HF_EEXIST, 0, "%s: another attachment has this name", bytes_text(path));
 }
 
+/* Only a file that was stored is new to whom reads the result; all else is for the next run. */
+static int
+append(const struct hf_emitter *emitter, bool stored, const struct hf_line *line, struct hf_error *err)
+{
+	if (!stored && HF_HAS(emitter, log_note))
+		return emitter->log_note(emitter->ctx, line, err);
+	return emitter->log_append(emitter->ctx, line, err);
+}
+
 int
-index_add(struct work *work, const char *op, const char *id, const struct bytes *rest, int64_t time_ns,
-    struct hf_error *err)
+index_add(struct work *work, const struct index_record *record, const struct bytes *rest, struct hf_error *err)
 {
 	const struct hf_emitter *emitter = work->emitter;
 	struct bytes text = BYTES_INIT(2 * REF_LINE_MAX);
@@ -114,11 +122,11 @@ index_add(struct work *work, const char *op, const char *id, const struct bytes 
 
 	if (r != HF_OK)
 		return r;
-	begin(&text, op, id, &line);
+	begin(&text, record->op, record->id, &line);
 	bytes_put(&text, rest->data, rest->size);
 	line.data = text.data;
 	line.size = text.size;
-	line.time_ns = time_ns == HF_NO_TIME ? 0 : time_ns;
+	line.time_ns = record->time_ns == HF_NO_TIME ? 0 : record->time_ns;
 	r = bytes_status(rest, "a record of the index", err);
 	if (r == HF_OK)
 		r = bytes_status(&text, "a record of the index", err);
@@ -126,7 +134,7 @@ index_add(struct work *work, const char *op, const char *id, const struct bytes 
 		known = emitter->log_known(emitter->ctx, &line, err);
 		r = known < 0 ? known : HF_OK;
 		if (known > 0 && known != HF_KNOWN_UNCHANGED)
-			r = emitter->log_append(emitter->ctx, &line, err);
+			r = append(emitter, record->state == STATE_STORED, &line, err);
 	}
 	bytes_release(&text);
 	return r;

@@ -93,9 +93,14 @@ struct entry {
 int index_find(struct work *work, const struct ref *ref, struct bytes *path, struct entry *ret, struct hf_error *err);
 /* The newest line of a record; HF_ENOTFOUND. */
 int index_before(struct work *work, const char *op, const char *id, struct bytes *out, struct hf_error *err);
+struct index_record {
+	const char *op, *id;
+	int64_t time_ns; /* or HF_NO_TIME */
+	int state;       /* of what it tells of; STATE_NONE: it is of a room */
+};
+
 /* Appends a record: {"op":OP,"id":ID and the rest, which begins with a comma and ends with "}". */
-int index_add(struct work *work, const char *op, const char *id, const struct bytes *rest, int64_t time_ns,
-    struct hf_error *err);
+int index_add(struct work *work, const struct index_record *record, const struct bytes *rest, struct hf_error *err);
 /* What a line of the index tells. */
 int index_take(const struct tools *tools, const char *line, size_t size, struct entry *ret, struct hf_error *err);
 /* Counts a change of state. */

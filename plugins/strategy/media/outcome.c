@@ -32,7 +32,7 @@ add(struct work *work, const struct ref *ref, const struct entry *before, const 
 	int r;
 
 	bytes_string(rest, "}");
-	r = index_add(work, "media", path, rest, ref->sent_ns, err);
+	r = index_add(work, &(const struct index_record){"media", path, ref->sent_ns, state}, rest, err);
 	bytes_release(rest);
 	if (r == HF_OK)
 		index_count(work, before->state, state);

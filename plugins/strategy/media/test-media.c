@@ -257,7 +257,7 @@ emit_log_before(void *ctx, const struct hf_sink *sink, struct hf_error *err)
 }
 
 static int
-emit_log_append(void *ctx, const struct hf_line *line, struct hf_error *err)
+keep_line(void *ctx, const struct hf_line *line, struct hf_error *err)
 {
 	char *copy = malloc((size_t)line->size + 2);
 	struct hf_json_value none;
@@ -271,6 +271,21 @@ emit_log_append(void *ctx, const struct hf_line *line, struct hf_error *err)
 	memcpy(copy + line->size, "\n", 2);
 	index_log.lines[index_log.count++] = copy;
 	return HF_OK;
+}
+
+static int
+emit_log_append(void *ctx, const struct hf_line *line, struct hf_error *err)
+{
+	CU_ASSERT_PTR_NOT_NULL(strstr(line->data, "\"state\":\"stored\""));
+	return keep_line(ctx, line, err);
+}
+
+/* What nobody counts as new: rooms, and files that are not there. */
+static int
+emit_log_note(void *ctx, const struct hf_line *line, struct hf_error *err)
+{
+	CU_ASSERT_PTR_NULL(strstr(line->data, "\"state\":\"stored\""));
+	return keep_line(ctx, line, err);
 }
 
 static int
@@ -343,7 +358,7 @@ static const struct hf_emitter emitter = {.struct_size = (uint32_t)sizeof(emitte
     .file = emit_file, .log_open = emit_log_open, .log_known = emit_log_known, .log_before = emit_log_before,
     .log_append = emit_log_append, .log_close = emit_log_close, .checkpoint = emit_checkpoint, .done = emit_done,
     .failed = emit_failed, .file_from = emit_file_from, .snapshot = &snapshot, .file_same = emit_file_same,
-    .missing = emit_missing, .left_out = emit_left_out};
+    .missing = emit_missing, .left_out = emit_left_out, .log_note = emit_log_note};
 
 /* ---- the source: what a URL says is what happens ---- */
 

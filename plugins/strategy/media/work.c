@@ -217,7 +217,7 @@ add_rooms(struct work *work, struct hf_error *err)
 		folder[space - line] = '\0';
 		bytes_clear(&rest);
 		bytes_put(&rest, space + 1, size - (size_t)(space + 1 - line));
-		r = index_add(work, "room", folder, &rest, HF_NO_TIME, err);
+		r = index_add(work, &(const struct index_record){"room", folder, HF_NO_TIME, STATE_NONE}, &rest, err);
 		if (r != HF_OK)
 			break;
 	}

@@ -169,6 +169,8 @@ struct hf_emitter {
 	int (*missing)(void *ctx, uint64_t items, int64_t next_try_ns, struct hf_error *err);
 	/* Of the items that done has counted, so many were left out on purpose: they are not saved, and no failure. */
 	int (*left_out)(void *ctx, uint64_t items, struct hf_error *err);
+	/* As log_append, of a line that is the strategy's own note and no new record: it is not counted. */
+	int (*log_note)(void *ctx, const struct hf_line *line, struct hf_error *err);
 };
 
 #define HF_RUN_FULL 1u /* read everything again, whatever the cursors say */
