@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
 # What a Firestore app may lack, and a run may be denied: a budget of reads, a reading time that ends early, no index
-# for all rooms, no time of update in some messages or in any.
+# for all rooms, no time of update in some messages or in any; and mistakes in what it is called.
 # shellcheck source=tests/lib.sh
 . "${srcdir:-.}/lib.sh"
 # shellcheck source=tests/firestore.sh
@@ -24,7 +24,7 @@ while [ $runs -lt 12 ]; do
 	holdfast backup >"$T/out" 2>"$T/err" </dev/null
 	status=$?
 	[ $status = 3 ] || break
-	expect_text "$T/err" 'read budget'
+	expect_text "$T/err" 'messages of room [^ ]+: the read budget'
 done
 [ "$status" = 0 ] || fail "status $status after $runs runs with a budget: $(tail -n 5 "$T/err")"
 [ $runs -ge $((messages / 1000)) ] || fail "all was read in $runs runs"
@@ -41,6 +41,18 @@ fresh "$key"
 expect 0 holdfast backup
 expect_text "$T/err" 'COLLECTION_GROUP_ASC index'
 EXPORT=$T/first compare_firestore
+
+# --- mistakes: another collection of rooms is told of, and a key that is none does not pass for a refused query ---
+
+fresh "$key" 'rooms: {collection: none}'
+expect 0 holdfast backup
+expect_text "$T/err" 'account app: no conversation was found'
+echo '{}' >"$T/no-key.json"
+chmod 600 "$T/no-key.json"
+fresh "service_account: $T/no-key.json"
+expect 1 holdfast backup
+expect_text "$T/err" "that is no service account's key file"
+! grep 'every room is asked' "$T/err" || fail "a missing key passes for a query that is refused"
 server_stop
 
 server_start --load "$T/chats" --account "$T/key.json"

@@ -259,6 +259,9 @@ is_not_offered(const struct changes *c, int code, const struct hf_error *why)
 {
 	if (code != HF_EINVAL && code != HF_EPERM && code != HF_ENOTSUP && code != HF_ERANGE)
 		return false;
+	/* Nobody was asked: what is wrong is told with the rooms. */
+	if (code == HF_EINVAL && why->http_status == 0)
+		return false;
 	hf_log(c->service->host, HF_LOG_WARNING, "every room is asked for its changes, as one query for all of them "
 	    "is not possible: %s", code == HF_ERANGE ? "there are too many rooms" : why->msg);
 	return true;

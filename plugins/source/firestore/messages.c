@@ -266,9 +266,11 @@ static int
 report_spent(struct push *p, struct hf_error *err)
 {
 	struct hf_error why = HF_ERROR_INIT;
+	char item[256];
 
+	(void)snprintf(item, sizeof(item), "messages of room %.200s", p->room.data);
 	(void)hf_error_set(&why, HF_ENOSPC, 0, "the read budget of this run is used up; the next run goes on here");
-	return p->sink->failed == NULL ? HF_OK : p->sink->failed(p->sink->ctx, "messages", &why, err);
+	return p->sink->failed == NULL ? HF_OK : p->sink->failed(p->sink->ctx, item, &why, err);
 }
 
 /*

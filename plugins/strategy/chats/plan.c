@@ -21,6 +21,7 @@ struct plan {
 	struct out data;
 	struct out cursor; /* of the query of rooms: that of the last snapshot, then the one for the next */
 	int64_t newest_ns;
+	uint64_t room_count; /* failed ones too */
 	bool told; /* the account */
 	bool rate_limited; /* what the source gave is not to be asked for twice */
 };
@@ -178,6 +179,7 @@ plan_room(void *ctx, const struct hf_room *room, struct hf_error *err)
 	struct hf_error why = HF_ERROR_INIT;
 	int r;
 
+	plan->room_count++;
 	if (room->id.data == NULL || room->id.size == 0) {
 		(void)hf_error_set(&why, HF_EINVAL, 0, "a room without an id cannot be backed up");
 		return fail_room(plan, room, &why, err);
@@ -290,6 +292,10 @@ plan_account(const struct chats *chats, const struct hf_source_view *view, const
 		r = push_people(&plan, err);
 	if (r == HF_OK)
 		r = push_rooms(&plan, err);
+	/* Where there never was any that is no failure, but more often a mistake than the truth. */
+	if (r == HF_OK && plan.room_count == 0)
+		hf_log(chats->host, HF_LOG_WARNING, "account %s: no conversation was found; if there should be some, "
+		    "are its options right?", view->account);
 	if (r == HF_OK)
 		r = write_account(&plan, err);
 	idset_release(&plan.rooms);
