@@ -27,6 +27,13 @@ static const struct hf_option options[] = {
 };
 
 static int
+check_private(const struct dav *dav, struct hf_error *err)
+{
+	return dav_is_private(dav) ? HF_OK : hf_error_set(err, HF_EINVAL, 0,
+	    "the password would be sent unencrypted: make \"url\" begin with https://");
+}
+
+static int
 carddav_configure(const struct hf_value *values, uint32_t count, struct hf_error *err)
 {
 	struct dav dav = {.origin = BYTES_INIT(DAV_PATH_MAX)};
@@ -38,6 +45,8 @@ carddav_configure(const struct hf_value *values, uint32_t count, struct hf_error
 	r = dav_set_url(&dav, values[OPTION_URL].text, &path, err);
 	if (r == HF_OK && values[OPTION_USER].set && strchr(values[OPTION_USER].text, ':') != NULL)
 		r = hf_error_set(err, HF_EINVAL, 0, "\"user\": a name with \":\" cannot sign in");
+	if (r == HF_OK && values[OPTION_USER].set)
+		r = check_private(&dav, err);
 	bytes_release(&dav.origin);
 	bytes_release(&path);
 	return r;
@@ -134,10 +143,7 @@ sign_in(struct carddav *carddav, struct hf_error *err)
 	r = carddav->user != NULL ? put_basic(carddav, err) : put_bearer(carddav, err);
 	if (r == HF_OK)
 		r = bytes_status(&carddav->dav.authorization, "a password", err);
-	if (r == HF_OK && carddav->dav.authorization.size > 0 && !dav_is_private(&carddav->dav))
-		r = hf_error_set(err, HF_EINVAL, 0,
-		    "the password would be sent unencrypted: make \"url\" begin with https://");
-	return r;
+	return r == HF_OK && carddav->dav.authorization.size > 0 ? check_private(&carddav->dav, err) : r;
 }
 
 /* ---- open, close ---- */

@@ -487,7 +487,7 @@ read_books(struct reading *reading, bool incremental, struct hf_error *err)
 	int r;
 
 	if (reading->rows == NULL) {
-		r = incremental ? reset(reading, "the last backup's cursor is of another account", err) : HF_OK;
+		r = incremental ? reset(reading, "the last backup's cursor was made with other options", err) : HF_OK;
 		return r == HF_OK ? read_all(reading, err) : r;
 	}
 	r = find_missing(reading, &gone, err);

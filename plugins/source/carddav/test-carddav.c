@@ -534,8 +534,16 @@ test_discover(void)
 static void
 test_configure(void)
 {
+	struct hf_value values[6] = {{HF_OPTION_STRING, 1, 0, "http://dav.example/"}};
 	struct hf_error err = HF_ERROR_INIT;
 
+	/* Who signs in is told so before there is a backup, by "config check". */
+	CU_ASSERT_EQUAL(source->configure(values, 6, &err), HF_OK);
+	values[1] = (struct hf_value){HF_OPTION_STRING, 1, 0, "alice"};
+	CU_ASSERT_EQUAL(source->configure(values, 6, &err), HF_EINVAL);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.msg, "unencrypted"));
+	values[0].text = "http://localhost:5232/";
+	CU_ASSERT_EQUAL(source->configure(values, 6, &err), HF_OK);
 	CU_ASSERT_EQUAL(open_url("dav.example", NULL, &err), HF_EINVAL);
 	CU_ASSERT_EQUAL(open_url("ftp://dav.example/", NULL, &err), HF_EINVAL);
 	CU_ASSERT_EQUAL(open_url("https://", NULL, &err), HF_EINVAL);
