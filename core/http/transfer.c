@@ -902,6 +902,11 @@ explain(struct transfer *transfer, CURLcode result)
 		(void)fail(transfer, HF_EPERM, false, "its connection leads to an address that is not public");
 		return;
 	}
+	if (result == CURLE_SSL_CACERT_BADFILE) {
+		(void)fail(transfer, code, again, "%s; is the system's package ca-certificates installed?",
+		    transfer->text[0] != '\0' ? transfer->text : "no certificates of authorities can be read");
+		return;
+	}
 	(void)fail(transfer, code, again, "%s",
 	    transfer->text[0] != '\0' ? transfer->text : curl.easy_strerror(result));
 }
