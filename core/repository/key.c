@@ -321,8 +321,10 @@ key_open(const struct repository_storage *storage, const struct repository_optio
 		if (r != HF_EAUTH)
 			return r;
 	}
-	return hf_error_set(err, HF_EAUTH, 0, "wrong password: it opens none of the repository's %zu key%s",
-	    names.count, names.count == 1 ? "" : "s");
+	if (names.count == 1)
+		return hf_error_set(err, HF_EAUTH, 0, "wrong password: it does not open the repository's key");
+	return hf_error_set(err, HF_EAUTH, 0, "wrong password: it opens none of the repository's %zu keys",
+	    names.count);
 }
 
 /* ---- making ---- */

@@ -254,6 +254,7 @@ back_up_type(struct run *run, const char *type, const char *folder, const struct
 	struct account_request request = {type, folder, &strategy, NULL, NULL};
 	uint64_t before = destination_stats(&run->destination).bytes_sealed;
 	uint64_t tried = run->accounts.read + run->accounts.failed;
+	bool none; /* of the accounts has any */
 	int r = open_strategy(run, type, component, &strategy, err);
 
 	if (r != HF_OK)
@@ -264,11 +265,12 @@ back_up_type(struct run *run, const char *type, const char *folder, const struct
 	else
 		r = run_accounts(run, &request, err);
 	instance_close(&strategy);
-	if (r == HF_OK && !strategy_is_of_host(component) && tried == run->accounts.read + run->accounts.failed)
+	none = !strategy_is_of_host(component) && tried == run->accounts.read + run->accounts.failed;
+	if (r == HF_OK && none)
 		r = left_out(run, type, true, err);
 	if (r == HF_OK)
 		r = destination_tick(&run->destination, err);
-	if (r == HF_OK)
+	if (r == HF_OK && !none)
 		r = result_stored(run->result, type, destination_stats(&run->destination).bytes_sealed - before, err);
 	if (r == HF_OK)
 		run_event(run, EVENT_TYPE_COMPLETED, type, "");

@@ -53,6 +53,7 @@ restic_restore
 
 HOLDFAST_CONFIG=$T/default.yaml
 expect 0 holdfast backup
+! grep '^media' "$T/out" || fail "a type that no account has is in the result"
 
 HOLDFAST_CONFIG=$T/named.yaml
 expect 2 holdfast backup
