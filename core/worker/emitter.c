@@ -191,10 +191,11 @@ int
 emitter_note(const struct emitter *emitter, struct buffer *out, struct hf_error *err)
 {
 	buffer_appendf(out,
-	    "{\"items\":%" PRIu64 ",\"failed\":%" PRIu64 ",\"added\":%" PRIu64 ",\"notes\":%" PRIu64 ",\"bytes\":%" PRIu64
-	    ",\"missing\":%" PRIu64 ",\"next_try\":%" PRId64 ",\"left_out\":%" PRIu64 ",\"errors\":",
-	    emitter->counts.items, emitter->counts.failed, emitter->counts.added, emitter->notes, emitter->counts.bytes_read,
-	    emitter->counts.missing, emitter->counts.next_try_ns, emitter->counts.left_out);
+	    "{\"items\":%" PRIu64 ",\"failed\":%" PRIu64 ",\"added\":%" PRIu64 ",\"notes\":%" PRIu64
+	    ",\"bytes\":%" PRIu64 ",\"missing\":%" PRIu64 ",\"next_try\":%" PRId64
+	    ",\"left_out\":%" PRIu64 ",\"errors\":",
+	    emitter->counts.items, emitter->counts.failed, emitter->counts.added, emitter->notes,
+	    emitter->counts.bytes_read, emitter->counts.missing, emitter->counts.next_try_ns, emitter->counts.left_out);
 	buffer_append_string(out, json_object_to_json_string_ext(emitter->errors, JSON_C_TO_STRING_PLAIN));
 	buffer_append_byte(out, '}');
 	return buffer_string(out) == NULL ? buffer_status(out, "a unit's note", err) : HF_OK;

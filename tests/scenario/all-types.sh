@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Accounts whose source could have chats and contacts, but as they are configured has one of them: with the types left
 # to their default the other one is no failure, and asked for by name it is a mistake.
+# shellcheck source=tests/lib.sh
 . "${srcdir:-.}/lib.sh"
 need "$PYTHON" restic
 
