@@ -388,8 +388,10 @@ run_job(struct backup *backup)
 	r = add_job(backup, &err);
 	if (r == HF_OK)
 		r = supervisor_run(backup->supervisor, backup->job->id, &outcome, &err);
-	if (backup->terminal != NULL)
+	if (backup->terminal != NULL) {
 		terminal_clear(backup->terminal);
+		terminal_tell_failures(backup->terminal);
+	}
 	if (r == HF_OK)
 		r = queue_get(supervisor_queue(backup->supervisor), backup->job->id, &job, &err);
 	if (r != HF_OK)
@@ -416,7 +418,7 @@ supervise(struct backup *backup)
 	if (backup->common.json) {
 		options.observer = json_observer(stdout);
 	} else {
-		backup->terminal = terminal_new(stderr);
+		backup->terminal = terminal_new(stderr, true);
 		if (backup->terminal == NULL) {
 			common_message("out of memory");
 			return STATUS_FAILED;

@@ -108,8 +108,10 @@ call(struct watch *watch, const char *directory, const char *id, struct hf_error
 	else
 		r = control_call(directory, "org.holdfast.Watch", parameters, true, take_reply, watch, err);
 	json_object_put(parameters);
-	if (watch->terminal != NULL)
+	if (watch->terminal != NULL) {
 		terminal_clear(watch->terminal);
+		terminal_tell_failures(watch->terminal);
+	}
 	return r;
 }
 
@@ -165,7 +167,7 @@ watch_run(int argc, char **argv)
 	if (common.json) {
 		watch.observer = json_observer(stdout);
 	} else {
-		watch.terminal = terminal_new(stderr);
+		watch.terminal = terminal_new(stderr, argc > 1);
 		if (watch.terminal == NULL) {
 			common_message("out of memory");
 			return STATUS_FAILED;

@@ -23,11 +23,13 @@ struct terminal {
 	bool bar;
 	bool drawn;
 	int64_t last; /* boot clock of the last drawing */
+	bool result_follows;
 	unsigned failures;
+	struct job_event held[FAILURES_SHOWN]; /* the first of them, where a result is to follow */
 };
 
 struct terminal *
-terminal_new(FILE *stream)
+terminal_new(FILE *stream, bool result_follows)
 {
 	struct terminal *terminal = calloc(1, sizeof(*terminal));
 	const char *term = getenv("TERM");
@@ -35,6 +37,7 @@ terminal_new(FILE *stream)
 	if (terminal == NULL)
 		return NULL;
 	terminal->stream = stream;
+	terminal->result_follows = result_follows;
 	terminal->bar = isatty(fileno(stream)) && term != NULL && strcmp(term, "dumb") != 0;
 	return terminal;
 }
@@ -246,38 +249,122 @@ format_time(int64_t ns, char *out, size_t size)
 }
 
 static void
-show_event(void *ctx, const struct job_event *event)
+put_line(struct terminal *terminal, struct buffer *line)
 {
-	struct terminal *terminal = ctx;
-	struct buffer line = BUFFER_INIT(8192);
-	char when[32];
-	const char *text = words(event);
+	const char *text = buffer_string(line);
 
-	if (event->kind == EVENT_STARTED)
-		terminal->failures = 0;
-	if (event->kind == EVENT_ITEM_FAILED && ++terminal->failures > FAILURES_SHOWN)
-		text = terminal->failures == FAILURES_SHOWN + 1 ? "more items failed" : NULL;
-	if (text == NULL)
-		return;
-	append_text(&line, "", event->job);
-	append_text(&line, ": ", text);
-	if (event->kind != EVENT_ITEM_FAILED || terminal->failures <= FAILURES_SHOWN) {
-		append_text(&line, " ", event->item);
-		append_text(&line, ": ", event->message);
-	} else {
-		append_text(&line, "; ", "the result lists them");
-	}
-	if (event->next_attempt != 0) {
-		format_time(event->next_attempt, when, sizeof(when));
-		append_text(&line, ", not before ", when);
-	}
-	text = buffer_string(&line);
 	if (text != NULL) {
 		terminal_clear(terminal);
 		(void)fprintf(terminal->stream, "%s\n", text);
 		(void)fflush(terminal->stream);
 	}
-	buffer_release(&line);
+	buffer_release(line);
+}
+
+static void
+put_event(struct terminal *terminal, const struct job_event *event, const char *text)
+{
+	struct buffer line = BUFFER_INIT(8192);
+	char when[32];
+
+	append_text(&line, "", event->job);
+	append_text(&line, ": ", text);
+	append_text(&line, " ", event->item);
+	append_text(&line, ": ", event->message);
+	if (event->next_attempt != 0) {
+		format_time(event->next_attempt, when, sizeof(when));
+		append_text(&line, ", not before ", when);
+	}
+	put_line(terminal, &line);
+}
+
+static void
+put_more(struct terminal *terminal, const char *job, const char *what)
+{
+	struct buffer line = BUFFER_INIT(8192);
+
+	append_text(&line, "", job);
+	append_text(&line, ": ", what);
+	put_line(terminal, &line);
+}
+
+/* Whether the end of the job, or its pause, says the same; it does where nothing could be read. */
+static bool
+says_the_same(const struct job_event *end, const struct job_event *held)
+{
+	const char *item = end != NULL ? strstr(end->message, held->item) : NULL;
+
+	return item != NULL && held->message[0] != '\0' && strstr(item, held->message) != NULL;
+}
+
+/* Whether an earlier one that is held is the same, such as one account's of another type. */
+static bool
+is_held_twice(const struct terminal *terminal, unsigned at)
+{
+	unsigned i;
+
+	for (i = 0; i < at; i++) {
+		if (strcmp(terminal->held[i].item, terminal->held[at].item) == 0 &&
+		    strcmp(terminal->held[i].message, terminal->held[at].message) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void
+release_held(struct terminal *terminal, const struct job_event *end)
+{
+	unsigned i;
+
+	for (i = 0; i < terminal->failures && i < FAILURES_SHOWN; i++) {
+		if (!says_the_same(end, &terminal->held[i]) && !is_held_twice(terminal, i))
+			put_event(terminal, &terminal->held[i], "failed item");
+	}
+	if (terminal->failures > FAILURES_SHOWN)
+		put_more(terminal, terminal->held[0].job, "more items failed");
+	terminal->failures = 0;
+}
+
+void
+terminal_tell_failures(struct terminal *terminal)
+{
+	if (terminal->result_follows)
+		release_held(terminal, NULL);
+}
+
+static void
+item_failed(struct terminal *terminal, const struct job_event *event)
+{
+	unsigned before = terminal->failures;
+
+	if (before <= FAILURES_SHOWN)
+		terminal->failures++;
+	if (before < FAILURES_SHOWN && terminal->result_follows) {
+		terminal->held[before] = *event;
+		terminal->held[before].details = NULL;
+	} else if (before < FAILURES_SHOWN) {
+		put_event(terminal, event, words(event));
+	} else if (before == FAILURES_SHOWN && !terminal->result_follows) {
+		put_more(terminal, event->job, "more items failed; the result lists them");
+	}
+}
+
+static void
+show_event(void *ctx, const struct job_event *event)
+{
+	struct terminal *terminal = ctx;
+
+	if (event->kind == EVENT_ITEM_FAILED) {
+		item_failed(terminal, event);
+		return;
+	}
+	if (event->kind == EVENT_STARTED || event->kind == EVENT_COMPLETED || event->kind == EVENT_PARTIAL)
+		terminal->failures = 0;
+	else if (terminal->result_follows && (event->kind == EVENT_RETRY || event->kind == EVENT_WAITING ||
+	                                         event->kind == EVENT_FAILED))
+		release_held(terminal, event);
+	if (words(event) != NULL)
+		put_event(terminal, event, words(event));
 }
 
 struct observer

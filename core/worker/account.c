@@ -303,14 +303,22 @@ tally_of(const struct work *work)
 	return work->request->account != NULL ? &work->run->accounts : &work->run->host;
 }
 
+/* The first that could not be read is the reason of a run that could read none. */
+static void
+note_unreadable(struct work *work, const struct hf_error *why)
+{
+	if (work->run->unreadable.code == HF_OK)
+		(void)hf_error_set(&work->run->unreadable, why->code, why->os_errno, "%s: %s", work->request->name,
+		    why->msg);
+}
+
 static int
 account_failed(struct work *work, const struct hf_error *why, struct hf_error *err)
 {
 	const struct account_request *request = work->request;
 	int r;
 
-	if (work->run->unreadable.code == HF_OK)
-		work->run->unreadable = *why;
+	note_unreadable(work, why);
 	tally_of(work)->failed++;
 	work->counts.items++;
 	work->counts.failed++;
@@ -360,12 +368,12 @@ run_plan(struct work *work, struct hf_error *err)
 	if (r != HF_OK)
 		return r;
 	/* When all that the account consists of failed, it could not be read. */
-	if (work->lost.code != HF_OK && work->run->unreadable.code == HF_OK)
-		work->run->unreadable = work->lost;
-	if (work->lost.code != HF_OK)
+	if (work->lost.code != HF_OK) {
+		note_unreadable(work, &work->lost);
 		tally_of(work)->failed++;
-	else
+	} else {
 		tally_of(work)->read++;
+	}
 	return result_account(work->run->result, request->type, request->name, source_name(request),
 	    work->lost.code == HF_OK, &work->counts, err);
 }

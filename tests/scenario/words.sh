@@ -1,0 +1,42 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# What is said: each thing once, and in words that can be acted on.
+. "${srcdir:-.}/lib.sh"
+need "$PYTHON" restic
+mkdir -p "$T/chats/messages"
+echo '{"id":"r","name":"Room"}' >"$T/chats/rooms.jsonl"
+file=$T/chats/messages/r.jsonl
+printf '{"id":"%d","sender_id":"a","text":"Hello","created_at":"2026-01-0%dT00:00:00Z"}\n' 1 1 2 2 3 3 >"$file"
+begin_config
+add_account chats jsonl "$T/chats"
+expect 0 holdfast init
+add_account gone jsonl "$T/nowhere"
+
+# --- failed items ----------------------------------------------------------------------------------
+
+# said N PATTERN: so many lines of the last command, wherever it said them.
+said() {
+	count=$(cat "$T/out" "$T/err" | grep -Ec -e "$2")
+	[ "$count" -eq "$1" ] || fail "$count times \"$2\", not $1: $(cat "$T/out" "$T/err")"
+}
+
+set_types "chats, media"
+cp "$file" "$T/whole"
+sed '2s/^/x/' "$T/whole" >"$file"
+expect 3 holdfast backup
+said 1 ":2: not valid JSON"
+expect_text "$T/out" "^failed: chats of account chats: .*:2: not valid JSON"
+said 1 "$T/nowhere: "
+expect_text "$T/out" "^failed: chats, media of account gone: could not be read: $T/nowhere: "
+expect 3 holdfast backup --json
+[ "$(grep -c '"item_failed".*:2",.*not valid JSON' "$T/out")" -eq 1 ] || fail "programs are not told: $(cat "$T/out")"
+cp "$T/whole" "$file"
+
+# Where there is no result to list them, they are told for all that: the job itself names one account.
+mv "$T/chats" "$T/away"
+set_types chats "retry: {max_attempts: 1}"
+expect 1 holdfast backup
+said 1 "$T/chats: "
+said 1 "$T/nowhere: "
+expect_text "$T/err" ": failed: nothing could be read: chats: $T/chats: "
+mv "$T/away" "$T/chats"
