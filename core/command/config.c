@@ -96,6 +96,17 @@ look_for_path(const struct check *check, const struct plugin_component *componen
 		remark(check, "warning", mark, "%s: %s: %s: %s", where, name, path, strerror(errno));
 }
 
+/* A file with a secret in it that others can read.  Told also where only mistakes are: nobody else tells. */
+static void
+look_for_readers(const struct check *check, const char *where, struct mark mark, const char *name, const char *path)
+{
+	struct hf_error err = HF_ERROR_INIT;
+
+	if (secret_check_readers(path, &err) != HF_OK)
+		common_message("%s:%u:%u: warning: %s: %s: %s", check->config->file, mark.line, mark.column, where,
+		    name, err.msg);
+}
+
 /* A path, or the lines of a list of them. */
 static void
 look_for_paths(const struct check *check, const struct plugin_component *component, const char *where,
@@ -104,6 +115,8 @@ look_for_paths(const struct check *check, const struct plugin_component *compone
 	char path[PATH_MAX];
 	size_t size;
 
+	if ((option->flags & HF_OPTION_PRIVATE) != 0 && (option->flags & HF_OPTION_LIST) == 0)
+		look_for_readers(check, where, mark, option->name, text);
 	if ((option->flags & HF_OPTION_LIST) == 0) {
 		look_for_path(check, component, where, mark, option->name, text);
 		return;

@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/shell.h"
 #include "base/time.h"
 
 extern char **environ;
@@ -91,9 +92,20 @@ secret_is_credential(const char *path)
 }
 
 static int
-secret_check_file(int fd, const char *path, struct hf_error *err)
+secret_check_mode(const char *path, mode_t mode, struct hf_error *err)
 {
 	mode_t others = secret_is_credential(path) ? 022 : 077;
+	struct shell_word word;
+
+	if ((mode & others) == 0)
+		return HF_OK;
+	return hf_error_set(err, HF_EPERM, 0, "%s: other users can get at it (mode %04o); run: chmod 600 %s", path,
+	    (unsigned)(mode & 07777), shell_quote(&word, path));
+}
+
+static int
+secret_check_file(int fd, const char *path, struct hf_error *err)
+{
 	struct stat st;
 
 	if (fstat(fd, &st) != 0)
@@ -105,11 +117,15 @@ secret_check_file(int fd, const char *path, struct hf_error *err)
 		return hf_error_set(err, HF_EPERM, 0,
 		    "%s: belongs to another user (uid %lu); a password file must be your own", path,
 		    (unsigned long)st.st_uid);
-	if ((st.st_mode & others) != 0)
-		return hf_error_set(err, HF_EPERM, 0,
-		    "%s: other users can get at it (mode %04o); run: chmod 600 %s", path,
-		    (unsigned)(st.st_mode & 07777), path);
-	return HF_OK;
+	return secret_check_mode(path, st.st_mode, err);
+}
+
+int
+secret_check_readers(const char *path, struct hf_error *err)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISREG(st.st_mode) ? secret_check_mode(path, st.st_mode, err) : HF_OK;
 }
 
 static int

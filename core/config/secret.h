@@ -28,6 +28,8 @@ int secret_read(const struct config_secret *secret, struct buffer *ret, struct h
  * Errors as above.
  */
 int secret_check(const struct config_secret *secret, struct hf_error *err);
+/* HF_EPERM where other users can get at a file that has a secret in it; HF_OK also where there is none. */
+int secret_check_readers(const char *path, struct hf_error *err);
 /* secret_read with another limit for the command, in milliseconds. */
 int secret_read_within(const struct config_secret *secret, int limit_ms, struct buffer *ret,
     struct hf_error *err);

@@ -94,9 +94,13 @@ test_mode(void)
 		CU_ASSERT_EQUAL(read_secret(path, NULL, text), HF_EPERM);
 		CU_ASSERT_PTR_NOT_NULL(strstr(text, "chmod 600"));
 		CU_ASSERT_PTR_NULL(strstr(text, "geheim"));
+		CU_ASSERT_EQUAL(secret_check_readers(path, NULL), HF_EPERM);
 	}
 	write_file("geheim", 6, 0400);
 	CU_ASSERT_EQUAL(read_secret(path, NULL, text), HF_OK);
+	CU_ASSERT_EQUAL(secret_check_readers(path, NULL), HF_OK);
+	CU_ASSERT_EQUAL(secret_check_readers("/nonexistent", NULL), HF_OK);
+	CU_ASSERT_EQUAL(secret_check_readers(folder, NULL), HF_OK);
 	/* systemd keeps credentials 0440, in a folder that only the service sees. */
 	(void)chmod(path, 0440);
 	(void)setenv("CREDENTIALS_DIRECTORY", folder, 1);

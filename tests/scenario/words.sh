@@ -1,7 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
 # What is said: each thing once, and in words that can be acted on.
+# shellcheck source=tests/lib.sh
 . "${srcdir:-.}/lib.sh"
+# shellcheck source=tests/firestore.sh
+. "$tests/firestore.sh"
 need "$PYTHON" restic
 mkdir -p "$T/chats/messages"
 echo '{"id":"r","name":"Room"}' >"$T/chats/rooms.jsonl"
@@ -40,3 +43,23 @@ said 1 "$T/chats: "
 said 1 "$T/nowhere: "
 expect_text "$T/err" ": failed: nothing could be read: chats: $T/chats: "
 mv "$T/away" "$T/chats"
+
+# --- a key that others can read ----------------------------------------------------------------------
+
+make_key
+server_start --account "$T/key.json"
+rm -rf "$RESTIC_REPOSITORY" "$HOLDFAST_STATE_DIR"
+begin_config
+set_types "chats, media"
+add_firestore
+echo "    service_account: $T/key.json" >>"$HOLDFAST_CONFIG"
+expect 0 holdfast init
+chmod 644 "$T/key.json"
+expect 0 holdfast config check
+said 1 "holdfast.yaml:[0-9]+:[0-9]+: warning: account app: service_account: .*; run: chmod 600 $T/key.json$"
+expect 0 holdfast backup
+said 1 "chmod 600"
+chmod 600 "$T/key.json"
+expect 0 holdfast backup
+said 0 "chmod 600"
+server_stop
