@@ -11,7 +11,8 @@ static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXY
 const char *
 shell_quote(struct shell_word *out, const char *word)
 {
-	static const char apostrophe[] = "'\\''";
+	/* Without a backslash, which is written twice where text is shown to a person. */
+	static const char apostrophe[] = "'\"'\"'";
 	size_t used = 0;
 	const char *p;
 

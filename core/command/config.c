@@ -18,6 +18,7 @@
 /* ---- check ---- */
 
 struct check {
+	const struct common *common;
 	const struct config *config;
 	struct registry *registry;
 	bool quiet; /* mistakes only */
@@ -44,7 +45,7 @@ HF_PRINTF(4, 5)
 static void
 remark(const struct check *check, const char *word, struct mark mark, const char *fmt, ...)
 {
-	char msg[600];
+	char msg[2 * COMMON_HINT_SIZE - 200];
 	va_list ap;
 
 	if (check->quiet)
@@ -84,14 +85,15 @@ static void
 look_for_path(const struct check *check, const struct plugin_component *component, const char *where,
     struct mark mark, const char *name, const char *path)
 {
+	char command[COMMON_HINT_SIZE];
 	struct stat st;
 
 	if (stat(path, &st) == 0)
 		return;
 	if (component->kind == HF_KIND_STORAGE && errno == ENOENT)
 		remark(check, "note", mark,
-		    "%s: %s: %s does not exist; \"holdfast init\" makes it, unless it is on a disk that is "
-		    "not mounted", where, name, path);
+		    "%s: %s: %s does not exist; \"%s\" makes it, unless it is on a disk that is not mounted",
+		    where, name, path, common_hint(check->common, "init", command));
 	else
 		remark(check, "warning", mark, "%s: %s: %s: %s", where, name, path, strerror(errno));
 }
@@ -260,6 +262,7 @@ check_plan(struct check *check, const struct config_plan *plan)
 {
 	bool *covered = calloc(plan->account_count + 1, sizeof(*covered));
 	struct hf_error err = HF_ERROR_INIT;
+	char command[COMMON_HINT_SIZE];
 	unsigned type;
 	size_t i;
 
@@ -285,8 +288,8 @@ check_plan(struct check *check, const struct config_plan *plan)
 	free(covered);
 	if (plan->schedule != NULL)
 		remark(check, "note", plan->schedule_mark,
-		    "plan %s: nothing starts a schedule yet; run \"holdfast backup %s\" from cron or a systemd timer",
-		    plan->name, plan->name);
+		    "plan %s: nothing starts a schedule yet; run \"%s %s\" from cron or a systemd timer", plan->name,
+		    common_hint(check->common, "backup", command), plan->name);
 }
 
 static bool
@@ -370,9 +373,9 @@ counted(size_t count, const char *one, const char *many, char out[48])
 }
 
 static int
-check_config(const struct config *config, const char *plan_name, bool quiet)
+check_config(const struct common *common, const struct config *config, const char *plan_name, bool quiet)
 {
-	struct check check = {config, NULL, quiet, 0};
+	struct check check = {common, config, NULL, quiet, 0};
 	const struct config_plan *plan = NULL;
 	char repositories[48], accounts[48], plans[48];
 	struct hf_error err = HF_ERROR_INIT;
@@ -430,7 +433,8 @@ config_run(int argc, char **argv)
 	status = session_config(&common, &config);
 	if (status != STATUS_DONE)
 		return status;
-	status = strcmp(argv[1], "check") == 0 ? check_config(config, plan, quiet) : show_config(config, common.json);
+	status = strcmp(argv[1], "check") == 0 ? check_config(&common, config, plan, quiet) :
+	                                          show_config(config, common.json);
 	config_free(config);
 	return status;
 }

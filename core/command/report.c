@@ -5,10 +5,12 @@
 
 #include <inttypes.h>
 #include <json-c/json.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/time.h"
 #include "command/common.h"
+#include "config/locate.h"
 #include "job/job.h"
 
 #define PLAN_WIDTH_MAX   24
@@ -91,6 +93,20 @@ report_status(struct json_object *job)
 	default:
 		return STATUS_FAILED;
 	}
+}
+
+const char *
+report_hint(struct json_object *job, const char *command, const char *repository, char out[COMMON_HINT_SIZE])
+{
+	struct common common = {.config = report_text(job, "config"), .repository = repository};
+	char *usual = NULL;
+
+	/* What is found without being named need not be. */
+	if (common.config != NULL && config_locate(NULL, &usual, NULL) == HF_OK && strcmp(common.config, usual) == 0)
+		common.config = NULL;
+	(void)common_hint(&common, command, out);
+	free(usual);
+	return out;
 }
 
 /* ---- pieces of lines ---- */
@@ -566,9 +582,11 @@ put_error(FILE *stream, struct json_object *types, struct json_object *errors, s
 }
 
 static void
-put_errors(FILE *stream, struct json_object *result, struct json_object *types, struct json_object *errors)
+put_errors(FILE *stream, struct json_object *job, struct json_object *types, struct json_object *errors)
 {
+	struct json_object *result = get_object(job, "result", json_type_object);
 	const char *snapshot = report_text(result, "snapshot");
+	char command[COMMON_HINT_SIZE];
 	int64_t all = get_count(result, "error_count");
 	size_t i, count = json_object_array_length(errors);
 
@@ -582,7 +600,8 @@ put_errors(FILE *stream, struct json_object *result, struct json_object *types, 
 		return;
 	(void)fprintf(stream, "failed: %" PRId64 " more", all - (int64_t)count);
 	if (snapshot != NULL)
-		(void)fprintf(stream, "; \"holdfast dump %.8s /holdfast.json\" has a longer list", snapshot);
+		(void)fprintf(stream, "; \"%s %.8s /holdfast.json\" has a longer list",
+		    report_hint(job, "dump", report_text(result, "repository"), command), snapshot);
 	(void)putc('\n', stream);
 }
 
@@ -674,7 +693,7 @@ report_result(FILE *stream, struct json_object *job)
 	put_carried(stream, types);
 	put_all_unreadable(stream, types, errors);
 	if (errors != NULL)
-		put_errors(stream, result, types, errors);
+		put_errors(stream, job, types, errors);
 	put_snapshot(stream, result);
 }
 

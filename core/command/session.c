@@ -146,14 +146,17 @@ take_lock(struct session *session)
 static int
 open_repository(struct session *session, unsigned flags)
 {
+	const struct common plain = {.config = session->common.config};
 	struct hf_error err = HF_ERROR_INIT;
+	char command[COMMON_HINT_SIZE];
 	int r;
 
 	r = repository_open(&session->storage, &session->repository_options, &session->repository, &err);
 	buffer_wipe(&session->password);
 	session->repository_options.password = NULL;
 	if (r == HF_ENOTFOUND) {
-		common_message("repository %s: %s", session->described->name, err.msg);
+		common_message("repository %s: %s; else \"%s %s\" makes a new one", session->described->name, err.msg,
+		    common_hint(&plain, "init", command), session->described->name);
 		return STATUS_NO_REPOSITORY;
 	}
 	if (r != HF_OK)
@@ -168,6 +171,7 @@ session_open(struct session *session, const struct common *common, unsigned flag
 	int status;
 
 	memset(session, 0, sizeof(*session));
+	session->common = *common;
 	common_catch_signals();
 	status = session_config(common, &session->config);
 	if (status != STATUS_DONE)
@@ -198,10 +202,13 @@ int
 session_salvage_index(struct session *session, uint64_t *ret_added, struct hf_error *err)
 {
 	int r = repository_salvage_index(session->repository, report_loss, NULL, ret_added, err);
+	char command[COMMON_HINT_SIZE];
 
 	if (r == HF_OK && *ret_added > 0)
-		common_message("warning: the index does not name %" PRIu64 " packs; what is in them is taken from "
-		               "their own headers. \"holdfast check\" tells more", *ret_added);
+		common_message("warning: the index does not name %" PRIu64 " pack%s; what is in %s is taken from "
+		               "%s own header%s. \"%s\" tells more", *ret_added, *ret_added == 1 ? "" : "s",
+		    *ret_added == 1 ? "it" : "them", *ret_added == 1 ? "its" : "their", *ret_added == 1 ? "" : "s",
+		    common_hint(&session->common, "check", command));
 	return r;
 }
 

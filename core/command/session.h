@@ -12,6 +12,7 @@
  * struct is a closed session; it must not be moved while it is open.
  */
 struct session {
+	struct common common;
 	struct config *config;
 	const struct config_repository *described;
 	struct registry *registry;

@@ -69,7 +69,7 @@ test_result(void)
 	    "failed: chats of account b: could not be read; kept as of 2026-11-22 06:58:36\n"
 	    "failed: chats: general: gone\n"
 	    "failed: all else\n"
-	    "failed: 5 more; \"holdfast dump 01234567 /holdfast.json\" has a longer list\n"
+	    "failed: 5 more; \"holdfast dump -r home 01234567 /holdfast.json\" has a longer list\n"
 	    "snapshot 01234567 saved in repository home, 4.0 KiB added\n");
 	expect(report_result, "{\"result\":{\"snapshot\":\"0123456789abcdef\"}}", "snapshot 01234567 saved\n");
 }
@@ -95,6 +95,21 @@ test_failures(void)
 	    "failed: media of account b: could not be read: no route\n"
 	    "failed: media of account c: x:3: no JSON\n");
 	free(text);
+}
+
+/* What is proposed names the job's own configuration, unless it is the usual one. */
+static void
+test_hint(void)
+{
+	struct json_object *job = parse("{\"config\":\"/a b/x.yaml\"}");
+	char out[COMMON_HINT_SIZE];
+
+	CU_ASSERT_STRING_EQUAL(report_hint(job, "backup", NULL, out), "holdfast backup -c '/a b/x.yaml'");
+	CU_ASSERT_STRING_EQUAL(report_hint(job, "dump", "home", out), "holdfast dump -c '/a b/x.yaml' -r home");
+	CU_ASSERT_EQUAL(setenv("HOLDFAST_CONFIG", "/a b/x.yaml", 1), 0);
+	CU_ASSERT_STRING_EQUAL(report_hint(job, "backup", NULL, out), "holdfast backup");
+	(void)unsetenv("HOLDFAST_CONFIG");
+	json_object_put(job);
 }
 
 /* The head of a job's result; it says no error, which the event before did. */
@@ -252,7 +267,7 @@ int
 main(void)
 {
 	CU_TestInfo tests[] = {{"result", test_result}, {"strange result", test_strange_result}, {"end", test_end},
-	    {"failures", test_failures},
+	    {"failures", test_failures}, {"hint", test_hint},
 	    {"exit status", test_status}, {"table", test_table}, {"job", test_job}, {"find", test_find},
 	    CU_TEST_INFO_NULL};
 

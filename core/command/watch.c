@@ -76,6 +76,7 @@ tell_end(const struct watch *watch, const char *directory, const char *id)
 {
 	struct hf_error err = HF_ERROR_INIT;
 	struct json_object *reply = NULL, *job;
+	char command[COMMON_HINT_SIZE];
 	int status;
 
 	if (status_query(directory, id, &reply, &err) != HF_OK)
@@ -83,8 +84,8 @@ tell_end(const struct watch *watch, const char *directory, const char *id)
 	job = json_object_array_get_idx(json_object_object_get(reply, "jobs"), 0);
 	status = report_status(job);
 	if (!report_finished(job)) {
-		common_message("job %s is in the queue, but no holdfast is at work; \"holdfast backup\" continues it",
-		    id);
+		common_message("job %s is in the queue, but no holdfast is at work; \"%s %s\" continues it", id,
+		    report_hint(job, "backup", NULL, command), report_text(job, "plan"));
 		status = STATUS_FAILED;
 	} else if (watch->terminal == NULL) {
 		(void)json_object_object_add(job, "type", json_object_new_string("job"));

@@ -1016,7 +1016,7 @@ queue_add(struct queue *queue, struct job *job, bool *ret_existing, struct hf_er
 		return HF_OK;
 	}
 	if (search.unfinished >= QUEUE_UNFINISHED_MAX)
-		return hf_error_set(err, HF_ENOSPC, 0, "%d jobs wait already; run \"holdfast backup\" to finish them",
+		return hf_error_set(err, HF_ENOSPC, 0, "%d jobs wait already; the next backup finishes them first",
 		    QUEUE_UNFINISHED_MAX);
 	r = job_make_id(job, err);
 	if (r == HF_OK)

@@ -221,8 +221,8 @@ check_ledger(struct check *check, const struct buffer *objects, struct hf_error 
 		hex_encode(entry.id.bytes, HASH_SIZE, name);
 		(void)time_format(entry.seen_ns, seen);
 		check_report(check, HF_LOG_ERROR, object_path(HF_OBJECT_SNAPSHOT, name, path),
-		    "snapshot %.8s, seen on %.10s, is gone; if it was removed on purpose, run \"holdfast check "
-		    "--accept-removed\" once", name, seen);
+		    "snapshot %.8s, seen on %.10s, is gone; if it was removed on purpose, check once with "
+		    "--accept-removed", name, seen);
 	}
 	buffer_release(&known);
 	return r;
