@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/plural.h"
 #include "base/time.h"
 #include "command/common.h"
 #include "config/locate.h"
@@ -288,12 +289,12 @@ put_progress_line(FILE *stream, struct json_object *job)
 		return;
 	(void)fprintf(stream, "%-13s ", "progress:");
 	if (total > 0)
-		(void)fprintf(stream, "%s, %" PRId64 " of %" PRId64 " items",
-		    format_progress(job, percent, sizeof(percent)), done, total);
+		(void)fprintf(stream, "%s, %" PRId64 " of about %" PRId64 " item%s",
+		    format_progress(job, percent, sizeof(percent)), done, total, plural_s((uint64_t)total));
 	else if (format_progress(job, percent, sizeof(percent))[0] != '-')
-		(void)fprintf(stream, "%s, %" PRId64 " items", percent, done);
+		(void)fprintf(stream, "%s, %" PRId64 " item%s", percent, done, plural_s((uint64_t)done));
 	else
-		(void)fprintf(stream, "%" PRId64 " items", done);
+		(void)fprintf(stream, "%" PRId64 " item%s", done, plural_s((uint64_t)done));
 	if (failed > 0)
 		(void)fprintf(stream, ", %" PRId64 " failed", failed);
 	if (read > 0)

@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/path.h"
+#include "base/plural.h"
 #include "config/locate.h"
 #include "supervisor/state.h"
 
@@ -205,9 +206,9 @@ session_salvage_index(struct session *session, uint64_t *ret_added, struct hf_er
 	char command[COMMON_HINT_SIZE];
 
 	if (r == HF_OK && *ret_added > 0)
-		common_message("warning: the index does not name %" PRIu64 " pack%s; what is in %s is taken from "
-		               "%s own header%s. \"%s\" tells more", *ret_added, *ret_added == 1 ? "" : "s",
-		    *ret_added == 1 ? "it" : "them", *ret_added == 1 ? "its" : "their", *ret_added == 1 ? "" : "s",
+		common_message("warning: the index does not name %" PRIu64 " pack%s; what is in %s is taken from %s. "
+		               "\"%s\" tells more", *ret_added, plural_s(*ret_added),
+		    plural(*ret_added, "it", "them"), plural(*ret_added, "its own header", "their own headers"),
 		    common_hint(&session->common, "check", command));
 	return r;
 }

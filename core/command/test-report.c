@@ -219,7 +219,7 @@ test_job(void)
 	    "attempts:     1/8\n"
 	    "crashes:      2\n"
 	    "checkpoint:   2026-11-23 07:58:36\n"
-	    "progress:     50.0%, 75 of 150 items, 2 failed, 3.0 MiB read of 6.0 MiB, 2.0 KiB/s, 1.0 MiB stored, now chats\n");
+	    "progress:     50.0%, 75 of about 150 items, 2 failed, 3.0 MiB read of 6.0 MiB, 2.0 KiB/s, 1.0 MiB stored, now chats\n");
 }
 
 /* ---- finding ---- */

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/hash.h"
+#include "base/plural.h"
 #include "base/time.h"
 #include "http/certificate.h"
 #include "http/library.h"
@@ -927,8 +928,8 @@ static bool
 finish_body(struct transfer *transfer, int64_t now)
 {
 	if (transfer->end >= 0 && transfer->position != (uint64_t)transfer->end)
-		(void)fail(transfer, HF_ECORRUPT, true, "it has %" PRIu64 " bytes and not %" PRId64, transfer->position,
-		    transfer->end);
+		(void)fail(transfer, HF_ECORRUPT, true, "it has %" PRIu64 " byte%s and not %" PRId64, transfer->position,
+		    plural_s(transfer->position), transfer->end);
 	else if (!has_an_end(transfer))
 		(void)fail(transfer, HF_ECORRUPT, false, "it does not say where it ends");
 	else

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/plural.h"
 #include "base/time.h"
 #include "progress/escape.h"
 
@@ -104,23 +105,33 @@ struct piece {
 	bool told;
 };
 
-enum { COUNTS, FAILED, READ, STORED, LEFT, PIECES };
+enum { COUNTS, NOW, FAILED, READ, STORED, LEFT, PIECES };
 
+/* Of all types together; how many there are is an estimate. */
 static void
 format_counts(const struct progress *progress, char *out, size_t size)
 {
-	struct buffer type = BUFFER_INIT(256);
-	const char *name;
-	char percent[16] = "", total[32] = "";
+	uint64_t shown = progress->total_items > 0 ? progress->total_items : progress->processed_items;
+	char percent[16] = "", total[40] = "";
 
-	escape_text(&type, progress->current_type, strlen(progress->current_type));
-	name = buffer_string(&type);
 	if (progress->percent > 0 || progress->total_items > 0)
 		(void)snprintf(percent, sizeof(percent), "%5.1f%%  ", progress->percent);
 	if (progress->total_items > 0)
-		(void)snprintf(total, sizeof(total), "/%" PRIu64, progress->total_items);
-	(void)snprintf(out, size, "%s%.40s %" PRIu64 "%s", percent, name == NULL ? "" : name, progress->processed_items,
-	    total);
+		(void)snprintf(total, sizeof(total), " of about %" PRIu64, progress->total_items);
+	(void)snprintf(out, size, "%s%" PRIu64 "%s item%s", percent, progress->processed_items, total,
+	    plural_s(shown));
+}
+
+static void
+format_type(const struct progress *progress, char *out, size_t size)
+{
+	struct buffer type = BUFFER_INIT(256);
+	const char *name;
+
+	escape_text(&type, progress->current_type, strlen(progress->current_type));
+	name = buffer_string(&type);
+	if (name != NULL && name[0] != '\0')
+		(void)snprintf(out, size, ", now %.40s", name);
 	buffer_release(&type);
 }
 
@@ -131,6 +142,7 @@ format_pieces(const struct progress *progress, int64_t now, struct piece pieces[
 
 	memset(pieces, 0, PIECES * sizeof(*pieces));
 	format_counts(progress, pieces[COUNTS].text, sizeof(pieces[COUNTS].text));
+	format_type(progress, pieces[NOW].text, sizeof(pieces[NOW].text));
 	if (progress->failed_items > 0)
 		(void)snprintf(pieces[FAILED].text, sizeof(pieces[FAILED].text), ", %" PRIu64 " failed",
 		    progress->failed_items);
@@ -152,7 +164,7 @@ void
 terminal_format(const struct progress *progress, int64_t now, unsigned width, char *out, size_t size)
 {
 	/* What is missed least goes first. */
-	static const unsigned order[PIECES] = {COUNTS, LEFT, FAILED, STORED, READ};
+	static const unsigned order[PIECES] = {COUNTS, LEFT, FAILED, NOW, STORED, READ};
 	struct piece pieces[PIECES];
 	struct buffer line = BUFFER_INIT(4096);
 	char bar[64] = "";

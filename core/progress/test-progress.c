@@ -178,24 +178,28 @@ test_terminal_format(void)
 	CU_ASSERT(strlen(line) < 120);
 	CU_ASSERT_PTR_NOT_NULL(strstr(line, "#"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(line,
-	    "50.0%  chats 75/150, 2 failed, 60.0 MiB read, 2.0 MiB/s, 1.0 MiB stored, 0:30 left"));
+	    "50.0%  75 of about 150 items, now chats, 2 failed, 60.0 MiB read, 2.0 MiB/s, 1.0 MiB stored, 0:30 left"));
 	/* What is missed least goes first, and the line never wraps. */
-	terminal_format(&progress, 1030 * SECOND, 62, line, sizeof(line));
-	CU_ASSERT_STRING_EQUAL(line, " 50.0%  chats 75/150, 2 failed, 1.0 MiB stored, 0:30 left");
-	terminal_format(&progress, 1030 * SECOND, 40, line, sizeof(line));
-	CU_ASSERT_STRING_EQUAL(line, " 50.0%  chats 75/150, 0:30 left");
+	terminal_format(&progress, 1030 * SECOND, 80, line, sizeof(line));
+	CU_ASSERT_STRING_EQUAL(line, " 50.0%  75 of about 150 items, now chats, 2 failed, 1.0 MiB stored, 0:30 left");
+	terminal_format(&progress, 1030 * SECOND, 50, line, sizeof(line));
+	CU_ASSERT_STRING_EQUAL(line, " 50.0%  75 of about 150 items, 0:30 left");
 	terminal_format(&progress, 1030 * SECOND, 20, line, sizeof(line));
 	CU_ASSERT(strlen(line) < 20);
 	/* How far it is can be known before how much there is. */
 	progress.total_items = 0;
 	progress.estimated_completion = 0;
-	terminal_format(&progress, 1030 * SECOND, 60, line, sizeof(line));
-	CU_ASSERT_PTR_NOT_NULL(strstr(line, "50.0%  chats 75, 2 failed, 1.0 MiB stored"));
+	terminal_format(&progress, 1030 * SECOND, 70, line, sizeof(line));
+	CU_ASSERT_PTR_NOT_NULL(strstr(line, "50.0%  75 items, now chats, 2 failed, 1.0 MiB stored"));
 	progress.percent = 0;
 	progress.bytes_read = 0;
 	progress_copy_text(progress.current_type, sizeof(progress.current_type), "\033[2J");
 	terminal_format(&progress, 1030 * SECOND, 80, line, sizeof(line));
-	CU_ASSERT_STRING_EQUAL(line, "\\x1b[2J 75, 2 failed, 1.0 MiB stored");
+	CU_ASSERT_STRING_EQUAL(line, "75 items, now \\x1b[2J, 2 failed, 1.0 MiB stored");
+	progress.processed_items = 1;
+	progress.current_type[0] = '\0';
+	terminal_format(&progress, 1030 * SECOND, 80, line, sizeof(line));
+	CU_ASSERT_STRING_EQUAL(line, "1 item, 2 failed, 1.0 MiB stored");
 }
 
 /* Hostile names: as many lines as events, nothing but printable bytes. */

@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/path.h"
+#include "base/plural.h"
 #include "worker/emitter.h"
 #include "worker/units.h"
 #include "worker/view.h"
@@ -348,8 +349,8 @@ has_vanished(const struct work *work, struct hf_error *why)
 		return true;
 	}
 	if (now < before)
-		log_message(HF_LOG_WARNING, "%s: %" PRIu64 " folders now, and %" PRIu64 " at the last backup; what is "
-		    "gone stays in the snapshot", request->name, now, before);
+		log_message(HF_LOG_WARNING, "%s: %" PRIu64 " folder%s now, and %" PRIu64 " at the last backup; what "
+		    "is gone stays in the snapshot", request->name, now, plural_s(now), before);
 	return false;
 }
 

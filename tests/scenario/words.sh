@@ -63,3 +63,16 @@ chmod 600 "$T/key.json"
 expect 0 holdfast backup
 said 0 "chmod 600"
 server_stop
+
+# --- numbers ---------------------------------------------------------------------------------------
+
+rm -rf "$RESTIC_REPOSITORY" "$HOLDFAST_STATE_DIR"
+begin_config
+set_types chats
+add_account chats jsonl "$T/chats"
+expect 0 holdfast init
+expect 0 holdfast backup
+expect 0 holdfast check
+expect_text "$T/out" "^checked 1 snapshot, [0-9]+ trees, .*: 0 errors, 0 warnings$"
+expect 0 holdfast restore --include /holdfast.json --target "$T/one"
+expect_text "$T/out" "^restored 1 file in [0-9]+ director(y|ies), "
