@@ -943,7 +943,12 @@ finish_status(struct transfer *transfer)
 	unsigned status = transfer->headers.status;
 	int64_t pause = asked_pause(transfer);
 
-	(void)fail(transfer, retry_status_code(status), false, "HTTP status %u", status);
+	/* Not a lack of permission: nobody has asked for it there. */
+	if (transfer->left && transfer->wanted.secret != NULL && (status == 401 || status == 403))
+		(void)fail(transfer, HF_EINVAL, false, "HTTP status %u from %s, where it redirects and the password is "
+		    "not sent", status, current(transfer)->redacted);
+	else
+		(void)fail(transfer, retry_status_code(status), false, "HTTP status %u", status);
 	transfer->why.retry_after_ms = pause == RETRY_NEVER ? 0 : pause / MS;
 	return end(transfer);
 }
