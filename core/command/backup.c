@@ -192,8 +192,8 @@ make_job(struct backup *backup, struct hf_error *err)
 static int
 check_plugins(const struct backup *backup)
 {
-	const char *const arguments[] = {"holdfast", "config", "check", "--quiet", "--config", backup->job->config_path,
-	    "--plan", backup->plan->name, NULL};
+	const char *const arguments[] = {"holdfast", "config", "check", "--quiet", "--file-only", "--config",
+	    backup->job->config_path, "--plan", backup->plan->name, NULL};
 	struct hf_error err = HF_ERROR_INIT;
 	pid_t pid, got;
 	int fd, status = 0;

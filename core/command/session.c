@@ -18,7 +18,7 @@
 /* ---- places ---- */
 
 int
-session_config(const struct common *common, struct config **ret)
+session_config_told(const struct common *common, session_tell_fn fn, void *ctx, struct config **ret)
 {
 	struct config *broken = NULL;
 	struct hf_error err = HF_ERROR_INIT;
@@ -28,7 +28,7 @@ session_config(const struct common *common, struct config **ret)
 
 	r = config_locate(common->config, &file, &err);
 	if (r != HF_OK) {
-		(void)common_error(&err);
+		fn(ctx, err.msg);
 		return STATUS_USAGE;
 	}
 	log_message(HF_LOG_DEBUG, "configuration %s", file);
@@ -37,12 +37,25 @@ session_config(const struct common *common, struct config **ret)
 	if (r == HF_OK)
 		return STATUS_DONE;
 	if (broken == NULL || broken->problems == NULL)
-		(void)common_error(&err);
+		fn(ctx, err.msg);
 	else
 		for (problem = broken->problems; problem != NULL; problem = problem->next)
-			common_message("%s", problem->text);
+			fn(ctx, problem->text);
 	config_free(broken);
 	return STATUS_USAGE;
+}
+
+static void
+tell(void *ctx, const char *text)
+{
+	(void)ctx;
+	common_message("%s", text);
+}
+
+int
+session_config(const struct common *common, struct config **ret)
+{
+	return session_config_told(common, tell, NULL, ret);
 }
 
 /* ---- the storage: each call asks first whether the person wants to stop ---- */

@@ -151,23 +151,10 @@ secret_open(const char *path, int *ret_fd, struct hf_error *err)
 	return rc;
 }
 
-int
-secret_check(const struct config_secret *secret, struct hf_error *err)
-{
-	int fd, rc;
-
-	if (secret->file == NULL)
-		return HF_OK;
-	rc = secret_open(secret->file, &fd, err);
-	if (rc == HF_OK)
-		(void)close(fd);
-	return rc;
-}
-
 static int
 secret_from_file(const char *path, struct buffer *out, struct hf_error *err)
 {
-	int fd, rc = secret_open(path, &fd, err);
+	int fd = -1, rc = secret_open(path, &fd, err);
 
 	if (rc != HF_OK)
 		return rc;
@@ -369,4 +356,19 @@ int
 secret_read(const struct config_secret *secret, struct buffer *ret, struct hf_error *err)
 {
 	return secret_read_within(secret, SECRET_COMMAND_MS, ret, err);
+}
+
+int
+secret_check(const struct config_secret *secret, struct hf_error *err)
+{
+	struct buffer text = BUFFER_INIT(SECRET_MAX);
+	int rc;
+
+	if (secret->file == NULL)
+		return HF_OK;
+	/* All at once beforehand, so that no copy stays behind in a block that moved. */
+	rc = buffer_reserve(&text, SECRET_MAX) == HF_OK ? secret_read(secret, &text, err)
+	                                                : buffer_status(&text, secret->file, err);
+	buffer_wipe(&text);
+	return rc;
 }

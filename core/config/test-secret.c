@@ -176,7 +176,7 @@ test_limit(void)
 	buffer_wipe(&out);
 }
 
-/* Looking tells what reading would, and reads nothing. */
+/* Looking tells what reading would, and runs no command. */
 static void
 test_check(void)
 {
@@ -185,6 +185,9 @@ test_check(void)
 	struct hf_error err = HF_ERROR_INIT;
 
 	write_file("", 0, 0600);
+	CU_ASSERT_EQUAL(secret_check(&secret, &err), HF_EINVAL);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.msg, "the password is empty"));
+	write_file("geheim", 6, 0600);
 	CU_ASSERT_EQUAL(secret_check(&secret, &err), HF_OK);
 	CU_ASSERT_EQUAL(secret_check(&command, &err), HF_OK);
 	CU_ASSERT_EQUAL(chmod(path, 0644), 0);

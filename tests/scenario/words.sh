@@ -76,3 +76,72 @@ expect 0 holdfast check
 expect_text "$T/out" "^checked 1 snapshot, [0-9]+ trees, .*: 0 errors, 0 warnings$"
 expect 0 holdfast restore --include /holdfast.json --target "$T/one"
 expect_text "$T/out" "^restored 1 file in [0-9]+ director(y|ies), "
+
+# --- what a configuration leads to -------------------------------------------------------------------
+
+# findings STATUS PATTERN..: "config check" ends so, and says these, each once, at their places; so do its objects.
+findings() {
+	status=$1
+	shift
+	expect "$status" holdfast config check
+	for pattern in "$@"; do said 1 "holdfast.yaml:$pattern"; done
+	[ "$(grep -c 'holdfast.yaml:[0-9]' "$T/err")" -eq $# ] || fail "more was found: $(cat "$T/err")"
+	sed -e 's/^holdfast: //' "$T/err" | grep ':[0-9]*:[0-9]*: ' >"$T/told"
+	expect "$status" holdfast config check --json
+	"$PYTHON" - "$T/out" "$T/told" <<-'P' || fail "objects and words differ: $(cat "$T/out" "$T/told")"
+	import json, sys
+	objects = [json.loads(line) for line in open(sys.argv[1])]
+	summary = objects.pop()
+	told = open(sys.argv[2]).read().splitlines()
+	words = ["%s:%d:%d: %s%s" % (o["file"], o["line"], o["column"], "" if o["type"] == "error" else o["type"] + ": ",
+	    o["message"]) for o in objects]
+	assert words == told, words
+	assert summary == {"type": "summary", **{kind + "s": sum(o["type"] == kind for o in objects)
+	    for kind in ("error", "warning", "note")}}, summary
+	P
+	[ ! -s "$T/err" ] || fail "words beside objects: $(cat "$T/err")"
+}
+
+findings 0
+: >"$T/password"
+findings 2 "5:20: repository home: $T/password: the password is empty$"
+expect 2 holdfast backup
+rm "$T/password"
+findings 0 "5:20: warning: repository home: $T/password: No such file or directory"
+mkdir "$T/password"
+findings 2 "5:20: repository home: $T/password: a password file must be a regular file$"
+rmdir "$T/password"
+echo "correct horse battery staple" >"$T/password"
+chmod 600 "$T/password"
+mv "$T/chats" "$T/away"
+findings 0 "13:11: warning: account chats: path: $T/chats: No such file or directory$"
+ln -s chats "$T/chats"
+findings 2 "13:11: account chats: path: $T/chats: Too many levels of symbolic links$"
+rm "$T/chats"
+mv "$T/away" "$T/chats"
+if [ "$(id -u)" != 0 ]; then
+	chmod 300 "$T/chats"
+	findings 2 "13:11: account chats: path: $T/chats: Permission denied$"
+	chmod 700 "$T/chats"
+fi
+cat >>"$HOLDFAST_CONFIG" <<-E
+	  people:
+	    source: carddav
+	    url: https://dav.example.org/
+	    user: alice
+	    password_file: $T/dav
+	E
+: >"$T/dav"
+chmod 600 "$T/dav"
+findings 2 "18:20: account people: $T/dav: the password is empty$"
+# That is no reason to back up nothing.
+sed 's/types: .*/&\n    accounts: [chats, people]/' "$HOLDFAST_CONFIG" >"$T/new.yaml"
+expect 0 holdfast config check --file-only -c "$T/new.yaml"
+chmod 600 "$T/new.yaml"
+expect 0 holdfast backup -c "$T/new.yaml"
+echo "    pasword: x" >>"$HOLDFAST_CONFIG"
+findings 2 "19:5: account people: unknown option pasword"
+echo "nonsense: 1" >>"$HOLDFAST_CONFIG"
+findings 2 "20:1: the file: unknown key nonsense"
+expect 2 holdfast config check --json -c /nonexistent.yaml
+json_lines "$T/out" '^{"type":"error","message":"/nonexistent.yaml: No such file or directory"}$'
