@@ -444,6 +444,8 @@ put_missing(FILE *stream, const char *type, const char *name, struct json_object
 		(void)fprintf(stream, ", next try at %s", common_time(next, when));
 	else if (next != 0)
 		(void)fputs(", to be tried again by the next backup", stream);
+	else
+		(void)fputs(", not to be tried again", stream);
 	(void)putc('\n', stream);
 }
 

@@ -62,7 +62,7 @@ test_result(void)
 	    "chats               1200        1198           5         2     2.0 KiB       100 B\n"
 	    "device_info            1           -           -         -           -           -\n"
 	    "media                  -           -           -         -           -           -\n"
-	    "media of account e: 1 still missing\n"
+	    "media of account e: 1 still missing, not to be tried again\n"
 	    "media of account f: 3 still missing, next try at 2099-11-22 06:58:36\n"
 	    "media of account g: 2 still missing, to be tried again by the next backup\n"
 	    "kept from earlier runs: chats of c, media of c, media of e\n"

@@ -285,7 +285,7 @@ put_event(struct terminal *terminal, const struct job_event *event, const char *
 	append_text(&line, ": ", event->message);
 	if (event->next_attempt != 0) {
 		format_time(event->next_attempt, when, sizeof(when));
-		append_text(&line, ", not before ", when);
+		append_text(&line, ", next attempt at ", when);
 	}
 	put_line(terminal, &line);
 }
