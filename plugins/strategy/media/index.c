@@ -73,34 +73,59 @@ index_before(struct work *work, const char *op, const char *id, struct text *out
 	return r;
 }
 
+/* What the index has at a path; STATE_NONE: nothing. */
+static int
+look_at(struct work *work, struct text *path, struct entry *ret, struct hf_error *err)
+{
+	struct hf_error why = HF_ERROR_INIT;
+	int r;
+
+	text_clear(&ret->text);
+	r = index_before(work, "media", text_c(path), &ret->text, &why);
+	/* A record that is lost or damaged is as good as none: it is written again. */
+	if (r == HF_OK)
+		r = index_take(&work->media->tools, ret->text.data, ret->text.size, ret, &why);
+	if (r == HF_ENOTFOUND || r == HF_ECORRUPT) {
+		ret->state = STATE_NONE;
+		ret->attempts = 0;
+		return HF_OK;
+	}
+	return r == HF_OK ? HF_OK : hf_error_set(err, r, why.os_errno, "%s", why.msg);
+}
+
 int
 index_find(struct work *work, const struct ref *ref, struct text *path, struct entry *ret, struct hf_error *err)
 {
 	const struct tools *tools = &work->media->tools;
-	struct hf_error why = HF_ERROR_INIT;
-	unsigned variant;
-	int r;
+	struct text before = TEXT_INIT(REF_LINE_MAX);
+	unsigned variant, way;
+	int r = HF_OK;
 
+	/* What was named without its ending stays so. */
 	for (variant = 0; variant < REF_VARIANTS; variant++) {
-		r = ref_path(ref, tools, variant, path, err);
-		if (r != HF_OK)
-			return r;
-		text_clear(&ret->text);
-		r = index_before(work, "media", text_c(path), &ret->text, &why);
-		/* A record that is lost or damaged is as good as none: it is written again. */
-		if (r == HF_OK)
-			r = index_take(tools, ret->text.data, ret->text.size, ret, &why);
-		if (r == HF_ENOTFOUND || r == HF_ECORRUPT) {
-			ret->state = STATE_NONE;
-			ret->attempts = 0;
-			return HF_OK;
+		for (way = 0; way < 2; way++) {
+			text_clear(&before);
+			if (way > 0)
+				text_put(&before, path->data, path->size);
+			r = ref_path(ref, tools, variant, way > 0, path, err);
+			if (r == HF_OK && before.size == path->size && memcmp(before.data, path->data, path->size) == 0)
+				continue;
+			if (r == HF_OK)
+				r = look_at(work, path, ret, err);
+			if (r != HF_OK)
+				goto out;
+			if (ret->state != STATE_NONE && memcmp(ret->ref.key, ref->key, sizeof(ref->key)) == 0)
+				goto out;
+			if (ret->state != STATE_NONE)
+				break;
 		}
-		if (r != HF_OK)
-			return hf_error_set(err, r, why.os_errno, "%s", why.msg);
-		if (memcmp(ret->ref.key, ref->key, sizeof(ref->key)) == 0)
-			return HF_OK;
+		if (ret->state == STATE_NONE)
+			goto out;
 	}
-	return hf_error_set(err, HF_EEXIST, 0, "%s: another attachment has this name", text_c(path));
+	r = hf_error_set(err, HF_EEXIST, 0, "%s: another attachment has this name", text_c(path));
+out:
+	text_release(&before);
+	return r;
 }
 
 int
