@@ -33,55 +33,55 @@ index_take(const struct tools *tools, const char *line, size_t size, struct entr
 
 /* The line of a record up to its id, and where its parts lie. */
 static void
-begin(struct text *line, const char *op, const char *id, struct hf_line *ret)
+begin(struct bytes *line, const char *op, const char *id, struct hf_line *ret)
 {
 	memset(ret, 0, sizeof(*ret));
-	text_string(line, "{\"op\":\"");
-	text_string(line, op);
-	text_string(line, "\",");
+	bytes_string(line, "{\"op\":\"");
+	bytes_string(line, op);
+	bytes_string(line, "\",");
 	ret->rest_offset = line->size;
-	text_string(line, "\"id\":\"");
+	bytes_string(line, "\"id\":\"");
 	ret->id_offset = line->size;
-	text_string(line, id);
+	bytes_string(line, id);
 	ret->id_size = line->size - ret->id_offset;
-	text_string(line, "\"");
+	bytes_string(line, "\"");
 }
 
 int
-index_before(struct work *work, const char *op, const char *id, struct text *out, struct hf_error *err)
+index_before(struct work *work, const char *op, const char *id, struct bytes *out, struct hf_error *err)
 {
 	const struct hf_emitter *emitter = work->emitter;
-	struct text text = TEXT_INIT(REF_LINE_MAX);
-	struct hf_sink sink = text_sink(out);
+	struct bytes text = BYTES_INIT(REF_LINE_MAX);
+	struct hf_sink sink = bytes_sink(out);
 	struct hf_line line;
 	int r = work_open_log(work, err);
 
 	if (r != HF_OK)
 		return r;
 	begin(&text, op, id, &line);
-	text_string(&text, "}");
+	bytes_string(&text, "}");
 	line.data = text.data;
 	line.size = text.size;
-	r = text_status(&text, "a record of the index", err);
+	r = bytes_status(&text, "a record of the index", err);
 	if (r == HF_OK)
 		r = emitter->log_known(emitter->ctx, &line, err);
 	if (r == HF_KNOWN_NEW)
 		r = hf_error_set(err, HF_ENOTFOUND, 0, "%s: not in the index", id);
 	else if (r > 0)
 		r = emitter->log_before(emitter->ctx, &sink, err);
-	text_release(&text);
+	bytes_release(&text);
 	return r;
 }
 
 /* What the index has at a path; STATE_NONE: nothing. */
 static int
-look_at(struct work *work, struct text *path, struct entry *ret, struct hf_error *err)
+look_at(struct work *work, struct bytes *path, struct entry *ret, struct hf_error *err)
 {
 	struct hf_error why = HF_ERROR_INIT;
 	int r;
 
-	text_clear(&ret->text);
-	r = index_before(work, "media", text_c(path), &ret->text, &why);
+	bytes_clear(&ret->text);
+	r = index_before(work, "media", bytes_text(path), &ret->text, &why);
 	/* A record that is lost or damaged is as good as none: it is written again. */
 	if (r == HF_OK)
 		r = index_take(&work->media->tools, ret->text.data, ret->text.size, ret, &why);
@@ -94,19 +94,19 @@ look_at(struct work *work, struct text *path, struct entry *ret, struct hf_error
 }
 
 int
-index_find(struct work *work, const struct ref *ref, struct text *path, struct entry *ret, struct hf_error *err)
+index_find(struct work *work, const struct ref *ref, struct bytes *path, struct entry *ret, struct hf_error *err)
 {
 	const struct tools *tools = &work->media->tools;
-	struct text before = TEXT_INIT(REF_LINE_MAX);
+	struct bytes before = BYTES_INIT(REF_LINE_MAX);
 	unsigned variant, way;
 	int r = HF_OK;
 
 	/* What was named without its ending stays so. */
 	for (variant = 0; variant < REF_VARIANTS; variant++) {
 		for (way = 0; way < 2; way++) {
-			text_clear(&before);
+			bytes_clear(&before);
 			if (way > 0)
-				text_put(&before, path->data, path->size);
+				bytes_put(&before, path->data, path->size);
 			r = ref_path(ref, tools, variant, way > 0, path, err);
 			if (r == HF_OK && before.size == path->size && memcmp(before.data, path->data, path->size) == 0)
 				continue;
@@ -122,38 +122,38 @@ index_find(struct work *work, const struct ref *ref, struct text *path, struct e
 		if (ret->state == STATE_NONE)
 			goto out;
 	}
-	r = hf_error_set(err, HF_EEXIST, 0, "%s: another attachment has this name", text_c(path));
+	r = hf_error_set(err, HF_EEXIST, 0, "%s: another attachment has this name", bytes_text(path));
 out:
-	text_release(&before);
+	bytes_release(&before);
 	return r;
 }
 
 int
-index_add(struct work *work, const char *op, const char *id, const struct text *rest, int64_t time_ns,
+index_add(struct work *work, const char *op, const char *id, const struct bytes *rest, int64_t time_ns,
     struct hf_error *err)
 {
 	const struct hf_emitter *emitter = work->emitter;
-	struct text text = TEXT_INIT(2 * REF_LINE_MAX);
+	struct bytes text = BYTES_INIT(2 * REF_LINE_MAX);
 	struct hf_line line;
 	int known, r = work_open_log(work, err);
 
 	if (r != HF_OK)
 		return r;
 	begin(&text, op, id, &line);
-	text_put(&text, rest->data, rest->size);
+	bytes_put(&text, rest->data, rest->size);
 	line.data = text.data;
 	line.size = text.size;
 	line.time_ns = time_ns == HF_NO_TIME ? 0 : time_ns;
-	r = text_status(rest, "a record of the index", err);
+	r = bytes_status(rest, "a record of the index", err);
 	if (r == HF_OK)
-		r = text_status(&text, "a record of the index", err);
+		r = bytes_status(&text, "a record of the index", err);
 	if (r == HF_OK) {
 		known = emitter->log_known(emitter->ctx, &line, err);
 		r = known < 0 ? known : HF_OK;
 		if (known > 0 && known != HF_KNOWN_UNCHANGED)
 			r = emitter->log_append(emitter->ctx, &line, err);
 	}
-	text_release(&text);
+	bytes_release(&text);
 	return r;
 }
 
