@@ -33,21 +33,19 @@ struct check {
 static const char *
 split_place(const char *text, size_t *ret_file_size, struct mark *ret)
 {
-	const char *p, *end;
-	unsigned line, column;
-	int used;
+	size_t line, column;
+	const char *p;
 
 	for (p = strchr(text, ':'); p != NULL; p = strchr(p + 1, ':')) {
-		used = 0;
-		/* Digits alone, of which a file's name may have some as well. */
-		if (p[1] < '0' || p[1] > '9' || sscanf(p, ":%9u:%9u:%n", &line, &column, &used) != 2 || used == 0)
+		line = strspn(p + 1, "0123456789");
+		if (line == 0 || p[1 + line] != ':')
 			continue;
-		end = p + used;
-		if (*end != ' ')
+		column = strspn(p + 2 + line, "0123456789");
+		if (column == 0 || strncmp(p + 2 + line + column, ": ", 2) != 0)
 			continue;
 		*ret_file_size = (size_t)(p - text);
-		*ret = (struct mark){line, column};
-		return end + 1;
+		*ret = (struct mark){(unsigned)strtoul(p + 1, NULL, 10), (unsigned)strtoul(p + 2 + line, NULL, 10)};
+		return p + 4 + line + column;
 	}
 	return text;
 }
@@ -565,5 +563,6 @@ config_run(int argc, char **argv)
 	return status;
 }
 
-const struct command command_config = {"config", "check | show [-c FILE] [--plan PLAN] [--quiet] [--file-only] [--json]",
+const struct command command_config = {"config",
+    "check | show [-c FILE] [--plan PLAN] [--quiet] [--file-only] [--json]",
     "Check the configuration, or show it with its defaults", config_run};

@@ -928,8 +928,8 @@ static bool
 finish_body(struct transfer *transfer, int64_t now)
 {
 	if (transfer->end >= 0 && transfer->position != (uint64_t)transfer->end)
-		(void)fail(transfer, HF_ECORRUPT, true, "it has %" PRIu64 " byte%s and not %" PRId64, transfer->position,
-		    plural_s(transfer->position), transfer->end);
+		(void)fail(transfer, HF_ECORRUPT, true, "it has %" PRIu64 " byte%s and not %" PRId64,
+		    transfer->position, plural_s(transfer->position), transfer->end);
 	else if (!has_an_end(transfer))
 		(void)fail(transfer, HF_ECORRUPT, false, "it does not say where it ends");
 	else
