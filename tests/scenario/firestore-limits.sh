@@ -24,7 +24,7 @@ while [ $runs -lt 12 ]; do
 	holdfast backup >"$T/out" 2>"$T/err" </dev/null
 	status=$?
 	[ $status = 3 ] || break
-	expect_text "$T/err" 'read budget'
+	expect_text "$T/out" 'read budget'
 done
 [ "$status" = 0 ] || fail "status $status after $runs runs with a budget: $(tail -n 5 "$T/err")"
 [ $runs -ge $((messages / 1000)) ] || fail "all was read in $runs runs"
