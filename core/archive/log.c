@@ -13,6 +13,7 @@
 #include "archive/seen.h"
 #include "base/bytes.h"
 #include "base/log.h"
+#include "base/plural.h"
 
 #define FILE_MAX_BYTES (LOG_FILE_BYTES + LOG_LINE_BYTES + 1) /* of a log file that is read again */
 #define PENDING_MAX    (2 * FILE_MAX_BYTES)
@@ -347,8 +348,9 @@ remember_all(struct log *log, struct hf_error *err)
 		return hf_error_set(err, r, why.os_errno, "%s", why.msg);
 	if (lost > 0)
 		log_message(HF_LOG_WARNING,
-		    "%s: %zu of %zu files of the previous snapshot cannot be read (%s): what the source still has "
-		    "of them is written again", log->place.path, lost, log->file_count, why.msg);
+		    "%s: %zu of %zu file%s of the previous snapshot cannot be read (%s): what the source still has "
+		    "of %s is written again", log->place.path, lost, log->file_count, plural_s(log->file_count),
+		    why.msg, plural(lost, "it", "them"));
 	log->seen_made = true;
 	return seen_settle(log->seen, err);
 }

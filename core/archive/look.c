@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "base/path.h"
+#include "base/plural.h"
 
 /* Looking at the snapshot under way: for who makes one type of another. */
 
@@ -304,8 +305,8 @@ push_files(struct reading *reading, uint64_t first, const struct hf_sink *sink, 
 		at += lines;
 	}
 	if (r == HF_OK && at < first)
-		return hf_error_set(err, HF_ERANGE, 0, "%s: it has %llu lines, not %llu", reading->path,
-		    (unsigned long long)at, (unsigned long long)first);
+		return hf_error_set(err, HF_ERANGE, 0, "%s: it has %llu line%s, not %llu", reading->path,
+		    (unsigned long long)at, plural_s(at), (unsigned long long)first);
 	return r;
 }
 

@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "base/path.h"
+#include "base/shell.h"
 #include "command/report.h"
 #include "command/session.h"
 #include "progress/json.h"
@@ -191,8 +192,8 @@ make_job(struct backup *backup, struct hf_error *err)
 static int
 check_plugins(const struct backup *backup)
 {
-	const char *const arguments[] = {"holdfast", "config", "check", "--quiet", "--config", backup->job->config_path,
-	    "--plan", backup->plan->name, NULL};
+	const char *const arguments[] = {"holdfast", "config", "check", "--quiet", "--file-only", "--config",
+	    backup->job->config_path, "--plan", backup->plan->name, NULL};
 	struct hf_error err = HF_ERROR_INIT;
 	pid_t pid, got;
 	int fd, status = 0;
@@ -346,22 +347,35 @@ add_job(struct backup *backup, struct hf_error *err)
 	return r == HF_OK ? queue_update(supervisor_queue(backup->supervisor), backup->job, err) : r;
 }
 
+/* The job stays in the queue; the same command goes on with it.  before: what happened; after: when that helps. */
+static void
+tell_how_to_continue(const struct backup *backup, const char *before, const char *after)
+{
+	char command[COMMON_HINT_SIZE];
+	struct shell_word types;
+
+	common_message("%s%sjob %s stays in the queue, and \"%s%s%s%s %s\" continues it%s", before,
+	    before[0] == '\0' ? "" : "; ", backup->job->id, common_hint(&backup->common, "backup", command),
+	    backup->full ? " --full" : "", backup->types != NULL ? " --types " : "",
+	    backup->types != NULL ? shell_quote(&types, backup->types) : "", backup->plan->name, after);
+}
+
 /* On a terminal, the event before said who holds the lock. */
 static void
 tell_locked(const struct backup *backup, struct json_object *job)
 {
 	const char *error = backup->common.json ? report_text(job, "error") : NULL;
 
-	common_message("%s%sjob %s stays in the queue, and \"holdfast backup %s\" continues it when the lock is gone",
-	    error == NULL ? "" : error, error == NULL ? "" : "; ", backup->job->id, backup->plan->name);
+	tell_how_to_continue(backup, error == NULL ? "" : error, " when the lock is gone");
 }
 
 static int
 tell_end(const struct backup *backup, enum supervisor_outcome outcome, struct json_object *job)
 {
+	char command[COMMON_HINT_SIZE];
+
 	if (outcome == SUPERVISOR_STOPPED) {
-		common_message("stopped; job %s stays in the queue, and \"holdfast backup %s\" continues it",
-		    backup->job->id, backup->plan->name);
+		tell_how_to_continue(backup, "stopped", "");
 		return STATUS_INTERRUPTED;
 	}
 	if (outcome == SUPERVISOR_LOCKED) {
@@ -371,8 +385,9 @@ tell_end(const struct backup *backup, enum supervisor_outcome outcome, struct js
 	if (!backup->common.json)
 		report_end(stdout, job);
 	if (report_status(job) == STATUS_NO_REPOSITORY)
-		common_message("repository %s of plan %s was not found", backup->plan->repository->name,
-		    backup->plan->name);
+		common_message("repository %s of plan %s was not found; \"%s %s\" makes a new one",
+		    backup->plan->repository->name, backup->plan->name, common_hint(&backup->common, "init", command),
+		    backup->plan->repository->name);
 	return report_status(job);
 }
 
@@ -388,8 +403,10 @@ run_job(struct backup *backup)
 	r = add_job(backup, &err);
 	if (r == HF_OK)
 		r = supervisor_run(backup->supervisor, backup->job->id, &outcome, &err);
-	if (backup->terminal != NULL)
+	if (backup->terminal != NULL) {
 		terminal_clear(backup->terminal);
+		terminal_tell_failures(backup->terminal);
+	}
 	if (r == HF_OK)
 		r = queue_get(supervisor_queue(backup->supervisor), backup->job->id, &job, &err);
 	if (r != HF_OK)
@@ -416,7 +433,7 @@ supervise(struct backup *backup)
 	if (backup->common.json) {
 		options.observer = json_observer(stdout);
 	} else {
-		backup->terminal = terminal_new(stderr);
+		backup->terminal = terminal_new(stderr, true);
 		if (backup->terminal == NULL) {
 			common_message("out of memory");
 			return STATUS_FAILED;

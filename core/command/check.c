@@ -5,6 +5,8 @@
 
 #include <inttypes.h>
 
+#include "base/plural.h"
+
 struct check {
 	bool read_data, accept_removed, json;
 	bool broken_output;
@@ -50,10 +52,12 @@ print_result(const struct check *check, const struct check_stats *stats)
 		    stats->packs, stats->blobs, stats->snapshots, stats->trees, stats->errors, stats->warnings,
 		    check->read_data ? "true" : "false");
 	else
-		(void)printf("checked %" PRIu64 " snapshots, %" PRIu64 " trees, %" PRIu64 " packs with %" PRIu64
-		             " blobs%s: %" PRIu64 " errors, %" PRIu64 " warnings\n",
-		    stats->snapshots, stats->trees, stats->packs, stats->blobs,
-		    check->read_data ? ", all data read" : "", stats->errors, stats->warnings);
+		(void)printf("checked %" PRIu64 " snapshot%s, %" PRIu64 " tree%s, %" PRIu64 " pack%s with %" PRIu64
+		             " blob%s%s: %" PRIu64 " error%s, %" PRIu64 " warning%s\n",
+		    stats->snapshots, plural_s(stats->snapshots), stats->trees, plural_s(stats->trees), stats->packs,
+		    plural_s(stats->packs), stats->blobs, plural_s(stats->blobs),
+		    check->read_data ? ", all data read" : "", stats->errors, plural_s(stats->errors),
+		    stats->warnings, plural_s(stats->warnings));
 }
 
 static int
@@ -67,7 +71,8 @@ check_repository(struct session *session, struct check *check)
 	if (check->accept_removed) {
 		if (repository_forget_missing(session->repository, &forgotten, &err) != HF_OK)
 			return session_error(&err);
-		common_message("%" PRIu64 " snapshots that are gone are no longer expected", forgotten);
+		common_message("%" PRIu64 " snapshot%s gone %s no longer expected", forgotten,
+		    plural(forgotten, " that is", "s that are"), plural(forgotten, "is", "are"));
 	}
 	r = repository_check(session->repository, check->read_data, report, check, &stats, &err);
 	if (r != HF_OK && stats.errors == 0)

@@ -14,6 +14,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/nearest.h"
+#include "base/shell.h"
 #include "progress/escape.h"
 #include "supervisor/state.h"
 
@@ -42,7 +43,7 @@ common_put(FILE *stream, const char *text, size_t size)
 void
 common_message(const char *fmt, ...)
 {
-	char msg[1024];
+	char msg[2 * COMMON_HINT_SIZE];
 	va_list ap;
 
 	va_start(ap, fmt);
@@ -67,6 +68,18 @@ common_config_error(const struct hf_error *err)
 	(void)common_error(err);
 	return err->code == HF_EINVAL || err->code == HF_ENOTFOUND || err->code == HF_EPERM || err->code == HF_ERANGE ?
 	    STATUS_USAGE : STATUS_FAILED;
+}
+
+const char *
+common_hint(const struct common *common, const char *command, char out[COMMON_HINT_SIZE])
+{
+	struct shell_word file, repository;
+
+	(void)snprintf(out, COMMON_HINT_SIZE, "holdfast %s%s%s%s%s", command, common->config != NULL ? " -c " : "",
+	    common->config != NULL ? shell_quote(&file, common->config) : "",
+	    common->repository != NULL ? " -r " : "",
+	    common->repository != NULL ? shell_quote(&repository, common->repository) : "");
+	return out;
 }
 
 int

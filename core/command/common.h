@@ -30,6 +30,14 @@ struct common {
 	bool verbose;
 };
 
+/* Room for a command that is proposed to the person. */
+#define COMMON_HINT_SIZE 2200
+/*
+ * "holdfast COMMAND" with the options that say which configuration and repository this command works on, in words
+ * that a shell takes: what is proposed works as it stands, in the same directory.
+ */
+const char *common_hint(const struct common *common, const char *command, char out[COMMON_HINT_SIZE]);
+
 #define COMMON_GO_ON (-1)
 
 /*

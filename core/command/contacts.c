@@ -376,7 +376,8 @@ contacts_restore(const struct common *common, const struct contacts_request *req
 		common_message("restore: there is no account %s in %s", request->to, config->file);
 		status = STATUS_USAGE;
 	} else if (putter_open(&restoring.putter, config, account, &err) != HF_OK) {
-		status = common_error(&err);
+		common_message("account %s: %s", request->to, err.msg);
+		status = err.code == HF_ENOTSUP || err.code == HF_EINVAL ? STATUS_USAGE : STATUS_FAILED;
 	} else {
 		status = run(&restoring, &session);
 		session_close(&session);

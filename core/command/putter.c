@@ -83,16 +83,25 @@ static int
 open_source(const struct config *config, const struct config_account *account, struct host_services *services,
     struct registry **ret_registry, struct instance *source, struct hf_error *err)
 {
+	const struct plugin_component *component;
 	int r = registry_open(ret_registry, err);
 
+	if (r == HF_OK)
+		r = registry_find(*ret_registry, HF_KIND_SOURCE, account->source, &component, err);
+	/* The mistake of whoever asked, which the repository's state must not be taken for. */
+	if (r == HF_ENOTFOUND && err != NULL)
+		err->code = HF_EINVAL;
+	if (r == HF_ENOTFOUND)
+		r = HF_EINVAL;
+	if (r == HF_OK && component->ops.source.put_contact == NULL)
+		r = hf_error_set(err, HF_ENOTSUP, 0, "its source, %s, cannot put contacts back; name an account whose "
+		    "source can, such as carddav or vcard", account->source);
 	if (r == HF_OK)
 		r = http_open(NULL, &services->http, err);
 	if (r == HF_OK)
 		r = host_set_extension(HF_HOST_HTTP, &http_host_extension, err);
 	if (r == HF_OK)
 		r = instance_open_account(*ret_registry, config, account, services, source, err);
-	if (r == HF_OK && source->component->ops.source.put_contact == NULL)
-		r = hf_error_set(err, HF_ENOTSUP, 0, "source %s cannot put contacts back", account->source);
 	return r;
 }
 
@@ -127,20 +136,18 @@ serve(int fd, const struct config *config, const struct config_account *account)
 	struct registry *registry = NULL;
 	struct order order;
 	struct reply reply;
-	int opened;
+	bool going_on;
 
+	/* The first reply, which nobody ordered, says whether it is open. */
 	memset(&reply, 0, sizeof(reply));
 	reply.err = (struct hf_error)HF_ERROR_INIT;
-	opened = open_source(config, account, &services, &registry, &source, &reply.err);
-	reply.code = opened;
-	while (receive_order(fd, &order, &body)) {
-		if (opened == HF_OK) {
-			reply.done = 0;
-			hf_error_init(&reply.err);
-			reply.code = obey(&source, &order, &body, &reply.done, &reply.err);
-		}
-		if (!send_all(fd, &reply, sizeof(reply)))
-			break;
+	reply.code = open_source(config, account, &services, &registry, &source, &reply.err);
+	going_on = send_all(fd, &reply, sizeof(reply)) && reply.code == HF_OK;
+	while (going_on && receive_order(fd, &order, &body)) {
+		reply.done = 0;
+		hf_error_init(&reply.err);
+		reply.code = obey(&source, &order, &body, &reply.done, &reply.err);
+		going_on = send_all(fd, &reply, sizeof(reply));
 	}
 	instance_close(&source);
 	http_close(services.http);
@@ -148,11 +155,27 @@ serve(int fd, const struct config *config, const struct config_account *account)
 	buffer_release(&body);
 }
 
+/* The next reply; *ret_lost where none comes. */
+static int
+receive_reply(const struct putter *putter, struct reply *reply, bool *ret_lost, struct hf_error *err)
+{
+	if (!receive_all(putter->fd, reply, sizeof(*reply))) {
+		*ret_lost = true;
+		return hf_error_set(err, HF_EIO, 0, "the process of the source plugin has ended");
+	}
+	reply->err.msg[sizeof(reply->err.msg) - 1] = '\0';
+	if (reply->code == HF_OK)
+		return HF_OK;
+	return hf_error_set(err, reply->code > 0 ? HF_EINVAL : reply->code, reply->err.os_errno, "%s", reply->err.msg);
+}
+
 int
 putter_open(struct putter *putter, const struct config *config, const struct config_account *account,
     struct hf_error *err)
 {
 	const struct rlimit none = {0, 0};
+	struct reply reply;
+	bool lost = false;
 	int fds[2];
 	pid_t pid;
 
@@ -176,7 +199,7 @@ putter_open(struct putter *putter, const struct config *config, const struct con
 		return hf_error_set(err, HF_EIO, errno, "a process cannot be started: %s", strerror(errno));
 	}
 	*putter = (struct putter){pid, fds[0]};
-	return HF_OK;
+	return receive_reply(putter, &reply, &lost, err);
 }
 
 int
@@ -185,6 +208,7 @@ putter_put(struct putter *putter, const struct hf_contact *contact, uint32_t fla
 {
 	struct order order;
 	struct reply reply;
+	int r;
 
 	memset(&order, 0, sizeof(order));
 	order.flags = flags;
@@ -193,17 +217,14 @@ putter_put(struct putter *putter, const struct hf_contact *contact, uint32_t fla
 	if (contact->card.size > CARD_MAX)
 		return hf_error_set(err, HF_ERANGE, 0, "the card is too long");
 	if (!send_all(putter->fd, &order, sizeof(order)) || !send_all(putter->fd, contact->id.data, order.id_size) ||
-	    !send_all(putter->fd, contact->card.data, (size_t)contact->card.size) ||
-	    !receive_all(putter->fd, &reply, sizeof(reply))) {
+	    !send_all(putter->fd, contact->card.data, (size_t)contact->card.size)) {
 		*ret_lost = true;
 		return hf_error_set(err, HF_EIO, 0, "the process of the source plugin has ended");
 	}
-	reply.err.msg[sizeof(reply.err.msg) - 1] = '\0';
-	if (reply.code != HF_OK)
-		return hf_error_set(err, reply.code > 0 ? HF_EINVAL : reply.code, reply.err.os_errno, "%s",
-		    reply.err.msg);
-	*ret_done = reply.done;
-	return HF_OK;
+	r = receive_reply(putter, &reply, ret_lost, err);
+	if (r == HF_OK)
+		*ret_done = reply.done;
+	return r;
 }
 
 void

@@ -17,6 +17,7 @@ struct putter {
 	int fd;
 };
 
+/* HF_ENOTSUP: the source cannot put contacts back; HF_EINVAL and others: it cannot be opened.  Close it either way. */
 int putter_open(struct putter *putter, const struct config *config, const struct config_account *account,
     struct hf_error *err);
 /* As the source's put_contact; HF_EIO with *ret_lost: the process has ended. */

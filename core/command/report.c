@@ -5,10 +5,13 @@
 
 #include <inttypes.h>
 #include <json-c/json.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/plural.h"
 #include "base/time.h"
 #include "command/common.h"
+#include "config/locate.h"
 #include "job/job.h"
 
 #define PLAN_WIDTH_MAX   24
@@ -91,6 +94,20 @@ report_status(struct json_object *job)
 	default:
 		return STATUS_FAILED;
 	}
+}
+
+const char *
+report_hint(struct json_object *job, const char *command, const char *repository, char out[COMMON_HINT_SIZE])
+{
+	struct common common = {.config = report_text(job, "config"), .repository = repository};
+	char *usual = NULL;
+
+	/* What is found without being named need not be. */
+	if (common.config != NULL && config_locate(NULL, &usual, NULL) == HF_OK && strcmp(common.config, usual) == 0)
+		common.config = NULL;
+	(void)common_hint(&common, command, out);
+	free(usual);
+	return out;
 }
 
 /* ---- pieces of lines ---- */
@@ -272,12 +289,12 @@ put_progress_line(FILE *stream, struct json_object *job)
 		return;
 	(void)fprintf(stream, "%-13s ", "progress:");
 	if (total > 0)
-		(void)fprintf(stream, "%s, %" PRId64 " of %" PRId64 " items",
-		    format_progress(job, percent, sizeof(percent)), done, total);
+		(void)fprintf(stream, "%s, %" PRId64 " of about %" PRId64 " item%s",
+		    format_progress(job, percent, sizeof(percent)), done, total, plural_s((uint64_t)total));
 	else if (format_progress(job, percent, sizeof(percent))[0] != '-')
-		(void)fprintf(stream, "%s, %" PRId64 " items", percent, done);
+		(void)fprintf(stream, "%s, %" PRId64 " item%s", percent, done, plural_s((uint64_t)done));
 	else
-		(void)fprintf(stream, "%" PRId64 " items", done);
+		(void)fprintf(stream, "%" PRId64 " item%s", done, plural_s((uint64_t)done));
 	if (failed > 0)
 		(void)fprintf(stream, ", %" PRId64 " failed", failed);
 	if (read > 0)
@@ -391,23 +408,23 @@ put_types(FILE *stream, struct json_object *types)
 	each_member(stream, types, NULL, put_totals);
 }
 
-/* An account that could not be read; the snapshot has it as it was. */
+/* Of an account that could not be read, the snapshot has what it had before. */
 static void
-put_account(FILE *stream, const char *type, const char *name, struct json_object *account)
+put_kept(FILE *stream, struct json_object *account)
 {
-	const char *state = report_text(account, "state");
 	int64_t as_of = get_time(account, "as_of");
 	char when[COMMON_TIME_SIZE];
 
-	if (state == NULL || strcmp(state, "failed") != 0)
-		return;
-	put_text(stream, type);
-	(void)fputs(" of account ", stream);
-	put_text(stream, name);
-	(void)fputs(": could not be read", stream);
 	if (as_of != 0)
 		(void)fprintf(stream, "; kept as of %s", common_time(as_of, when));
-	(void)putc('\n', stream);
+}
+
+static bool
+is_unreadable(struct json_object *account)
+{
+	const char *state = report_text(account, "state");
+
+	return state != NULL && strcmp(state, "failed") == 0;
 }
 
 /* What earlier runs could not get either is no failure of this one, and is not there for all that. */
@@ -427,6 +444,8 @@ put_missing(FILE *stream, const char *type, const char *name, struct json_object
 		(void)fprintf(stream, ", next try at %s", common_time(next, when));
 	else if (next != 0)
 		(void)fputs(", to be tried again by the next backup", stream);
+	else
+		(void)fputs(", not to be tried again", stream);
 	(void)putc('\n', stream);
 }
 
@@ -434,7 +453,6 @@ static void
 put_accounts(FILE *stream, const char *before, const char *type, struct json_object *totals)
 {
 	(void)before;
-	each_member(stream, get_object(totals, "accounts", json_type_object), type, put_account);
 	each_member(stream, get_object(totals, "accounts", json_type_object), type, put_missing);
 }
 
@@ -471,17 +489,88 @@ put_carried(FILE *stream, struct json_object *types)
 		(void)putc('\n', stream);
 }
 
+/* ---- what failed: each once ---- */
+
+static bool
+same_text(struct json_object *one, struct json_object *other, const char *name)
+{
+	const char *a = report_text(one, name), *b = report_text(other, name);
+
+	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+/* The account that an error is about, among the types of its result; NULL: not known. */
+static struct json_object *
+account_of(struct json_object *types, struct json_object *error)
+{
+	const char *type = report_text(error, "type"), *account = report_text(error, "account");
+
+	if (type == NULL || account == NULL)
+		return NULL;
+	return get_object(get_object(get_object(types, type, json_type_object), "accounts", json_type_object), account,
+	    json_type_object);
+}
+
+/* Whether two types say the same of an account, as when its folder is not there. */
+static bool
+same_trouble(struct json_object *types, struct json_object *one, struct json_object *other)
+{
+	struct json_object *a = account_of(types, one), *b = account_of(types, other);
+
+	return is_unreadable(a) && is_unreadable(b) && same_text(a, b, "as_of") && same_text(one, other, "account") &&
+	       same_text(one, other, "item") && same_text(one, other, "message");
+}
+
+/* "chats, media of account work": every type that has the same to say. */
+static void
+put_place(FILE *stream, struct json_object *types, struct json_object *errors, size_t at)
+{
+	struct json_object *error = json_object_array_get_idx(errors, at), *other;
+	const char *type = report_text(error, "type"), *account = report_text(error, "account");
+	size_t i, count = json_object_array_length(errors);
+
+	put_text(stream, type != NULL ? type : "");
+	for (i = at + 1; i < count; i++) {
+		other = json_object_array_get_idx(errors, i);
+		if (!same_trouble(types, error, other))
+			continue;
+		(void)fputs(", ", stream);
+		put_text(stream, report_text(other, "type"));
+	}
+	if (account == NULL)
+		return;
+	(void)fputs(type != NULL ? " of account " : "account ", stream);
+	put_text(stream, account);
+}
+
+static bool
+was_told(struct json_object *types, struct json_object *errors, size_t at)
+{
+	size_t i;
+
+	for (i = 0; i < at; i++) {
+		if (same_trouble(types, json_object_array_get_idx(errors, i), json_object_array_get_idx(errors, at)))
+			return true;
+	}
+	return false;
+}
+
 /* A failed item: text, or an object that says where and what. */
 static void
-put_error(FILE *stream, struct json_object *error)
+put_error(FILE *stream, struct json_object *types, struct json_object *errors, size_t at)
 {
-	static const char *const names[] = {"type", "account", "item", "message"};
-	const char *text, *before = "";
+	static const char *const names[] = {"item", "message"};
+	struct json_object *error = json_object_array_get_idx(errors, at), *account = account_of(types, error);
+	const char *text, *before = report_text(error, "type") != NULL || report_text(error, "account") != NULL ?
+	    ": " : "";
 	size_t i;
 
 	(void)fputs("failed: ", stream);
 	if (json_object_is_type(error, json_type_string))
 		put_text(stream, json_object_get_string(error));
+	put_place(stream, types, errors, at);
+	if (is_unreadable(account))
+		(void)fputs(": could not be read", stream);
 	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		text = report_text(error, names[i]);
 		if (text == NULL || text[0] == '\0')
@@ -490,26 +579,89 @@ put_error(FILE *stream, struct json_object *error)
 		put_text(stream, text);
 		before = ": ";
 	}
+	if (is_unreadable(account))
+		put_kept(stream, account);
 	(void)putc('\n', stream);
 }
 
 static void
-put_errors(FILE *stream, struct json_object *result, struct json_object *errors)
+put_errors(FILE *stream, struct json_object *job, struct json_object *types, struct json_object *errors)
 {
+	struct json_object *result = get_object(job, "result", json_type_object);
 	const char *snapshot = report_text(result, "snapshot");
+	char command[COMMON_HINT_SIZE];
 	int64_t all = get_count(result, "error_count");
 	size_t i, count = json_object_array_length(errors);
 
 	if (count > ERRORS_SHOWN_MAX)
 		count = ERRORS_SHOWN_MAX;
-	for (i = 0; i < count; i++)
-		put_error(stream, json_object_array_get_idx(errors, i));
+	for (i = 0; i < count; i++) {
+		if (!was_told(types, errors, i))
+			put_error(stream, types, errors, i);
+	}
 	if (all <= (int64_t)count)
 		return;
 	(void)fprintf(stream, "failed: %" PRId64 " more", all - (int64_t)count);
 	if (snapshot != NULL)
-		(void)fprintf(stream, "; \"holdfast dump %.8s /holdfast.json\" has a longer list", snapshot);
+		(void)fprintf(stream, "; \"%s %.8s /holdfast.json\" has a longer list",
+		    report_hint(job, "dump", report_text(result, "repository"), command), snapshot);
 	(void)putc('\n', stream);
+}
+
+/* Whether the list of errors, which is cut where it is long, has any of the account. */
+static bool
+has_error(struct json_object *errors, const char *type, const char *account)
+{
+	size_t i, count = errors != NULL ? json_object_array_length(errors) : 0;
+	const char *of_type, *of_account;
+
+	for (i = 0; i < count && i < ERRORS_SHOWN_MAX; i++) {
+		of_type = report_text(json_object_array_get_idx(errors, i), "type");
+		of_account = report_text(json_object_array_get_idx(errors, i), "account");
+		if (of_type != NULL && of_account != NULL && strcmp(of_type, type) == 0 &&
+		    strcmp(of_account, account) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Accounts that could not be read, and whose errors do not say so. */
+static void
+put_unreadable(FILE *stream, const char *type, struct json_object *accounts, struct json_object *errors)
+{
+	struct json_object_iterator at, end;
+	struct json_object *account;
+	const char *name;
+
+	if (accounts == NULL)
+		return;
+	end = json_object_iter_end(accounts);
+	for (at = json_object_iter_begin(accounts); !json_object_iter_equal(&at, &end); json_object_iter_next(&at)) {
+		name = json_object_iter_peek_name(&at);
+		account = json_object_iter_peek_value(&at);
+		if (!is_unreadable(account) || has_error(errors, type, name))
+			continue;
+		(void)fputs("failed: ", stream);
+		put_text(stream, type);
+		(void)fputs(" of account ", stream);
+		put_text(stream, name);
+		(void)fputs(": could not be read", stream);
+		put_kept(stream, account);
+		(void)putc('\n', stream);
+	}
+}
+
+static void
+put_all_unreadable(FILE *stream, struct json_object *types, struct json_object *errors)
+{
+	struct json_object_iterator at, end;
+
+	if (types == NULL)
+		return;
+	end = json_object_iter_end(types);
+	for (at = json_object_iter_begin(types); !json_object_iter_equal(&at, &end); json_object_iter_next(&at))
+		put_unreadable(stream, json_object_iter_peek_name(&at),
+		    get_object(json_object_iter_peek_value(&at), "accounts", json_type_object), errors);
 }
 
 static void
@@ -542,8 +694,9 @@ report_result(FILE *stream, struct json_object *job)
 		put_types(stream, types);
 	each_member(stream, types, NULL, put_accounts);
 	put_carried(stream, types);
+	put_all_unreadable(stream, types, errors);
 	if (errors != NULL)
-		put_errors(stream, result, errors);
+		put_errors(stream, job, types, errors);
 	put_snapshot(stream, result);
 }
 

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "command/command.h"
+#include "command/common.h"
 
 struct json_object;
 
@@ -22,6 +22,9 @@ void report_line(FILE *stream, struct json_object *job);
 void report_job(FILE *stream, struct json_object *job);
 /* Its id, its plan and how it ended in one line, then its result. */
 void report_end(FILE *stream, struct json_object *job);
+/* A command to propose, about the configuration of the job and this repository of it; NULL: it takes none. */
+const char *report_hint(struct json_object *job, const char *command, const char *repository,
+    char out[COMMON_HINT_SIZE]);
 /* What a finished job did: snapshot, totals of each type, failed items. */
 void report_result(FILE *stream, struct json_object *job);
 /* The exit status that says how the job ended; STATUS_DONE when it has not ended. */

@@ -5,6 +5,8 @@
 
 #include <inttypes.h>
 
+#include "base/plural.h"
+
 struct restore {
 	const char *target, *include;
 	bool json, verbose;
@@ -48,8 +50,9 @@ print_result(const struct restore *restore, const struct restore_stats *stats)
 		             ",\"failed\":%" PRIu64 "}\n",
 		    stats->files, stats->directories, stats->bytes, stats->failed);
 	else
-		(void)printf("restored %" PRIu64 " files in %" PRIu64 " directories, %s; %" PRIu64 " failed\n",
-		    stats->files, stats->directories, common_size(stats->bytes, size), stats->failed);
+		(void)printf("restored %" PRIu64 " file%s in %" PRIu64 " director%s, %s; %" PRIu64 " failed\n",
+		    stats->files, plural_s(stats->files), stats->directories, plural(stats->directories, "y", "ies"),
+		    common_size(stats->bytes, size), stats->failed);
 	return restore->broken_output ? STATUS_FAILED : STATUS_DONE;
 }
 

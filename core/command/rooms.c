@@ -8,6 +8,7 @@
 
 #include "base/json.h"
 #include "base/path.h"
+#include "base/shell.h"
 #include "base/time.h"
 #include "repository/walk.h"
 
@@ -252,6 +253,8 @@ list_rooms(struct session *session, struct rooms *rooms, const char *name)
 {
 	struct hf_error err = HF_ERROR_INIT;
 	struct walk_directory start = {.path = "/", .name = "", .depth = 0};
+	char command[COMMON_HINT_SIZE];
+	struct shell_word word;
 	struct snapshot snapshot;
 	int r;
 
@@ -269,8 +272,8 @@ list_rooms(struct session *session, struct rooms *rooms, const char *name)
 	if (r != HF_OK)
 		return session_error(&err);
 	if (rooms->account != NULL && !rooms->found) {
-		common_message("snapshot %s has no chats of an account %s; \"holdfast rooms %s\" shows what is there",
-		    name, rooms->account, name);
+		common_message("snapshot %s has no chats of an account %s; \"%s %s\" shows what is there", name,
+		    rooms->account, common_hint(&session->common, "rooms", command), shell_quote(&word, name));
 		return STATUS_FAILED;
 	}
 	if (rooms->count == 0 && !rooms->failed && !rooms->json)

@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/path.h"
+#include "base/plural.h"
 #include "config/locate.h"
 #include "supervisor/state.h"
 
@@ -17,7 +18,7 @@
 /* ---- places ---- */
 
 int
-session_config(const struct common *common, struct config **ret)
+session_config_told(const struct common *common, session_tell_fn fn, void *ctx, struct config **ret)
 {
 	struct config *broken = NULL;
 	struct hf_error err = HF_ERROR_INIT;
@@ -27,7 +28,7 @@ session_config(const struct common *common, struct config **ret)
 
 	r = config_locate(common->config, &file, &err);
 	if (r != HF_OK) {
-		(void)common_error(&err);
+		fn(ctx, err.msg);
 		return STATUS_USAGE;
 	}
 	log_message(HF_LOG_DEBUG, "configuration %s", file);
@@ -36,12 +37,25 @@ session_config(const struct common *common, struct config **ret)
 	if (r == HF_OK)
 		return STATUS_DONE;
 	if (broken == NULL || broken->problems == NULL)
-		(void)common_error(&err);
+		fn(ctx, err.msg);
 	else
 		for (problem = broken->problems; problem != NULL; problem = problem->next)
-			common_message("%s", problem->text);
+			fn(ctx, problem->text);
 	config_free(broken);
 	return STATUS_USAGE;
+}
+
+static void
+tell(void *ctx, const char *text)
+{
+	(void)ctx;
+	common_message("%s", text);
+}
+
+int
+session_config(const struct common *common, struct config **ret)
+{
+	return session_config_told(common, tell, NULL, ret);
 }
 
 /* ---- the storage: each call asks first whether the person wants to stop ---- */
@@ -146,14 +160,17 @@ take_lock(struct session *session)
 static int
 open_repository(struct session *session, unsigned flags)
 {
+	const struct common plain = {.config = session->common.config};
 	struct hf_error err = HF_ERROR_INIT;
+	char command[COMMON_HINT_SIZE];
 	int r;
 
 	r = repository_open(&session->storage, &session->repository_options, &session->repository, &err);
 	buffer_wipe(&session->password);
 	session->repository_options.password = NULL;
 	if (r == HF_ENOTFOUND) {
-		common_message("repository %s: %s", session->described->name, err.msg);
+		common_message("repository %s: %s; else \"%s %s\" makes a new one", session->described->name, err.msg,
+		    common_hint(&plain, "init", command), session->described->name);
 		return STATUS_NO_REPOSITORY;
 	}
 	if (r != HF_OK)
@@ -168,6 +185,7 @@ session_open(struct session *session, const struct common *common, unsigned flag
 	int status;
 
 	memset(session, 0, sizeof(*session));
+	session->common = *common;
 	common_catch_signals();
 	status = session_config(common, &session->config);
 	if (status != STATUS_DONE)
@@ -198,10 +216,13 @@ int
 session_salvage_index(struct session *session, uint64_t *ret_added, struct hf_error *err)
 {
 	int r = repository_salvage_index(session->repository, report_loss, NULL, ret_added, err);
+	char command[COMMON_HINT_SIZE];
 
 	if (r == HF_OK && *ret_added > 0)
-		common_message("warning: the index does not name %" PRIu64 " packs; what is in them is taken from "
-		               "their own headers. \"holdfast check\" tells more", *ret_added);
+		common_message("warning: the index does not name %" PRIu64 " pack%s; what is in %s is taken from %s. "
+		               "\"%s\" tells more", *ret_added, plural_s(*ret_added),
+		    plural(*ret_added, "it", "them"), plural(*ret_added, "its own header", "their own headers"),
+		    common_hint(&session->common, "check", command));
 	return r;
 }
 

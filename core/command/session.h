@@ -12,6 +12,7 @@
  * struct is a closed session; it must not be moved while it is open.
  */
 struct session {
+	struct common common;
 	struct config *config;
 	const struct config_repository *described;
 	struct registry *registry;
@@ -29,6 +30,9 @@ struct session {
 
 /* Reads the configuration that the options or the environment name; STATUS_DONE or STATUS_USAGE. */
 int session_config(const struct common *common, struct config **ret);
+/* The same with each mistake, "FILE:LINE:COLUMN: sentence" or a sentence about the file, told by fn. */
+typedef void (*session_tell_fn)(void *ctx, const char *text);
+int session_config_told(const struct common *common, session_tell_fn fn, void *ctx, struct config **ret);
 /* The exit status; anything but STATUS_DONE was told to the person.  Close it either way. */
 int session_open(struct session *session, const struct common *common, unsigned flags);
 void session_close(struct session *session);

@@ -12,18 +12,19 @@
 #include "supervisor/status.h"
 
 static int
-show(struct json_object *reply, bool one, bool json)
+show(const struct common *common, struct json_object *reply, bool one)
 {
 	struct json_object *jobs = json_object_object_get(reply, "jobs");
+	char command[COMMON_HINT_SIZE];
 
-	if (json) {
+	if (common->json) {
 		(void)json_write_line(stdout, reply);
 		return STATUS_DONE;
 	}
 	if (one)
 		report_job(stdout, json_object_array_get_idx(jobs, 0));
 	else if (!json_object_is_type(jobs, json_type_array) || json_object_array_length(jobs) == 0)
-		common_message("no jobs yet; \"holdfast backup\" makes one");
+		common_message("no jobs yet; \"%s\" makes one", common_hint(common, "backup", command));
 	else
 		report_table(stdout, jobs);
 	return STATUS_DONE;
@@ -45,7 +46,7 @@ status_run(int argc, char **argv)
 	if (status != STATUS_DONE)
 		return status;
 	r = argc > 1 ? find_job(directory, argv[1], &reply, &err) : status_query(directory, NULL, &reply, &err);
-	status = r == HF_OK ? show(reply, argc > 1, common.json) : common_error(&err);
+	status = r == HF_OK ? show(&common, reply, argc > 1) : common_error(&err);
 	json_object_put(reply);
 	free(directory);
 	return status;

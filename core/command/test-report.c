@@ -62,16 +62,54 @@ test_result(void)
 	    "chats               1200        1198           5         2     2.0 KiB       100 B\n"
 	    "device_info            1           -           -         -           -           -\n"
 	    "media                  -           -           -         -           -           -\n"
-	    "chats of account b: could not be read; kept as of 2026-11-22 06:58:36\n"
-	    "media of account e: 1 still missing\n"
+	    "media of account e: 1 still missing, not to be tried again\n"
 	    "media of account f: 3 still missing, next try at 2099-11-22 06:58:36\n"
 	    "media of account g: 2 still missing, to be tried again by the next backup\n"
 	    "kept from earlier runs: chats of c, media of c, media of e\n"
+	    "failed: chats of account b: could not be read; kept as of 2026-11-22 06:58:36\n"
 	    "failed: chats: general: gone\n"
 	    "failed: all else\n"
-	    "failed: 5 more; \"holdfast dump 01234567 /holdfast.json\" has a longer list\n"
+	    "failed: 5 more; \"holdfast dump -r home 01234567 /holdfast.json\" has a longer list\n"
 	    "snapshot 01234567 saved in repository home, 4.0 KiB added\n");
 	expect(report_result, "{\"result\":{\"snapshot\":\"0123456789abcdef\"}}", "snapshot 01234567 saved\n");
+}
+
+/* What has failed is told once: an account that two types could not read, and each item. */
+static void
+test_failures(void)
+{
+#define UNREADABLE "{\"accounts\":{\"a\":{\"state\":\"failed\",\"as_of\":\"2026-11-22T06:58:36Z\"},\"b\":{\"state\":\"failed\"}," \
+                   "\"c\":{\"state\":\"partial\"}}}"
+	char *text = print(report_result,
+	    "{\"result\":{\"types\":{\"chats\":" UNREADABLE ",\"media\":" UNREADABLE "},\"error_count\":5,\"errors\":["
+	    "{\"type\":\"chats\",\"account\":\"a\",\"message\":\"no folder\"},"
+	    "{\"type\":\"chats\",\"account\":\"c\",\"item\":\"x:3\",\"message\":\"no JSON\"},"
+	    "{\"type\":\"media\",\"account\":\"a\",\"message\":\"no folder\"},"
+	    "{\"type\":\"media\",\"account\":\"b\",\"message\":\"no route\"},"
+	    "{\"type\":\"media\",\"account\":\"c\",\"item\":\"x:3\",\"message\":\"no JSON\"}]}}");
+
+	CU_ASSERT_STRING_EQUAL(strchr(strchr(strchr(text, '\n') + 1, '\n') + 1, '\n') + 1,
+	    "failed: chats of account b: could not be read\n"
+	    "failed: chats, media of account a: could not be read: no folder; kept as of 2026-11-22 06:58:36\n"
+	    "failed: chats of account c: x:3: no JSON\n"
+	    "failed: media of account b: could not be read: no route\n"
+	    "failed: media of account c: x:3: no JSON\n");
+	free(text);
+}
+
+/* What is proposed names the job's own configuration, unless it is the usual one. */
+static void
+test_hint(void)
+{
+	struct json_object *job = parse("{\"config\":\"/a b/x.yaml\"}");
+	char out[COMMON_HINT_SIZE];
+
+	CU_ASSERT_STRING_EQUAL(report_hint(job, "backup", NULL, out), "holdfast backup -c '/a b/x.yaml'");
+	CU_ASSERT_STRING_EQUAL(report_hint(job, "dump", "home", out), "holdfast dump -c '/a b/x.yaml' -r home");
+	CU_ASSERT_EQUAL(setenv("HOLDFAST_CONFIG", "/a b/x.yaml", 1), 0);
+	CU_ASSERT_STRING_EQUAL(report_hint(job, "backup", NULL, out), "holdfast backup");
+	(void)unsetenv("HOLDFAST_CONFIG");
+	json_object_put(job);
 }
 
 /* The head of a job's result; it says no error, which the event before did. */
@@ -181,7 +219,7 @@ test_job(void)
 	    "attempts:     1/8\n"
 	    "crashes:      2\n"
 	    "checkpoint:   2026-11-23 07:58:36\n"
-	    "progress:     50.0%, 75 of 150 items, 2 failed, 3.0 MiB read of 6.0 MiB, 2.0 KiB/s, 1.0 MiB stored, now chats\n");
+	    "progress:     50.0%, 75 of about 150 items, 2 failed, 3.0 MiB read of 6.0 MiB, 2.0 KiB/s, 1.0 MiB stored, now chats\n");
 }
 
 /* ---- finding ---- */
@@ -229,6 +267,7 @@ int
 main(void)
 {
 	CU_TestInfo tests[] = {{"result", test_result}, {"strange result", test_strange_result}, {"end", test_end},
+	    {"failures", test_failures}, {"hint", test_hint},
 	    {"exit status", test_status}, {"table", test_table}, {"job", test_job}, {"find", test_find},
 	    CU_TEST_INFO_NULL};
 

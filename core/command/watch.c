@@ -76,6 +76,7 @@ tell_end(const struct watch *watch, const char *directory, const char *id)
 {
 	struct hf_error err = HF_ERROR_INIT;
 	struct json_object *reply = NULL, *job;
+	char command[COMMON_HINT_SIZE];
 	int status;
 
 	if (status_query(directory, id, &reply, &err) != HF_OK)
@@ -83,8 +84,8 @@ tell_end(const struct watch *watch, const char *directory, const char *id)
 	job = json_object_array_get_idx(json_object_object_get(reply, "jobs"), 0);
 	status = report_status(job);
 	if (!report_finished(job)) {
-		common_message("job %s is in the queue, but no holdfast is at work; \"holdfast backup\" continues it",
-		    id);
+		common_message("job %s is in the queue, but no holdfast is at work; \"%s %s\" continues it", id,
+		    report_hint(job, "backup", NULL, command), report_text(job, "plan"));
 		status = STATUS_FAILED;
 	} else if (watch->terminal == NULL) {
 		(void)json_object_object_add(job, "type", json_object_new_string("job"));
@@ -108,8 +109,10 @@ call(struct watch *watch, const char *directory, const char *id, struct hf_error
 	else
 		r = control_call(directory, "org.holdfast.Watch", parameters, true, take_reply, watch, err);
 	json_object_put(parameters);
-	if (watch->terminal != NULL)
+	if (watch->terminal != NULL) {
 		terminal_clear(watch->terminal);
+		terminal_tell_failures(watch->terminal);
+	}
 	return r;
 }
 
@@ -165,7 +168,7 @@ watch_run(int argc, char **argv)
 	if (common.json) {
 		watch.observer = json_observer(stdout);
 	} else {
-		watch.terminal = terminal_new(stderr);
+		watch.terminal = terminal_new(stderr, argc > 1);
 		if (watch.terminal == NULL) {
 			common_message("out of memory");
 			return STATUS_FAILED;

@@ -12,6 +12,7 @@
 
 #include "base/path.h"
 #include "base/nearest.h"
+#include "base/shell.h"
 #include "config/scalar.h"
 #include "config/schema.h"
 
@@ -582,6 +583,7 @@ config_folder(const char *file, char **ret, struct hf_error *err)
 static int
 config_check_mode(const char *file, struct hf_error *err)
 {
+	struct shell_word word;
 	struct stat st;
 
 	if (stat(file, &st) != 0)
@@ -592,7 +594,7 @@ config_check_mode(const char *file, struct hf_error *err)
 	if (S_ISREG(st.st_mode) && (st.st_mode & S_IWOTH) != 0)
 		return hf_error_set(err, HF_EPERM, 0,
 		    "%s: everybody can write it (mode %04o); run: chmod o-w %s", file,
-		    (unsigned)(st.st_mode & 07777), file);
+		    (unsigned)(st.st_mode & 07777), shell_quote(&word, file));
 	return HF_OK;
 }
 

@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/shell.h"
 #include "base/time.h"
 
 extern char **environ;
@@ -91,9 +92,20 @@ secret_is_credential(const char *path)
 }
 
 static int
-secret_check_file(int fd, const char *path, struct hf_error *err)
+secret_check_mode(const char *path, mode_t mode, struct hf_error *err)
 {
 	mode_t others = secret_is_credential(path) ? 022 : 077;
+	struct shell_word word;
+
+	if ((mode & others) == 0)
+		return HF_OK;
+	return hf_error_set(err, HF_EPERM, 0, "%s: other users can get at it (mode %04o); run: chmod 600 %s", path,
+	    (unsigned)(mode & 07777), shell_quote(&word, path));
+}
+
+static int
+secret_check_file(int fd, const char *path, struct hf_error *err)
+{
 	struct stat st;
 
 	if (fstat(fd, &st) != 0)
@@ -105,11 +117,15 @@ secret_check_file(int fd, const char *path, struct hf_error *err)
 		return hf_error_set(err, HF_EPERM, 0,
 		    "%s: belongs to another user (uid %lu); a password file must be your own", path,
 		    (unsigned long)st.st_uid);
-	if ((st.st_mode & others) != 0)
-		return hf_error_set(err, HF_EPERM, 0,
-		    "%s: other users can get at it (mode %04o); run: chmod 600 %s", path,
-		    (unsigned)(st.st_mode & 07777), path);
-	return HF_OK;
+	return secret_check_mode(path, st.st_mode, err);
+}
+
+int
+secret_check_readers(const char *path, struct hf_error *err)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISREG(st.st_mode) ? secret_check_mode(path, st.st_mode, err) : HF_OK;
 }
 
 static int
@@ -135,23 +151,10 @@ secret_open(const char *path, int *ret_fd, struct hf_error *err)
 	return rc;
 }
 
-int
-secret_check(const struct config_secret *secret, struct hf_error *err)
-{
-	int fd, rc;
-
-	if (secret->file == NULL)
-		return HF_OK;
-	rc = secret_open(secret->file, &fd, err);
-	if (rc == HF_OK)
-		(void)close(fd);
-	return rc;
-}
-
 static int
 secret_from_file(const char *path, struct buffer *out, struct hf_error *err)
 {
-	int fd, rc = secret_open(path, &fd, err);
+	int fd = -1, rc = secret_open(path, &fd, err);
 
 	if (rc != HF_OK)
 		return rc;
@@ -353,4 +356,19 @@ int
 secret_read(const struct config_secret *secret, struct buffer *ret, struct hf_error *err)
 {
 	return secret_read_within(secret, SECRET_COMMAND_MS, ret, err);
+}
+
+int
+secret_check(const struct config_secret *secret, struct hf_error *err)
+{
+	struct buffer text = BUFFER_INIT(SECRET_MAX);
+	int rc;
+
+	if (secret->file == NULL)
+		return HF_OK;
+	/* All at once beforehand, so that no copy stays behind in a block that moved. */
+	rc = buffer_reserve(&text, SECRET_MAX) == HF_OK ? secret_read(secret, &text, err)
+	                                                : buffer_status(&text, secret->file, err);
+	buffer_wipe(&text);
+	return rc;
 }

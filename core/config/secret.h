@@ -24,10 +24,12 @@ struct config_secret {
  */
 int secret_read(const struct config_secret *secret, struct buffer *ret, struct hf_error *err);
 /*
- * Whether the file is there and may be read by nobody else, without reading it; HF_OK for a command.
- * Errors as above.
+ * Whether the file is there, may be read by nobody else, and has a secret in it; HF_OK for a command, which is not
+ * run.  Errors as above.
  */
 int secret_check(const struct config_secret *secret, struct hf_error *err);
+/* HF_EPERM where other users can get at a file that has a secret in it; HF_OK also where there is none. */
+int secret_check_readers(const char *path, struct hf_error *err);
 /* secret_read with another limit for the command, in milliseconds. */
 int secret_read_within(const struct config_secret *secret, int limit_ms, struct buffer *ret,
     struct hf_error *err);

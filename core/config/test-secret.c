@@ -94,9 +94,13 @@ test_mode(void)
 		CU_ASSERT_EQUAL(read_secret(path, NULL, text), HF_EPERM);
 		CU_ASSERT_PTR_NOT_NULL(strstr(text, "chmod 600"));
 		CU_ASSERT_PTR_NULL(strstr(text, "geheim"));
+		CU_ASSERT_EQUAL(secret_check_readers(path, NULL), HF_EPERM);
 	}
 	write_file("geheim", 6, 0400);
 	CU_ASSERT_EQUAL(read_secret(path, NULL, text), HF_OK);
+	CU_ASSERT_EQUAL(secret_check_readers(path, NULL), HF_OK);
+	CU_ASSERT_EQUAL(secret_check_readers("/nonexistent", NULL), HF_OK);
+	CU_ASSERT_EQUAL(secret_check_readers(folder, NULL), HF_OK);
 	/* systemd keeps credentials 0440, in a folder that only the service sees. */
 	(void)chmod(path, 0440);
 	(void)setenv("CREDENTIALS_DIRECTORY", folder, 1);
@@ -172,7 +176,7 @@ test_limit(void)
 	buffer_wipe(&out);
 }
 
-/* Looking tells what reading would, and reads nothing. */
+/* Looking tells what reading would, and runs no command. */
 static void
 test_check(void)
 {
@@ -181,6 +185,9 @@ test_check(void)
 	struct hf_error err = HF_ERROR_INIT;
 
 	write_file("", 0, 0600);
+	CU_ASSERT_EQUAL(secret_check(&secret, &err), HF_EINVAL);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.msg, "the password is empty"));
+	write_file("geheim", 6, 0600);
 	CU_ASSERT_EQUAL(secret_check(&secret, &err), HF_OK);
 	CU_ASSERT_EQUAL(secret_check(&command, &err), HF_OK);
 	CU_ASSERT_EQUAL(chmod(path, 0644), 0);

@@ -439,6 +439,32 @@ test_redirects(void)
 	redirected("PUT", 303, "GET /3 HTTP/1.1");
 }
 
+/* Elsewhere nobody was asked for permission: that is told, with the address.  With nothing to hide it is what it is. */
+static void
+test_redirect_denied(void)
+{
+	const char *arguments[] = {"--root", folder, "--fault", "401@1+", NULL};
+	const struct hf_http_header secret = {as_text("Authorization"), as_text("Bearer x"), HF_HTTP_SECRET, 0};
+	struct buffer body = BUFFER_INIT(1u << 20);
+	struct hf_error err = HF_ERROR_INIT;
+	struct server other;
+	char path[100], address[100];
+
+	begin("");
+	server_start(&other, arguments);
+	(void)snprintf(path, sizeof(path), "/.redirect/302/http://127.0.0.1:%u/3?key=x", other.port);
+	(void)snprintf(address, sizeof(address), "HTTP status 401 from http://127.0.0.1:%u/3, where it redirects", other.port);
+	CU_ASSERT_EQUAL(request(path, 0, NULL, &body, &err), HF_EAUTH);
+	items.headers = &secret;
+	items.header_count = 1;
+	CU_ASSERT_EQUAL(request(path, 0, NULL, &body, &err), HF_EINVAL);
+	CU_ASSERT_EQUAL(err.http_status, 401);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.msg, address));
+	server_stop(&other);
+	buffer_release(&body);
+	finish();
+}
+
 /* On the same origin they are kept, five times at most. */
 static void
 test_redirect_chain(void)
@@ -528,7 +554,8 @@ main(void)
 	CU_TestInfo tests[] = {{"files", test_files}, {"tries", test_retry}, {"give up", test_give_up}, {"long pause", test_long_pause},
 	    {"codes", test_codes}, {"resume", test_resume}, {"request", test_request}, {"once", test_once},
 	    {"limits", test_limits}, {"no body", test_no_body}, {"stop", test_stop}, {"strict", test_strict},
-	    {"strict reuse", test_strict_reuse}, {"redirects", test_redirects}, {"redirect chain", test_redirect_chain},
+	    {"strict reuse", test_strict_reuse}, {"redirects", test_redirects},
+	    {"redirect denied", test_redirect_denied}, {"redirect chain", test_redirect_chain},
 	    {"waiting", test_waiting}, {"rate", test_rate}, {"long request", test_long_request}, CU_TEST_INFO_NULL};
 	unsigned i;
 	int status;

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/hash.h"
+#include "base/plural.h"
 #include "base/time.h"
 #include "http/certificate.h"
 #include "http/library.h"
@@ -932,8 +933,8 @@ static bool
 finish_body(struct transfer *transfer, int64_t now)
 {
 	if (transfer->end >= 0 && transfer->position != (uint64_t)transfer->end)
-		(void)fail(transfer, HF_ECORRUPT, true, "it has %" PRIu64 " bytes and not %" PRId64, transfer->position,
-		    transfer->end);
+		(void)fail(transfer, HF_ECORRUPT, true, "it has %" PRIu64 " byte%s and not %" PRId64,
+		    transfer->position, plural_s(transfer->position), transfer->end);
 	else if (!has_an_end(transfer))
 		(void)fail(transfer, HF_ECORRUPT, false, "it does not say where it ends");
 	else
@@ -947,7 +948,12 @@ finish_status(struct transfer *transfer)
 	unsigned status = transfer->headers.status;
 	int64_t pause = asked_pause(transfer);
 
-	(void)fail(transfer, retry_status_code(status), false, "HTTP status %u", status);
+	/* Not a lack of permission: nobody has asked for it there. */
+	if (transfer->left && transfer->wanted.secret != NULL && (status == 401 || status == 403))
+		(void)fail(transfer, HF_EINVAL, false, "HTTP status %u from %s, where it redirects and the password is "
+		    "not sent", status, current(transfer)->redacted);
+	else
+		(void)fail(transfer, retry_status_code(status), false, "HTTP status %u", status);
 	transfer->why.retry_after_ms = pause == RETRY_NEVER ? 0 : pause / MS;
 	return end(transfer);
 }

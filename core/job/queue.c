@@ -16,6 +16,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/path.h"
+#include "base/plural.h"
 #include "base/time.h"
 
 #define SCHEMA_VERSION   1
@@ -903,8 +904,8 @@ replace_damaged(struct queue *queue, struct hf_error *err)
 		log_message(HF_LOG_WARNING, "%s; the old one was kept as %s", why.msg, target);
 	else
 		log_message(HF_LOG_WARNING, "%s", why.msg);
-	log_message(HF_LOG_WARNING, "a new job queue was made, with %u unfinished jobs of the old one; a backup that "
-	    "\"holdfast status\" does not show has to be started again", jobs);
+	log_message(HF_LOG_WARNING, "a new job queue was made, with %u unfinished job%s of the old one; a backup that "
+	    "\"holdfast status\" does not show has to be started again", jobs, plural_s(jobs));
 	return HF_OK;
 }
 
@@ -1016,7 +1017,7 @@ queue_add(struct queue *queue, struct job *job, bool *ret_existing, struct hf_er
 		return HF_OK;
 	}
 	if (search.unfinished >= QUEUE_UNFINISHED_MAX)
-		return hf_error_set(err, HF_ENOSPC, 0, "%d jobs wait already; run \"holdfast backup\" to finish them",
+		return hf_error_set(err, HF_ENOSPC, 0, "%d jobs wait already; the next backup finishes them first",
 		    QUEUE_UNFINISHED_MAX);
 	r = job_make_id(job, err);
 	if (r == HF_OK)

@@ -176,7 +176,8 @@ option_json(const struct hf_option *option, struct buffer *out)
 	buffer_appendf(out, ",\"required\":%s,\"secret\":%s,\"since\":%u",
 	    option->flags & HF_OPTION_REQUIRED ? "true" : "false",
 	    option->flags & HF_OPTION_SECRET ? "true" : "false", option->since);
-	buffer_appendf(out, ",\"list\":%s", option->flags & HF_OPTION_LIST ? "true" : "false");
+	buffer_appendf(out, ",\"list\":%s,\"private\":%s", option->flags & HF_OPTION_LIST ? "true" : "false",
+	    option->flags & HF_OPTION_PRIVATE ? "true" : "false");
 	if (option->default_value != NULL)
 		put_member(out, ",", "default", option->default_value);
 	if (has_range(option))
@@ -290,6 +291,8 @@ option_text(const struct hf_option *option, struct buffer *out)
 	if (option->flags & HF_OPTION_SECRET)
 		buffer_appendf(
 		    out, ", secret: write %s_file or %s_command", option->name, option->name);
+	if (option->flags & HF_OPTION_PRIVATE)
+		buffer_append_string(out, ", for nobody else to read");
 	if (option->default_value != NULL)
 		buffer_appendf(out, ", default %s", option->default_value);
 	if (has_range(option))

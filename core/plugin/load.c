@@ -166,6 +166,9 @@ check_option(const struct hf_option *options, uint32_t at, const char *path, str
 	    (option->type != HF_OPTION_STRING && option->type != HF_OPTION_PATH)))
 		return hf_error_set(err, HF_EINVAL, 0,
 		    "%s: the option \"%s\" cannot be a list", path, option->name);
+	if ((option->flags & HF_OPTION_PRIVATE) && option->type != HF_OPTION_PATH)
+		return hf_error_set(err, HF_EINVAL, 0,
+		    "%s: the private option \"%s\" is not a path", path, option->name);
 	if (option->min > option->max)
 		return hf_error_set(err, HF_EINVAL, 0,
 		    "%s: the option \"%s\" has a minimum above its maximum", path, option->name);

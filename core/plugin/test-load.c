@@ -235,6 +235,10 @@ test_unusable(void)
 	CU_ASSERT_EQUAL(check(), HF_EINVAL);
 	options[0].flags = HF_OPTION_SECRET;
 	CU_ASSERT_EQUAL(check(), HF_EINVAL);
+	options[0].flags = HF_OPTION_PRIVATE;
+	CU_ASSERT_EQUAL(check(), HF_EINVAL);
+	options[0].type = HF_OPTION_PATH, options[0].flags = HF_OPTION_PRIVATE;
+	CU_ASSERT_EQUAL(check(), HF_OK);
 	CU_ASSERT_EQUAL(plugin_check(NULL, "/x", "fake", NULL, &err), HF_EINVAL);
 	CU_ASSERT_EQUAL(check(), HF_OK);
 }

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/plural.h"
 #include "base/time.h"
 #include "progress/escape.h"
 
@@ -23,11 +24,13 @@ struct terminal {
 	bool bar;
 	bool drawn;
 	int64_t last; /* boot clock of the last drawing */
+	bool result_follows;
 	unsigned failures;
+	struct job_event held[FAILURES_SHOWN]; /* the first of them, where a result is to follow */
 };
 
 struct terminal *
-terminal_new(FILE *stream)
+terminal_new(FILE *stream, bool result_follows)
 {
 	struct terminal *terminal = calloc(1, sizeof(*terminal));
 	const char *term = getenv("TERM");
@@ -35,6 +38,7 @@ terminal_new(FILE *stream)
 	if (terminal == NULL)
 		return NULL;
 	terminal->stream = stream;
+	terminal->result_follows = result_follows;
 	terminal->bar = isatty(fileno(stream)) && term != NULL && strcmp(term, "dumb") != 0;
 	return terminal;
 }
@@ -101,23 +105,33 @@ struct piece {
 	bool told;
 };
 
-enum { COUNTS, FAILED, READ, STORED, LEFT, PIECES };
+enum { COUNTS, NOW, FAILED, READ, STORED, LEFT, PIECES };
 
+/* Of all types together; how many there are is an estimate. */
 static void
 format_counts(const struct progress *progress, char *out, size_t size)
 {
-	struct buffer type = BUFFER_INIT(256);
-	const char *name;
-	char percent[16] = "", total[32] = "";
+	uint64_t shown = progress->total_items > 0 ? progress->total_items : progress->processed_items;
+	char percent[16] = "", total[40] = "";
 
-	escape_text(&type, progress->current_type, strlen(progress->current_type));
-	name = buffer_string(&type);
 	if (progress->percent > 0 || progress->total_items > 0)
 		(void)snprintf(percent, sizeof(percent), "%5.1f%%  ", progress->percent);
 	if (progress->total_items > 0)
-		(void)snprintf(total, sizeof(total), "/%" PRIu64, progress->total_items);
-	(void)snprintf(out, size, "%s%.40s %" PRIu64 "%s", percent, name == NULL ? "" : name, progress->processed_items,
-	    total);
+		(void)snprintf(total, sizeof(total), " of about %" PRIu64, progress->total_items);
+	(void)snprintf(out, size, "%s%" PRIu64 "%s item%s", percent, progress->processed_items, total,
+	    plural_s(shown));
+}
+
+static void
+format_type(const struct progress *progress, char *out, size_t size)
+{
+	struct buffer type = BUFFER_INIT(256);
+	const char *name;
+
+	escape_text(&type, progress->current_type, strlen(progress->current_type));
+	name = buffer_string(&type);
+	if (name != NULL && name[0] != '\0')
+		(void)snprintf(out, size, ", now %.40s", name);
 	buffer_release(&type);
 }
 
@@ -128,6 +142,7 @@ format_pieces(const struct progress *progress, int64_t now, struct piece pieces[
 
 	memset(pieces, 0, PIECES * sizeof(*pieces));
 	format_counts(progress, pieces[COUNTS].text, sizeof(pieces[COUNTS].text));
+	format_type(progress, pieces[NOW].text, sizeof(pieces[NOW].text));
 	if (progress->failed_items > 0)
 		(void)snprintf(pieces[FAILED].text, sizeof(pieces[FAILED].text), ", %" PRIu64 " failed",
 		    progress->failed_items);
@@ -149,7 +164,7 @@ void
 terminal_format(const struct progress *progress, int64_t now, unsigned width, char *out, size_t size)
 {
 	/* What is missed least goes first. */
-	static const unsigned order[PIECES] = {COUNTS, LEFT, FAILED, STORED, READ};
+	static const unsigned order[PIECES] = {COUNTS, LEFT, FAILED, NOW, STORED, READ};
 	struct piece pieces[PIECES];
 	struct buffer line = BUFFER_INIT(4096);
 	char bar[64] = "";
@@ -246,38 +261,122 @@ format_time(int64_t ns, char *out, size_t size)
 }
 
 static void
-show_event(void *ctx, const struct job_event *event)
+put_line(struct terminal *terminal, struct buffer *line)
 {
-	struct terminal *terminal = ctx;
-	struct buffer line = BUFFER_INIT(8192);
-	char when[32];
-	const char *text = words(event);
+	const char *text = buffer_string(line);
 
-	if (event->kind == EVENT_STARTED)
-		terminal->failures = 0;
-	if (event->kind == EVENT_ITEM_FAILED && ++terminal->failures > FAILURES_SHOWN)
-		text = terminal->failures == FAILURES_SHOWN + 1 ? "more items failed" : NULL;
-	if (text == NULL)
-		return;
-	append_text(&line, "", event->job);
-	append_text(&line, ": ", text);
-	if (event->kind != EVENT_ITEM_FAILED || terminal->failures <= FAILURES_SHOWN) {
-		append_text(&line, " ", event->item);
-		append_text(&line, ": ", event->message);
-	} else {
-		append_text(&line, "; ", "the result lists them");
-	}
-	if (event->next_attempt != 0) {
-		format_time(event->next_attempt, when, sizeof(when));
-		append_text(&line, ", not before ", when);
-	}
-	text = buffer_string(&line);
 	if (text != NULL) {
 		terminal_clear(terminal);
 		(void)fprintf(terminal->stream, "%s\n", text);
 		(void)fflush(terminal->stream);
 	}
-	buffer_release(&line);
+	buffer_release(line);
+}
+
+static void
+put_event(struct terminal *terminal, const struct job_event *event, const char *text)
+{
+	struct buffer line = BUFFER_INIT(8192);
+	char when[32];
+
+	append_text(&line, "", event->job);
+	append_text(&line, ": ", text);
+	append_text(&line, " ", event->item);
+	append_text(&line, ": ", event->message);
+	if (event->next_attempt != 0) {
+		format_time(event->next_attempt, when, sizeof(when));
+		append_text(&line, ", next attempt at ", when);
+	}
+	put_line(terminal, &line);
+}
+
+static void
+put_more(struct terminal *terminal, const char *job, const char *what)
+{
+	struct buffer line = BUFFER_INIT(8192);
+
+	append_text(&line, "", job);
+	append_text(&line, ": ", what);
+	put_line(terminal, &line);
+}
+
+/* Whether the end of the job, or its pause, says the same; it does where nothing could be read. */
+static bool
+says_the_same(const struct job_event *end, const struct job_event *held)
+{
+	const char *item = end != NULL ? strstr(end->message, held->item) : NULL;
+
+	return item != NULL && held->message[0] != '\0' && strstr(item, held->message) != NULL;
+}
+
+/* Whether an earlier one that is held is the same, such as one account's of another type. */
+static bool
+is_held_twice(const struct terminal *terminal, unsigned at)
+{
+	unsigned i;
+
+	for (i = 0; i < at; i++) {
+		if (strcmp(terminal->held[i].item, terminal->held[at].item) == 0 &&
+		    strcmp(terminal->held[i].message, terminal->held[at].message) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void
+release_held(struct terminal *terminal, const struct job_event *end)
+{
+	unsigned i;
+
+	for (i = 0; i < terminal->failures && i < FAILURES_SHOWN; i++) {
+		if (!says_the_same(end, &terminal->held[i]) && !is_held_twice(terminal, i))
+			put_event(terminal, &terminal->held[i], "failed item");
+	}
+	if (terminal->failures > FAILURES_SHOWN)
+		put_more(terminal, terminal->held[0].job, "more items failed");
+	terminal->failures = 0;
+}
+
+void
+terminal_tell_failures(struct terminal *terminal)
+{
+	if (terminal->result_follows)
+		release_held(terminal, NULL);
+}
+
+static void
+item_failed(struct terminal *terminal, const struct job_event *event)
+{
+	unsigned before = terminal->failures;
+
+	if (before <= FAILURES_SHOWN)
+		terminal->failures++;
+	if (before < FAILURES_SHOWN && terminal->result_follows) {
+		terminal->held[before] = *event;
+		terminal->held[before].details = NULL;
+	} else if (before < FAILURES_SHOWN) {
+		put_event(terminal, event, words(event));
+	} else if (before == FAILURES_SHOWN && !terminal->result_follows) {
+		put_more(terminal, event->job, "more items failed; the result lists them");
+	}
+}
+
+static void
+show_event(void *ctx, const struct job_event *event)
+{
+	struct terminal *terminal = ctx;
+
+	if (event->kind == EVENT_ITEM_FAILED) {
+		item_failed(terminal, event);
+		return;
+	}
+	if (event->kind == EVENT_STARTED || event->kind == EVENT_COMPLETED || event->kind == EVENT_PARTIAL)
+		terminal->failures = 0;
+	else if (terminal->result_follows && (event->kind == EVENT_RETRY || event->kind == EVENT_WAITING ||
+	                                         event->kind == EVENT_FAILED))
+		release_held(terminal, event);
+	if (words(event) != NULL)
+		put_event(terminal, event, words(event));
 }
 
 struct observer

@@ -9,8 +9,13 @@
 /* Shows a job to a person: a bar of one line on a terminal, plain lines elsewhere. */
 struct terminal;
 
-/* Draws to stream, which the caller keeps.  NULL without memory. */
-struct terminal *terminal_new(FILE *stream);
+/*
+ * Draws to stream, which the caller keeps.  result_follows: the caller tells the result of each job that has one,
+ * so the items that failed get lines only where a job ends without.  NULL without memory.
+ */
+struct terminal *terminal_new(FILE *stream, bool result_follows);
+/* Tells of the items that failed and wait for a result: there will be none. */
+void terminal_tell_failures(struct terminal *terminal);
 /* Clears the bar and frees. */
 void terminal_free(struct terminal *terminal);
 /* The observer to give to a supervisor; as long as the terminal lives. */

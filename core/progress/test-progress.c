@@ -178,24 +178,28 @@ test_terminal_format(void)
 	CU_ASSERT(strlen(line) < 120);
 	CU_ASSERT_PTR_NOT_NULL(strstr(line, "#"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(line,
-	    "50.0%  chats 75/150, 2 failed, 60.0 MiB read, 2.0 MiB/s, 1.0 MiB stored, 0:30 left"));
+	    "50.0%  75 of about 150 items, now chats, 2 failed, 60.0 MiB read, 2.0 MiB/s, 1.0 MiB stored, 0:30 left"));
 	/* What is missed least goes first, and the line never wraps. */
-	terminal_format(&progress, 1030 * SECOND, 62, line, sizeof(line));
-	CU_ASSERT_STRING_EQUAL(line, " 50.0%  chats 75/150, 2 failed, 1.0 MiB stored, 0:30 left");
-	terminal_format(&progress, 1030 * SECOND, 40, line, sizeof(line));
-	CU_ASSERT_STRING_EQUAL(line, " 50.0%  chats 75/150, 0:30 left");
+	terminal_format(&progress, 1030 * SECOND, 80, line, sizeof(line));
+	CU_ASSERT_STRING_EQUAL(line, " 50.0%  75 of about 150 items, now chats, 2 failed, 1.0 MiB stored, 0:30 left");
+	terminal_format(&progress, 1030 * SECOND, 50, line, sizeof(line));
+	CU_ASSERT_STRING_EQUAL(line, " 50.0%  75 of about 150 items, 0:30 left");
 	terminal_format(&progress, 1030 * SECOND, 20, line, sizeof(line));
 	CU_ASSERT(strlen(line) < 20);
 	/* How far it is can be known before how much there is. */
 	progress.total_items = 0;
 	progress.estimated_completion = 0;
-	terminal_format(&progress, 1030 * SECOND, 60, line, sizeof(line));
-	CU_ASSERT_PTR_NOT_NULL(strstr(line, "50.0%  chats 75, 2 failed, 1.0 MiB stored"));
+	terminal_format(&progress, 1030 * SECOND, 70, line, sizeof(line));
+	CU_ASSERT_PTR_NOT_NULL(strstr(line, "50.0%  75 items, now chats, 2 failed, 1.0 MiB stored"));
 	progress.percent = 0;
 	progress.bytes_read = 0;
 	progress_copy_text(progress.current_type, sizeof(progress.current_type), "\033[2J");
 	terminal_format(&progress, 1030 * SECOND, 80, line, sizeof(line));
-	CU_ASSERT_STRING_EQUAL(line, "\\x1b[2J 75, 2 failed, 1.0 MiB stored");
+	CU_ASSERT_STRING_EQUAL(line, "75 items, now \\x1b[2J, 2 failed, 1.0 MiB stored");
+	progress.processed_items = 1;
+	progress.current_type[0] = '\0';
+	terminal_format(&progress, 1030 * SECOND, 80, line, sizeof(line));
+	CU_ASSERT_STRING_EQUAL(line, "1 item, 2 failed, 1.0 MiB stored");
 }
 
 /* Hostile names: as many lines as events, nothing but printable bytes. */
@@ -206,7 +210,7 @@ test_plain_lines(void)
 	size_t size = 0, i, lines = 0;
 	unsigned bad = 0;
 	FILE *stream = open_memstream(&text, &size);
-	struct terminal *terminal = terminal_new(stream);
+	struct terminal *terminal = terminal_new(stream, false);
 	struct observer observer = terminal_observer(terminal);
 	struct job_event event;
 
@@ -224,6 +228,60 @@ test_plain_lines(void)
 	}
 	CU_ASSERT_EQUAL(lines, 15);
 	CU_ASSERT_EQUAL(bad, 0);
+	free(text);
+}
+
+/* Tells of failed items, as many as count, which are the same in two types each; then ends the job as kind says. */
+static char *
+fail_items(unsigned count, enum event_kind kind, const char *message)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *stream = open_memstream(&text, &size);
+	struct terminal *terminal = terminal_new(stream, true);
+	struct observer observer = terminal_observer(terminal);
+	struct job_event event;
+	unsigned i;
+
+	for (i = 0; i < 2 * count; i++) {
+		event_init(&event, EVENT_ITEM_FAILED, "job");
+		(void)snprintf(event.item, sizeof(event.item), "account%u", i / 2);
+		progress_copy_text(event.message, sizeof(event.message), "gone");
+		observer.event(observer.ctx, &event);
+	}
+	event_init(&event, kind, "job");
+	progress_copy_text(event.message, sizeof(event.message), message);
+	if (kind == EVENT_STARTED)
+		terminal_tell_failures(terminal);
+	else
+		observer.event(observer.ctx, &event);
+	terminal_free(terminal);
+	(void)fclose(stream);
+	return text;
+}
+
+/* A result lists what failed; where there is none, these lines do. */
+static void
+test_failed_items(void)
+{
+	char *text = fail_items(2, EVENT_PARTIAL, "");
+	unsigned lines = 0;
+	const char *p;
+
+	CU_ASSERT_STRING_EQUAL(text, "job: done, with failed items\n");
+	free(text);
+	text = fail_items(2, EVENT_STARTED, "");
+	CU_ASSERT_STRING_EQUAL(text, "job: failed item account0: gone\njob: failed item account1: gone\n");
+	free(text);
+	text = fail_items(2, EVENT_RETRY, "nothing could be read: account0: gone");
+	CU_ASSERT_STRING_EQUAL(text, "job: failed item account1: gone\n"
+	                             "job: will try again: nothing could be read: account0: gone\n");
+	free(text);
+	text = fail_items(30, EVENT_FAILED, "no space");
+	for (p = text; *p != '\0'; p++)
+		lines += *p == '\n';
+	CU_ASSERT_EQUAL(lines, 12);
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "job: more items failed\njob: failed: no space\n"));
 	free(text);
 }
 
@@ -257,7 +315,7 @@ main(void)
 {
 	CU_TestInfo tests[] = {{"estimate", test_estimate}, {"speed", test_speed}, {"json", test_json}, {"hostile json", test_hostile_json},
 	    {"event", test_event}, {"terminal format", test_terminal_format}, {"plain lines", test_plain_lines},
-	    {"json lines", test_json_lines}, CU_TEST_INFO_NULL};
+	    {"failed items", test_failed_items}, {"json lines", test_json_lines}, CU_TEST_INFO_NULL};
 
 	return unit_run("progress", tests);
 }

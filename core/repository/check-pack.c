@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/plural.h"
 #include "repository/check.h"
 #include "repository/walk.h"
 
@@ -422,7 +423,7 @@ missing_pack(struct check *check, const struct repository_id *id, const struct i
 
 	hex_of(id, name);
 	(void)object_path(HF_OBJECT_DATA, name, pack.path);
-	check_report(check, HF_LOG_ERROR, pack.path, "missing, with %zu blobs", count);
+	check_report(check, HF_LOG_ERROR, pack.path, "missing, with %zu blob%s", count, plural_s(count));
 	for (i = 0; i < count; i++)
 		add_bad(&pack, &blobs[i]);
 	r = keep_bad(&pack, err);

@@ -6,6 +6,7 @@
 
 #include <json.h>
 
+#include "base/plural.h"
 #include "base/time.h"
 #include "repository/check.h"
 #include "repository/ledger.h"
@@ -221,8 +222,8 @@ check_ledger(struct check *check, const struct buffer *objects, struct hf_error 
 		hex_encode(entry.id.bytes, HASH_SIZE, name);
 		(void)time_format(entry.seen_ns, seen);
 		check_report(check, HF_LOG_ERROR, object_path(HF_OBJECT_SNAPSHOT, name, path),
-		    "snapshot %.8s, seen on %.10s, is gone; if it was removed on purpose, run \"holdfast check "
-		    "--accept-removed\" once", name, seen);
+		    "snapshot %.8s, seen on %.10s, is gone; if it was removed on purpose, check once with "
+		    "--accept-removed", name, seen);
 	}
 	buffer_release(&known);
 	return r;
@@ -345,12 +346,13 @@ check_content(struct tree_check *trees, const char *path, const struct node *nod
 		}
 	}
 	if (missing > 0 || bad > 0) {
-		(void)snprintf(msg, sizeof(msg), "of its %zu pieces %llu are in no index and %llu are damaged or gone",
-		    node->content_count, (unsigned long long)missing, (unsigned long long)bad);
+		(void)snprintf(msg, sizeof(msg), "of its %zu piece%s %llu %s in no index and %llu %s damaged or gone",
+		    node->content_count, plural_s(node->content_count), (unsigned long long)missing,
+		    plural(missing, "is", "are"), (unsigned long long)bad, plural(bad, "is", "are"));
 		report_path(trees, HF_LOG_ERROR, path, msg);
 	} else if (sum != node->size) {
-		(void)snprintf(msg, sizeof(msg), "should have %llu bytes, its pieces have %llu",
-		    (unsigned long long)node->size, (unsigned long long)sum);
+		(void)snprintf(msg, sizeof(msg), "should have %llu byte%s, its pieces have %llu",
+		    (unsigned long long)node->size, plural_s(node->size), (unsigned long long)sum);
 		report_path(trees, HF_LOG_ERROR, path, msg);
 	}
 }
@@ -470,8 +472,8 @@ repository_check(struct repository *repository, bool read_data, repository_repor
 	if (r == HF_OK)
 		r = check_all(&check, &why);
 	if (r == HF_OK && check.stats.errors > 0)
-		r = hf_error_set(&why, HF_ECORRUPT, 0, "the check found %llu errors",
-		    (unsigned long long)check.stats.errors);
+		r = hf_error_set(&why, HF_ECORRUPT, 0, "the check found %llu error%s",
+		    (unsigned long long)check.stats.errors, plural_s(check.stats.errors));
 	if (r != HF_OK && err != NULL)
 		*err = why;
 	if (ret != NULL)

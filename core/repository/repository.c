@@ -215,8 +215,8 @@ repository_open(const struct repository_storage *storage, const struct repositor
 	/* The storage's own words name the place. */
 	if (r == HF_ENOTFOUND)
 		return hf_error_set(err, HF_ENOTFOUND, 0,
-		    "there is no repository: %.400s; if it is on a disk that is not mounted, mount it, else "
-		    "\"holdfast init\" makes a new one", why.msg);
+		    "there is no repository: %.400s; if it is on a disk that is not mounted, mount it",
+		    why.msg);
 	if (r != HF_OK)
 		return hf_error_set(err, r, why.os_errno, "%s", why.msg);
 	repository = calloc(1, sizeof(*repository));

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/path.h"
+#include "base/plural.h"
 #include "repository/repository-internal.h"
 #include "repository/target.h"
 #include "repository/walk.h"
@@ -425,7 +426,8 @@ restore_result(const struct restore *restore, struct hf_error *err)
 	if (restore->stats.failed == 0)
 		return HF_OK;
 	return hf_error_set(err, restore->corrupt ? HF_ECORRUPT : HF_EIO, 0,
-	    "%llu entries could not be restored; each is named above", (unsigned long long)restore->stats.failed);
+	    "%llu %s could not be restored and %s named above", (unsigned long long)restore->stats.failed,
+	    plural(restore->stats.failed, "entry", "entries"), plural(restore->stats.failed, "is", "are"));
 }
 
 int

@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/path.h"
+#include "base/plural.h"
 #include "plugin/strategy.h"
 #include "worker/emitter.h"
 #include "worker/units.h"
@@ -311,14 +312,22 @@ tally_of(const struct work *work)
 	return work->request->account != NULL ? &work->run->accounts : &work->run->host;
 }
 
+/* The first that could not be read is the reason of a run that could read none. */
+static void
+note_unreadable(struct work *work, const struct hf_error *why)
+{
+	if (work->run->unreadable.code == HF_OK)
+		(void)hf_error_set(&work->run->unreadable, why->code, why->os_errno, "%s: %s", work->request->name,
+		    why->msg);
+}
+
 static int
 account_failed(struct work *work, const struct hf_error *why, struct hf_error *err)
 {
 	const struct account_request *request = work->request;
 	int r;
 
-	if (work->run->unreadable.code == HF_OK)
-		work->run->unreadable = *why;
+	note_unreadable(work, why);
 	tally_of(work)->failed++;
 	work->counts.items++;
 	work->counts.failed++;
@@ -348,8 +357,8 @@ has_vanished(const struct work *work, struct hf_error *why)
 		return true;
 	}
 	if (now < before)
-		log_message(HF_LOG_WARNING, "%s: %" PRIu64 " folders now, and %" PRIu64 " at the last backup; what is "
-		    "gone stays in the snapshot", request->name, now, before);
+		log_message(HF_LOG_WARNING, "%s: %" PRIu64 " folder%s now, and %" PRIu64 " at the last backup; what "
+		    "is gone stays in the snapshot", request->name, now, plural_s(now), before);
 	return false;
 }
 
@@ -368,12 +377,12 @@ run_plan(struct work *work, struct hf_error *err)
 	if (r != HF_OK)
 		return r;
 	/* When all that the account consists of failed, it could not be read. */
-	if (work->lost.code != HF_OK && work->run->unreadable.code == HF_OK)
-		work->run->unreadable = work->lost;
-	if (work->lost.code != HF_OK)
+	if (work->lost.code != HF_OK) {
+		note_unreadable(work, &work->lost);
 		tally_of(work)->failed++;
-	else
+	} else {
 		tally_of(work)->read++;
+	}
 	return result_account(work->run->result, request->type, request->name, source_name(request),
 	    work->lost.code == HF_OK, &work->counts, err);
 }

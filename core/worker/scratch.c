@@ -14,6 +14,7 @@
 #include "base/buffer.h"
 #include "base/hash.h"
 #include "base/path.h"
+#include "base/plural.h"
 #include "plugin/host.h"
 
 /*
@@ -441,8 +442,8 @@ scratch_truncate(struct hf_scratch *scratch, uint64_t size, struct hf_error *err
 	}
 	r = usable(scratch, err);
 	if (r == HF_OK && size > scratch->written + scratch->pending.size)
-		r = hf_error_set(err, HF_EINVAL, 0, "%s: it has fewer than %llu bytes", scratch->path,
-		    (unsigned long long)size);
+		r = hf_error_set(err, HF_EINVAL, 0, "%s: it has fewer than %llu byte%s", scratch->path,
+		    (unsigned long long)size, plural_s(size));
 	if (r != HF_OK)
 		return r;
 	scratch->content_stale = true;

@@ -28,7 +28,7 @@ E
 mv "$T/two" "$T/away"
 append 50 "$T/one"
 expect 3 holdfast backup
-expect_text "$T/err" "two"
+expect_text "$T/out" "two"
 mv "$T/away" "$T/two"
 restic_restore
 compare_raw one --current jsonl "$T/one"
@@ -39,7 +39,7 @@ mv "$T/two" "$T/away"
 mkdir -p "$T/two/messages"
 : >"$T/two/rooms.jsonl"
 expect 3 holdfast backup
-expect_text "$T/err" "two.*nothing is there now"
+expect_text "$T/out" "two.*nothing is there now"
 rm -r "$T/two"
 mv "$T/away" "$T/two"
 restic_restore

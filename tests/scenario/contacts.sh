@@ -94,6 +94,15 @@ sed 's/^    types/    accounts: [people, phone]\n    types/' "$HOLDFAST_CONFIG" 
 cat "$T/config" >"$HOLDFAST_CONFIG"
 expect 2 holdfast restore --contacts-to nobody
 expect 2 holdfast restore --contacts-to new --target "$T/x"
+# What cannot take contacts is told before the repository is looked at, and whatever there is to put back.
+sed -e 's|^accounts:|&\n  chats: {source: jsonl, path: /nonexistent}|' -e 's|^    path: .*/repository$|    path: /nonexistent|' \
+	"$HOLDFAST_CONFIG" >"$T/other.yaml"
+chmod 600 "$T/other.yaml"
+for option in --yes --json; do
+	expect 2 holdfast restore -c "$T/other.yaml" --contacts-to chats --contacts-from people $option
+	expect_text "$T/err" "account chats: its source, jsonl, cannot put contacts back; .* carddav or vcard"
+	[ "$(cat "$T/out" "$T/err" | wc -l)" -eq 1 ] || fail "more was said: $(cat "$T/out" "$T/err")"
+done
 expect 2 holdfast restore --yes --target "$T/x"
 expect 1 holdfast restore --contacts-to new
 expect_text "$T/err" 'contacts-from'

@@ -53,7 +53,7 @@ expect 0 holdfast backup
 largest=$(xargs ls -S <"$T/files" | head -n 1)
 mv "$largest" "$T/saved"
 expect 3 holdfast backup --full
-expect_text "$T/err" "/messages/000001.jsonl: a pack that the index names is missing"
+expect_text "$T/out" "/messages/000001.jsonl: a pack that the index names is missing"
 expect 3 holdfast backup --full
 # As holdfast(1) has it: what the source still has is backed up again.
 expect 0 restic --quiet rebuild-index

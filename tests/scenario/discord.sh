@@ -56,7 +56,7 @@ head -c $(($(wc -c <"$part") / 2)) "$part" >"$T/cut.json"
 mv "$T/cut.json" "$part"
 : >"$T/parts/empty.json"
 expect 3 holdfast backup
-expect_text "$T/err" "the file ends in the middle"
-expect_text "$T/err" "empty.json: the file is empty"
+expect_text "$T/out" "the file ends in the middle"
+expect_text "$T/out" "empty.json: the file is empty"
 restic_restore
 compare_raw real discord "$exports"

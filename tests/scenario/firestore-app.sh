@@ -123,7 +123,7 @@ make_app
 begin_app
 expect 0 holdfast config check
 expect 3 holdfast backup
-expect_text "$T/err" '404'
+expect_text "$T/out" '404'
 compare_app
 restic_is_content
 [ "$(grep -c '"done":"recompressed"' "$T/restored/media/app/index/000001.jsonl")" = 1 ] ||

@@ -65,7 +65,7 @@ room=$(ls "$T/chats/rooms" | head -n 1)
 for status in 403 404; do
 	server POST "set?fail=runQuery%20rooms/$room=$status" >/dev/null
 	expect 3 holdfast backup
-	expect_text "$T/err" "$room"
+	expect_text "$T/out" "$room"
 	restic_restore
 	compare_raw app --history firestore "$T/first"
 done

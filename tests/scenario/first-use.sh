@@ -64,8 +64,8 @@ expect_text "$T/err" "no strategy for media"
 # The same mistake has the same status everywhere, and makes no job.
 jobs=$(holdfast status | wc -l)
 chmod 644 "$T/password"
-expect 0 holdfast config check
-expect_text "$T/err" "holdfast.yaml:5:[0-9]+: warning: repository home: .*chmod 600"
+expect 2 holdfast config check
+expect_text "$T/err" "holdfast.yaml:5:[0-9]+: repository home: .*chmod 600"
 for command in backup snapshots check rooms; do
 	expect 2 holdfast $command
 	expect_text "$T/err" "chmod 600"

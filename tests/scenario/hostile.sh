@@ -55,9 +55,10 @@ for file in cut.zip not.zip; do
 	holdfast backup >"$T/out" 2>"$T/err" </dev/null
 	status=$?
 	[ $status = 1 ] || [ $status = 3 ] || fail "$file: status $status"
-	expect_text "$T/err" "$file"
+	cat "$T/out" "$T/err" >"$T/said"
+	expect_text "$T/said" "$file"
 done
-expect_text "$T/err" "is not a zip, or an incomplete download"
+expect_text "$T/said" "is not a zip, or an incomplete download"
 
 # What is there but holds no chats is no empty backup that went well.
 # refused SOURCE PATH PATTERN

@@ -49,6 +49,7 @@ expect 0 holdfast config show --json
 "$PYTHON" -m json.tool "$T/out" >"$T/tidy" || fail "config show is not JSON: $(cat "$T/out")"
 if grep -q "$(cat "$T/password")" "$T/out"; then fail "config show tells the password"; fi
 expect 0 holdfast config check --json
+json_lines "$T/out" '^{"type":"summary","errors":0,"warnings":0,"notes":0}$'
 
 # What went wrong is there too.
 mv "$T/chats" "$T/away"

@@ -258,8 +258,8 @@ add_preset damaged gen-chat "$T/damaged.db"
 add_preset dino dino "$T/db/dino.db"
 expect 0 holdfast init
 expect 3 holdfast backup
-expect_text "$T/err" "failed item .*malformed"
-expect_text "$T/err" "text.db is no SQLite database"
+expect_text "$T/out" "^failed: .*malformed"
+expect_text "$T/out" "^failed: .*text.db is no SQLite database"
 restic_is_content
 restic_restore
 [ "$(cat "$T"/restored/chats/dino/rooms/*/messages/*.jsonl | wc -l)" -eq 6 ] || fail "the other account is not whole"

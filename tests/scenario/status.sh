@@ -79,6 +79,9 @@ if locked; then
 	expect 11 holdfast backup
 	expect_text "$T/err" "locked exclusively by process [0-9]+ "
 	expect_text "$T/err" "holdfast backup everything"
+	cp -p "$HOLDFAST_CONFIG" "$T/it's mine.yaml"
+	expect 11 holdfast backup -c "$T/it's mine.yaml" --types chats --full
+	hint=$(sed -n 's/.*queue, and "holdfast \(.*\)" continues it when.*/\1/p' "$T/err")
 	expect 0 holdfast status
 	expect_text "$T/out" "queued"
 else
@@ -86,5 +89,10 @@ else
 fi
 kill -CONT "$locker"
 wait "$locker"
+# What was proposed works as it stands.
+[ -n "$hint" ] || fail "nothing was proposed"
+eval "expect 0 holdfast $hint"
+expect 0 holdfast status
+! grep -q queued "$T/out" || fail "$hint did not continue it: $(cat "$T/out")"
 expect 0 holdfast backup
 [ -z "$(ls "$RESTIC_REPOSITORY/locks")" ] || fail "a lock was left behind"

@@ -44,6 +44,6 @@ compare_raw whole --history telegram "$T/export"
 head -c $(($(wc -c <"$T/export/result.json") / 2)) "$T/export/result.json" >"$T/cut.json"
 mv "$T/cut.json" "$T/export/result.json"
 expect 3 holdfast backup
-expect_text "$T/err" "the file ends in the middle"
+expect_text "$T/out" "the file ends in the middle"
 restic_restore
 compare_raw whole --history telegram "$T/first"

@@ -79,7 +79,7 @@ _holdfast() {
 		dump) options+=" --repository" ;;
 		restore) options+=" $repository --target --include --contacts-to --contacts-from --yes" ;;
 		check) options+=" $repository --read-data --accept-removed" ;;
-		config) options+=" --plan --quiet --json" ;;
+		config) options+=" --plan --quiet --file-only --json" ;;
 		help) options= ;;
 		esac
 		_holdfast_words "$options"

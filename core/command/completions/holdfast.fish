@@ -59,4 +59,5 @@ complete -c holdfast -n "$in plugins" -a '(__holdfast_plugins)'
 complete -c holdfast -n "$in config; and not $in check show" -a 'check show'
 complete -c holdfast -n "$in config" -s p -l plan -x -a '(__holdfast_names plans)' -d 'Only what this plan uses'
 complete -c holdfast -n "$in config" -s q -l quiet -d 'Say nothing when all is well'
+complete -c holdfast -n "$in config" -l file-only -d 'Not what the paths in it lead to'
 complete -c holdfast -n "$in help" -a "$commands"

@@ -110,8 +110,8 @@ dav_resolve(const struct dav *dav, const struct bytes *path, const struct bytes 
 	} else if (size > 0 || strncmp(url, "//", 2) == 0) {
 		if (size == 0 || !same_origin(dav, url, size))
 			r = hf_error_set(err, HF_EPERM, 0,
-			    "the server names another one, %.100s, where the password is not sent: if that is right, "
-			    "make it the account's \"url\"", url);
+			    "the server names another one, where the password is not sent; if that is right, make the "
+			    "account's \"url\" %.200s", url);
 		else
 			put_path(url + size, href->size - size, out);
 	} else {
@@ -125,6 +125,18 @@ dav_resolve(const struct dav *dav, const struct bytes *path, const struct bytes 
 	if (r == HF_OK && (out->size == 0 || out->data[0] != '/'))
 		r = hf_error_set(err, HF_ECORRUPT, 0, "the server names an address that is none");
 	return r == HF_OK ? bytes_status(out, "an address", err) : r;
+}
+
+static bool
+is_denied(const struct hf_error *why)
+{
+	return why->http_status == 401 || why->http_status == 403;
+}
+
+bool
+dav_is_elsewhere(const struct hf_error *why)
+{
+	return why->code == HF_EPERM ? why->http_status == 0 : why->code == HF_EINVAL && is_denied(why);
 }
 
 static int
@@ -314,7 +326,9 @@ static int
 explain(const struct asking *asking, const char *path, struct hf_error *err)
 {
 	const char *method = asking->request->method == NULL ? "GET" : asking->request->method;
-	int r = hf_error_set(err, asking->code, asking->why.os_errno, "%s %.200s: %s", method, path, asking->why.msg);
+	bool led_elsewhere = asking->code == HF_EINVAL && is_denied(&asking->why);
+	int r = hf_error_set(err, asking->code, asking->why.os_errno, "%s %.100s: %s%s", method, path,
+	    asking->why.msg, led_elsewhere ? "; if that is right, make it the account's \"url\"" : "");
 
 	if (err != NULL) {
 		err->http_status = asking->why.http_status;

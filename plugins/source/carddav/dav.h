@@ -64,6 +64,11 @@ struct dav_query {
 	void (*reset)(void *ctx);
 	void *ctx;
 };
+/*
+ * Whether an error of dav_resolve or dav_ask says that the server leads to another one, where the password is not
+ * sent, or may not be asked at all; not that the user may not read something.
+ */
+bool dav_is_elsewhere(const struct hf_error *why);
 int dav_ask(const struct dav *dav, const struct dav_query *query, struct dav_answer *answer, struct bytes *ret_token,
     struct hf_error *err);
 /* Gets a card with its ETag. */

@@ -299,6 +299,17 @@ follow(struct carddav *carddav, struct place *place, struct books *books, struct
 	return r;
 }
 
+/* Not a matter of permission, but of the address that is configured. */
+static int
+led_elsewhere(const struct hf_error *why, struct hf_error *err)
+{
+	int r = hf_error_set(err, HF_EINVAL, why->os_errno, "%s", why->msg);
+
+	if (err != NULL)
+		err->http_status = why->http_status;
+	return r;
+}
+
 /* Whether something else may still lead there.  Who may not read what was named is not given something else. */
 static bool
 may_go_on(const struct carddav *carddav, int code)
@@ -348,13 +359,23 @@ from_well_known(struct carddav *carddav, struct books *books, struct hf_error *e
 int
 books_discover(struct carddav *carddav, struct books *books, struct hf_error *err)
 {
-	struct hf_error why = HF_ERROR_INIT;
+	struct hf_error why = HF_ERROR_INIT, first = HF_ERROR_INIT;
 	int r;
 
 	books->single = false;
-	r = from_url(carddav, books, err);
-	if (may_go_on(carddav, r) && from_well_known(carddav, books, &why) == HF_OK)
-		r = HF_OK;
+	r = from_url(carddav, books, &first);
+	first.code = r;
+	if (r != HF_OK && err != NULL)
+		*err = first;
+	if (may_go_on(carddav, r)) {
+		why.code = from_well_known(carddav, books, &why);
+		if (why.code == HF_OK)
+			r = HF_OK;
+		else if (!dav_is_elsewhere(&first) && dav_is_elsewhere(&why))
+			return led_elsewhere(&why, err);
+	}
+	if (r != HF_OK && dav_is_elsewhere(&first))
+		return led_elsewhere(&first, err);
 	/* A folder of address books that says nothing of whose they are. */
 	if (may_go_on(carddav, r) && r != HF_EPERM) {
 		if (copy(&books->home, &carddav->start, "an address", &why) == HF_OK &&

@@ -125,6 +125,11 @@ http_exchange(void *host_ctx, const struct hf_http_exchange *exchange, struct hf
 		code = hf_error_set(&why, answer->code, 0, "no answer");
 	} else if (answer->status / 100 == 2) {
 		code = respond(exchange, &request, answer, &why);
+	} else if (answer->to != NULL) {
+		/* As the host says it. */
+		code = hf_error_set(&why, HF_EINVAL, 0, "HTTP status %lu from %s, where it redirects and the password is "
+		    "not sent", answer->status, answer->to);
+		why.http_status = (uint32_t)answer->status;
 	} else {
 		code = hf_error_set(&why, answer->status == 401 ? HF_EAUTH : answer->status == 403 ? HF_EPERM
 		    : answer->status == 404 ? HF_ENOTFOUND : answer->status == 500 ? HF_EAGAIN : HF_EINVAL, 0,
@@ -508,6 +513,10 @@ test_discover(void)
 	static const struct answer elsewhere[] = {{"PROPFIND", "/", NULL, 207, MULTI(RESPONSE("/",
 	    "<c:addressbook-home-set><d:href>https://evil.example/h/</d:href></c:addressbook-home-set>")), NULL, 0},
 	    {"PROPFIND", "/.well-known/carddav", NULL, 404, NULL, NULL, 0}, END};
+	/* The first answer is of no use, and the one after leads to another host. */
+	static const struct answer redirected[] = {{"PROPFIND", "/", NULL, 405, NULL, NULL, 0},
+	    {"PROPFIND", "/.well-known/carddav", NULL, 401, NULL, "https://cards.example/d/", 0}, END};
+	static const struct answer refused[] = {{"PROPFIND", "/", NULL, 401, NULL, NULL, 0}, END};
 	static const struct answer two[] = {ROOT, PRINCIPAL, {"PROPFIND", "/h/", NULL, 207, MULTI(BOOK("/h/b/", "t1")
 	    RESPONSE("/h/c/", "<d:resourcetype><c:addressbook/></d:resourcetype>")), NULL, 0}, LIST("t1"), CARDS, END};
 	static const struct answer none[] = {ROOT, PRINCIPAL, HOME("t1"), END};
@@ -515,8 +524,13 @@ test_discover(void)
 
 	CU_ASSERT_EQUAL(open_url(ORIGIN, NULL, NULL), HF_OK);
 	TOLD(well_known, false, "+/h/b/2.vcf +/h/b/1.vcf ");
-	CU_ASSERT_EQUAL(ask(elsewhere, false, &err), HF_EPERM);
-	CU_ASSERT_PTR_NOT_NULL(strstr(err.msg, "https://evil.example"));
+	CU_ASSERT_EQUAL(ask(elsewhere, false, &err), HF_EINVAL);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.msg, "make the account's \"url\" https://evil.example/h/"));
+	CU_ASSERT_EQUAL(ask(redirected, false, &err), HF_EINVAL);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.msg, "from https://cards.example/d/, where it redirects"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.msg, "make it the account's \"url\""));
+	CU_ASSERT_EQUAL(ask(refused, false, &err), HF_EAUTH);
+	CU_ASSERT_PTR_NULL(strstr(err.msg, "\"url\""));
 	CU_ASSERT_EQUAL(open_url(ORIGIN "/h/b", NULL, NULL), HF_OK);
 	CU_ASSERT_EQUAL(open_url(ORIGIN "/h/b/", NULL, NULL), HF_OK);
 	TOLD(single, false, "+/h/b/2.vcf +/h/b/1.vcf ");

@@ -292,8 +292,9 @@ count_lacking(struct changes *c, struct query *query, const struct hf_record_sin
 	c->found = c->found || c->lacking != before;
 	if (before < 0 || c->lacking <= before || sink->failed == NULL)
 		return HF_OK;
-	(void)hf_error_set(&why, HF_EINVAL, 0, "%" PRId64 " new messages have no time of update, and only a backup "
-	    "with --full finds them", c->lacking - before);
+	(void)hf_error_set(&why, HF_EINVAL, 0, "%" PRId64 " new message%s no time of update, and only a backup "
+	    "with --full finds %s", c->lacking - before, c->lacking - before == 1 ? " has" : "s have",
+	    c->lacking - before == 1 ? "it" : "them");
 	return sink->failed(sink->ctx, c->service->settings->messages, &why, err);
 }
 

@@ -7,7 +7,6 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define KEY_FILE_MAX (64u << 10)
@@ -33,16 +32,13 @@ read_all(int fd, const char *path, struct text *out, struct hf_error *err)
 }
 
 static int
-read_file(const struct hf_host *host, const char *path, struct text *out, struct hf_error *err)
+read_file(const char *path, struct text *out, struct hf_error *err)
 {
-	struct stat st;
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY), r;
 
 	if (fd < 0)
 		return hf_error_set(err, errno == ENOENT ? HF_ENOTFOUND : HF_EIO, errno, "%s: %s", path,
 		    strerror(errno));
-	if (fstat(fd, &st) == 0 && (st.st_mode & (S_IRWXG | S_IRWXO)) != 0)
-		hf_log(host, HF_LOG_WARNING, "%s can be read by others: chmod 600 it", path);
 	/* At once beforehand, so that no copy stays behind in a block that moved. */
 	text_put(out, "", 0);
 	r = read_all(fd, path, out, err);
@@ -74,7 +70,7 @@ key_read(struct key *ret, const struct hf_host *host, const char *path, struct h
 	int r;
 
 	*ret = (struct key){TEXT_INIT(1024), TEXT_INIT(1024), TEXT_INIT(2048), TEXT_INIT(KEY_FILE_MAX)};
-	r = read_file(host, path, &file, err);
+	r = read_file(path, &file, err);
 	if (r == HF_OK && json->object(file.data, file.size, names, 4, v, &why) != HF_OK)
 		r = hf_error_set(err, HF_EINVAL, 0, "%s: %s", path, why.msg);
 	if (r == HF_OK) {

@@ -442,8 +442,8 @@ take_got(struct pager *p, const struct hf_json_value *reply, uint64_t count, doc
 			r = fn(ctx, p->document, err);
 	}
 	if (r == HF_OK && got != count)
-		return hf_error_set(err, HF_ECORRUPT, 0, "the service answers for %" PRIu64 " documents, not %" PRIu64,
-		    got, count);
+		return hf_error_set(err, HF_ECORRUPT, 0, "the service answers for %" PRIu64 " document%s, not %" PRIu64,
+		    got, got == 1 ? "" : "s", count);
 	return r;
 }
 

@@ -25,7 +25,8 @@ enum {
 const struct hf_option settings_options[] = {
 	[O_PROJECT] = OPTION(STRING, HF_OPTION_REQUIRED, "project", "id of the Firebase project", NULL, 0, 0),
 	[O_DATABASE] = STRING("database", "id of the Firestore database", "(default)"),
-	[O_SERVICE_ACCOUNT] = OPTION(PATH, 0, "service_account", "key file of a service account", NULL, 0, 0),
+	[O_SERVICE_ACCOUNT] = OPTION(PATH, HF_OPTION_PRIVATE, "service_account",
+	    "key file of a service account", NULL, 0, 0),
 	[O_API_KEY] = OPTION(STRING, HF_OPTION_SECRET, "api_key", "the app's API key, to sign in as a user", NULL, 0,
 	    0),
 	[O_REFRESH_TOKEN] = OPTION(STRING, HF_OPTION_SECRET, "refresh_token", "a user's refresh token", NULL, 0, 0),

@@ -260,9 +260,9 @@ telegram_read(void *ctx, const struct query_room *room, struct feed *feed, struc
 		return r;
 	if (telegram->record.mends > 0 && !feed->quiet)
 		hf_log(telegram->host, HF_LOG_INFO,
-		    "%s: %" PRIu64 " messages of %s have control characters that are not spelled as JSON wants it; "
-		    "their raw value has them as \\u00XX",
-		    telegram->path, telegram->record.mends, chat->id);
+		    "%s: %" PRIu64 " message%s of %s with control characters that are not spelled as JSON wants it; "
+		    "the raw value has them as \\u00XX",
+		    telegram->path, telegram->record.mends, telegram->record.mends == 1 ? "" : "s", chat->id);
 	/* What was read is what counts, also where the file has changed since it was indexed. */
 	digest_hex(digest, feed->state);
 	return feed_end(feed, chat, err);

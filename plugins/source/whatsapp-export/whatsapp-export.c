@@ -383,9 +383,9 @@ whatsapp_read(void *ctx, const struct query_room *room, struct feed *feed, struc
 		r = read_part(&reading, &chat[i], err);
 	if (r == HF_OK && reading.unread > 0) {
 		(void)hf_error_set(&why, HF_EINVAL, 0,
-		    "%" PRIu64 " messages are saved without a time: nothing tells whether 3/4/2024 is in March or in "
+		    "%" PRIu64 " message%s saved without a time: nothing tells whether 3/4/2024 is in March or in "
 		    "April; set \"date_order\" to dmy or mdy",
-		    reading.unread);
+		    reading.unread, reading.unread == 1 ? " is" : "s are");
 		r = feed_failed(feed, chat->name, &why, err);
 	}
 	return r == HF_OK ? feed_end(feed, chat, err) : r;

@@ -515,8 +515,9 @@ local_get(void *handle, const struct hf_object_key *key, uint64_t offset, uint64
 		return r;
 	if (offset > object.size || length > object.size - offset)
 		r = hf_error_set(err, HF_ERANGE, 0,
-		    "%.300s: only %llu bytes, where %llu from offset %llu are wanted", path,
-		    (unsigned long long)object.size, (unsigned long long)length, (unsigned long long)offset);
+		    "%.300s: only %llu byte%s, where %llu from offset %llu are wanted", path,
+		    (unsigned long long)object.size, object.size == 1 ? "" : "s", (unsigned long long)length,
+		    (unsigned long long)offset);
 	else {
 		if (length == 0)
 			length = object.size - offset;

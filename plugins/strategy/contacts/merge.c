@@ -358,8 +358,8 @@ write_all(struct merge *merge, struct hf_error *err)
 		r = write_spool(merge, "index.jsonl", &merge->index, err);
 	if (r == HF_OK)
 		hf_log(book->contacts->host, HF_LOG_DEBUG,
-		    "%s: %" PRIu64 " cards, %" PRIu64 " new, %" PRIu64 " changed, %" PRIu64 " deleted", book->path,
-		    merge->cards, merge->added, merge->changed, merge->removed);
+		    "%s: %" PRIu64 " card%s, %" PRIu64 " new, %" PRIu64 " changed, %" PRIu64 " deleted", book->path,
+		    merge->cards, merge->cards == 1 ? "" : "s", merge->added, merge->changed, merge->removed);
 	return r;
 }
 

@@ -228,7 +228,8 @@ reason_of(const struct hf_error *why)
 	case HF_ENET:
 		return "unreachable";
 	default:
-		return "error";
+		/* From another host, where it was redirected and nobody was asked with a name. */
+		return why->http_status == 401 || why->http_status == 403 ? "no_permission" : "error";
 	}
 }
 

@@ -73,34 +73,59 @@ index_before(struct work *work, const char *op, const char *id, struct bytes *ou
 	return r;
 }
 
+/* What the index has at a path; STATE_NONE: nothing. */
+static int
+look_at(struct work *work, struct bytes *path, struct entry *ret, struct hf_error *err)
+{
+	struct hf_error why = HF_ERROR_INIT;
+	int r;
+
+	bytes_clear(&ret->text);
+	r = index_before(work, "media", bytes_text(path), &ret->text, &why);
+	/* A record that is lost or damaged is as good as none: it is written again. */
+	if (r == HF_OK)
+		r = index_take(&work->media->tools, ret->text.data, ret->text.size, ret, &why);
+	if (r == HF_ENOTFOUND || r == HF_ECORRUPT) {
+		ret->state = STATE_NONE;
+		ret->attempts = 0;
+		return HF_OK;
+	}
+	return r == HF_OK ? HF_OK : hf_error_set(err, r, why.os_errno, "%s", why.msg);
+}
+
 int
 index_find(struct work *work, const struct ref *ref, struct bytes *path, struct entry *ret, struct hf_error *err)
 {
 	const struct tools *tools = &work->media->tools;
-	struct hf_error why = HF_ERROR_INIT;
-	unsigned variant;
-	int r;
+	struct bytes before = BYTES_INIT(REF_LINE_MAX);
+	unsigned variant, way;
+	int r = HF_OK;
 
+	/* What was named without its ending stays so. */
 	for (variant = 0; variant < REF_VARIANTS; variant++) {
-		r = ref_path(ref, tools, variant, path, err);
-		if (r != HF_OK)
-			return r;
-		bytes_clear(&ret->text);
-		r = index_before(work, "media", bytes_text(path), &ret->text, &why);
-		/* A record that is lost or damaged is as good as none: it is written again. */
-		if (r == HF_OK)
-			r = index_take(tools, ret->text.data, ret->text.size, ret, &why);
-		if (r == HF_ENOTFOUND || r == HF_ECORRUPT) {
-			ret->state = STATE_NONE;
-			ret->attempts = 0;
-			return HF_OK;
+		for (way = 0; way < 2; way++) {
+			bytes_clear(&before);
+			if (way > 0)
+				bytes_put(&before, path->data, path->size);
+			r = ref_path(ref, tools, variant, way > 0, path, err);
+			if (r == HF_OK && before.size == path->size && memcmp(before.data, path->data, path->size) == 0)
+				continue;
+			if (r == HF_OK)
+				r = look_at(work, path, ret, err);
+			if (r != HF_OK)
+				goto out;
+			if (ret->state != STATE_NONE && memcmp(ret->ref.key, ref->key, sizeof(ref->key)) == 0)
+				goto out;
+			if (ret->state != STATE_NONE)
+				break;
 		}
-		if (r != HF_OK)
-			return hf_error_set(err, r, why.os_errno, "%s", why.msg);
-		if (memcmp(ret->ref.key, ref->key, sizeof(ref->key)) == 0)
-			return HF_OK;
+		if (ret->state == STATE_NONE)
+			goto out;
 	}
-	return hf_error_set(err, HF_EEXIST, 0, "%s: another attachment has this name", bytes_text(path));
+	r = hf_error_set(err, HF_EEXIST, 0, "%s: another attachment has this name", bytes_text(path));
+out:
+	bytes_release(&before);
+	return r;
 }
 
 /* Only a file that was stored is new to whom reads the result; all else is for the next run. */

@@ -2,6 +2,7 @@
 #include "ref.h"
 
 #define NAME_MAX_SIZE 4096u /* bytes of a name that count */
+#define ENDING_SIZE   10u   /* ".", eight letters or digits, and a NUL */
 
 static const char *const attachment_names[A_COUNT] = {"id", "kind", "name", "mime", "url", "path", "missing", "size"};
 
@@ -212,12 +213,37 @@ put_name(const struct ref *ref, const struct tools *tools, struct bytes *out)
 		bytes_string(out, "file");
 }
 
+/* The ending of a file's name, "." and what follows, where it is one that programs go by; else "". */
+static void
+find_ending(const char *name, size_t size, char out[ENDING_SIZE])
+{
+	size_t at = size, i;
+	char c;
+
+	out[0] = '\0';
+	while (at > 0 && name[at - 1] != '.')
+		at--;
+	if (at < 2 || at == size || size - at > ENDING_SIZE - 2)
+		return;
+	for (i = at; i < size; i++) {
+		c = (char)(name[i] >= 'A' && name[i] <= 'Z' ? name[i] | 0x20 : name[i]);
+		if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9'))
+			return;
+	}
+	out[0] = '.';
+	for (i = at; i < size; i++)
+		out[i - at + 1] = (char)(name[i] >= 'A' && name[i] <= 'Z' ? name[i] | 0x20 : name[i]);
+	out[size - at + 1] = '\0';
+}
+
 int
-ref_path(const struct ref *ref, const struct tools *tools, unsigned variant, struct bytes *out, struct hf_error *err)
+ref_path(const struct ref *ref, const struct tools *tools, unsigned variant, bool ending, struct bytes *out,
+    struct hf_error *err)
 {
 	struct bytes raw = BYTES_INIT(2 * REF_LINE_MAX);
 	struct hf_text message = value_text(&ref->message);
-	char hex[2 * sizeof(ref->key) + 1], name[HF_COMPONENT_SIZE];
+	char hex[2 * sizeof(ref->key) + 1], name[HF_COMPONENT_SIZE], end[ENDING_SIZE] = "";
+	size_t start;
 	int r;
 
 	text_decoded(&raw, tools, &message);
@@ -227,8 +253,11 @@ ref_path(const struct ref *ref, const struct tools *tools, unsigned variant, str
 		bytes_string(&raw, hex);
 		bytes_string(&raw, "-");
 	}
+	start = raw.size;
 	put_name(ref, tools, &raw);
 	r = bytes_status(&raw, "a file's name", err);
+	if (r == HF_OK && ending)
+		find_ending(raw.data + start, raw.size - start, end);
 	if (r == HF_OK)
 		r = tools->write->component(raw.data, raw.size, name, err);
 	bytes_release(&raw);
@@ -238,6 +267,9 @@ ref_path(const struct ref *ref, const struct tools *tools, unsigned variant, str
 	bytes_string(out, ref->folder);
 	bytes_string(out, "/");
 	bytes_string(out, name);
+	/* Only a name that was cut has a "~": it has a hash of the whole, and room for what programs go by. */
+	if (strchr(name, '~') != NULL)
+		bytes_string(out, end);
 	return bytes_text(out) == NULL ? bytes_status(out, "a file's path", err) : HF_OK;
 }
 

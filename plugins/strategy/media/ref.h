@@ -40,10 +40,11 @@ void ref_put_members(struct bytes *out, const struct ref *ref);
 void ref_put_attachment(struct bytes *out, const struct tools *tools, const struct hf_attachment *attachment);
 /*
  * Where it is stored, "ROOM/MESSAGE-NAME".  variant 0 has no more in it; 1 and 2 have the beginning of the key, or
- * all of it, for names that another attachment has taken.
+ * all of it, for names that another attachment has taken.  ending: a name that was too long keeps that of the file, in
+ * small letters; false is how it was named before that was so.
  */
 #define REF_VARIANTS 3u
-int ref_path(const struct ref *ref, const struct tools *tools, unsigned variant, struct bytes *out,
+int ref_path(const struct ref *ref, const struct tools *tools, unsigned variant, bool ending, struct bytes *out,
     struct hf_error *err);
 /* For the source; points into ref. */
 void ref_attachment(const struct ref *ref, struct hf_attachment *ret);

@@ -859,6 +859,60 @@ test_resume(void)
 	CU_ASSERT(source.pushed <= 500000 + 65536 + 6);
 }
 
+/* The path of the only line of the index that has text in its id. */
+static char *
+indexed(const char *text)
+{
+	char *found_at = NULL;
+	unsigned i;
+
+	for (i = 0; i < index_log.count; i++) {
+		if (strstr(index_log.lines[i], text) != NULL)
+			found_at = strstr(index_log.lines[i], "\"id\":\"general/");
+	}
+	CU_ASSERT_PTR_NOT_NULL_FATAL(found_at);
+	return found_at + 6;
+}
+
+/* A name that is too long keeps the ending that programs go by; one that was stored without stays as it was. */
+static void
+test_long_names(void)
+{
+	static const char *const endings[][2] = {{".JPG", ".jpg"}, {".tar.gz", ".gz"}, {"", ""}, {".a b", ""},
+	    {".verylongone", ""}, {".", ""}, {".\xc3\xa4", ""}};
+	char name[300], json[400], *path, *end;
+	unsigned lines;
+	size_t i;
+
+	for (i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
+		clear();
+		(void)snprintf(name, sizeof(name), "%0250d%s", 7, endings[i][0]);
+		(void)snprintf(json, sizeof(json), "{\"name\":\"%s\",\"url\":\"size:6\"}", name);
+		say(0, "1", json);
+		CU_ASSERT_EQUAL(run(10000, 0), HF_OK);
+		path = indexed("1-0000");
+		end = strchr(path, '"');
+		CU_ASSERT_PTR_NOT_NULL_FATAL(end);
+		CU_ASSERT(end - path < 255 && memchr(path, '~', (size_t)(end - path)) != NULL);
+		CU_ASSERT_EQUAL((size_t)(strchr(path, '~') + 33 + strlen(endings[i][1]) - end), 0);
+		CU_ASSERT_EQUAL(strncmp(end - strlen(endings[i][1]), endings[i][1], strlen(endings[i][1])), 0);
+	}
+	clear();
+	(void)snprintf(json, sizeof(json), "{\"name\":\"%0250d.jpg\",\"url\":\"size:6\"}", 7);
+	say(0, "1", json);
+	CU_ASSERT_EQUAL(run(10000, 0), HF_OK);
+	path = indexed("1-0000");
+	end = strstr(path, ".jpg\"");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(end);
+	memmove(end, end + 4, strlen(end + 4) + 1);
+	lines = index_log.count;
+	document[0] = '\0';
+	CU_ASSERT_EQUAL(run(10000, 0), HF_OK);
+	CU_ASSERT_EQUAL(source.asked, 0);
+	CU_ASSERT_EQUAL(file_count, 1);
+	CU_ASSERT_EQUAL(index_log.count, lines);
+}
+
 static void
 test_pictures(void)
 {
@@ -907,7 +961,8 @@ main(void)
 {
 	CU_TestInfo tests[] = {{"names", test_names}, {"limits", test_limits}, {"failures", test_failures},
 	    {"unreachable", test_unreachable}, {"slow", test_slow}, {"broken source", test_broken_source}, {"the same file", test_same},
-	    {"resume", test_resume}, {"pictures", test_pictures}, {"from the source", test_source}, CU_TEST_INFO_NULL};
+	    {"resume", test_resume}, {"long names", test_long_names}, {"pictures", test_pictures},
+	    {"from the source", test_source}, CU_TEST_INFO_NULL};
 	struct host_services services = {.stop_requested = host_stop, .scratch = top};
 	const struct hf_plugin *(*entry)(void);
 	void *plugin = dlopen(TEST_PLUGIN, RTLD_NOW | RTLD_LOCAL), *symbol;

@@ -77,7 +77,8 @@ struct hf_http_exchange {
 	int (*write)(void *ctx, uint64_t token, const void *data, uint64_t size, struct hf_error *err);
 	/*
 	 * HF_OK: the answer is whole, and of status 2xx unless HF_HTTP_ANY_STATUS.  Else, with why->http_status where
-	 * there was an answer: HF_EAUTH (401), HF_EPERM (403, or the policy), HF_ENOTFOUND (404, 410), HF_ERATE (429),
+	 * there was an answer: HF_EAUTH (401), HF_EPERM (403, or the policy), HF_EINVAL (either of them from another
+	 * host, where it was redirected and credentials are not sent), HF_ENOTFOUND (404, 410), HF_ERATE (429),
 	 * HF_EAGAIN (408, 425, 500, 502, 503, 504, after all tries), HF_ENET (no answer), HF_ENOSPC (507), HF_ERANGE
 	 * (too large), HF_ECORRUPT (not HTTP, or not as long as it said), HF_EINVAL (any other status, or the request).
 	 */

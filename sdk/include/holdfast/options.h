@@ -24,6 +24,7 @@ extern "C" {
 #define HF_OPTION_REQUIRED 1u
 #define HF_OPTION_SECRET   2u /* written NAME_file or NAME_command; fetched with host->secret */
 #define HF_OPTION_LIST     4u /* STRING, PATH: a list of such values, or one value for a list of one */
+#define HF_OPTION_PRIVATE  8u /* PATH: of a file with a secret in it; the host warns where others can read it */
 
 /*
  * One option.  A component's table ends with an entry whose name is NULL.  A name with dots is written as
