@@ -20,7 +20,7 @@ static const struct hf_option options[] = {
 	    NULL, 0, 0},
 	{sizeof(struct hf_option), HF_OPTION_STRING, HF_OPTION_LIST, 1, "optional",
 	    "TABLE.COLUMN that may be missing, and is NULL then", NULL, 0, 0},
-	{sizeof(struct hf_option), HF_OPTION_BOOL, 0, 1, "views", "queries may use views of the database",
+	{sizeof(struct hf_option), HF_OPTION_BOOL, 0, 1, "views", "queries may use views and computed columns of the database",
 	    "false", 0, 0},
 	{sizeof(struct hf_option), HF_OPTION_DURATION, 0, 1, "query_timeout", "how long a query may look for a row",
 	    "10 min", 1, 86400000000000},
