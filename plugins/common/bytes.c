@@ -115,7 +115,7 @@ write_bytes(void *ctx, const void *data, uint64_t size, struct hf_error *err)
 		bytes->failed = HF_ERANGE;
 	else
 		bytes_put(bytes, data, (size_t)size);
-	return bytes_status(bytes, "what was read", err);
+	return bytes_status(bytes, "content", err);
 }
 
 struct hf_sink

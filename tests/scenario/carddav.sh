@@ -6,7 +6,7 @@
 . "${srcdir:-.}/lib.sh"
 . "$tests/dav.sh"
 need "$PYTHON" restic
-: "${CARDS:=1000}"
+: "${CARDS:=300}"
 
 # begin KIND: a server with cards, the proxy, and a repository.
 begin() {

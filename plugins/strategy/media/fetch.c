@@ -16,11 +16,11 @@ enum verdict { GOING, TOO_LARGE, WEB_PAGE, BROKEN };
 /* One that is on its way. */
 struct slot {
 	bool used;
-	struct text line, path; /* line: of the list */
+	struct bytes line, path; /* line: of the list */
 	struct entry entry;     /* of the index, before */
 	struct ref ref;         /* into line, or into entry.text */
 	struct hf_attachment attachment;
-	struct text room, note, mime;
+	struct bytes room, note, mime;
 	struct hf_scratch *scratch;
 	uint64_t have;
 	int64_t announced; /* of the whole; -1 */
@@ -41,7 +41,7 @@ struct recent {
 struct fetch {
 	struct work *work;
 	struct slot slots[SLOTS];
-	struct text later[LATER_MAX]; /* lines that wait for one that is on its way; size 0: free */
+	struct bytes later[LATER_MAX]; /* lines that wait for one that is on its way; size 0: free */
 	struct recent *recent;
 	size_t recent_count, recent_next;
 	struct reach *reach;
@@ -56,35 +56,35 @@ static void
 slot_init(struct slot *slot)
 {
 	memset(slot, 0, sizeof(*slot));
-	slot->line = (struct text)TEXT_INIT(2 * REF_LINE_MAX);
-	slot->path = (struct text)TEXT_INIT(2 * PATH_MAX_SIZE);
-	slot->entry.text = (struct text)TEXT_INIT(4 * REF_LINE_MAX);
-	slot->room = (struct text)TEXT_INIT(REF_LINE_MAX);
-	slot->note = (struct text)TEXT_INIT(NOTE_MAX);
-	slot->mime = (struct text)TEXT_INIT(NOTE_MAX);
+	slot->line = (struct bytes)BYTES_INIT(2 * REF_LINE_MAX);
+	slot->path = (struct bytes)BYTES_INIT(2 * PATH_MAX_SIZE);
+	slot->entry.text = (struct bytes)BYTES_INIT(4 * REF_LINE_MAX);
+	slot->room = (struct bytes)BYTES_INIT(REF_LINE_MAX);
+	slot->note = (struct bytes)BYTES_INIT(NOTE_MAX);
+	slot->mime = (struct bytes)BYTES_INIT(NOTE_MAX);
 }
 
 static void
 slot_release(struct slot *slot)
 {
-	text_release(&slot->line);
-	text_release(&slot->path);
-	text_release(&slot->entry.text);
-	text_release(&slot->room);
-	text_release(&slot->note);
-	text_release(&slot->mime);
+	bytes_release(&slot->line);
+	bytes_release(&slot->path);
+	bytes_release(&slot->entry.text);
+	bytes_release(&slot->room);
+	bytes_release(&slot->note);
+	bytes_release(&slot->mime);
 }
 
 /* Free for the next; the memory stays. */
 static void
 slot_clear(struct slot *slot)
 {
-	text_clear(&slot->line);
-	text_clear(&slot->path);
-	text_clear(&slot->entry.text);
-	text_clear(&slot->room);
-	text_clear(&slot->note);
-	text_clear(&slot->mime);
+	bytes_clear(&slot->line);
+	bytes_clear(&slot->path);
+	bytes_clear(&slot->entry.text);
+	bytes_clear(&slot->room);
+	bytes_clear(&slot->note);
+	bytes_clear(&slot->mime);
 	slot->used = false;
 	slot->scratch = NULL;
 	slot->have = 0;
@@ -209,7 +209,7 @@ skip(struct fetch *fetch, struct slot *slot, const char *reason, int64_t size, c
 {
 	const struct outcome outcome = {.reason = reason, .size = size, .detail = detail};
 	struct work *work = fetch->work;
-	int r = outcome_skipped(work, &slot->ref, &slot->entry, text_c(&slot->path), &outcome, err);
+	int r = outcome_skipped(work, &slot->ref, &slot->entry, bytes_text(&slot->path), &outcome, err);
 
 	if (r == HF_OK && HF_HAS(work->emitter, left_out))
 		r = work->emitter->left_out(work->emitter->ctx, 1, err);
@@ -238,7 +238,7 @@ fail(struct fetch *fetch, struct slot *slot, const char *reason, const struct hf
 	const struct outcome outcome = {.reason = reason == NULL ? reason_of(why) : reason,
 	    .http_status = why->http_status, .detail = why->msg[0] == '\0' ? NULL : why->msg, .size = -1};
 
-	return outcome_failed(fetch->work, &slot->ref, &slot->entry, text_c(&slot->path), &outcome, why, err);
+	return outcome_failed(fetch->work, &slot->ref, &slot->entry, bytes_text(&slot->path), &outcome, why, err);
 }
 
 /* Nobody answered: whose fault that is shows later. */
@@ -263,7 +263,7 @@ repeat(struct fetch *fetch, struct slot *slot, const struct recent *recent, bool
 {
 	const struct hf_emitter *emitter = fetch->work->emitter;
 	struct hf_error why = HF_ERROR_INIT;
-	int r = emitter->file_same(emitter->ctx, text_c(&slot->path), recent->path,
+	int r = emitter->file_same(emitter->ctx, bytes_text(&slot->path), recent->path,
 	    slot->ref.sent_ns == HF_NO_TIME ? 0 : slot->ref.sent_ns, &why);
 
 	*ret_done = r == HF_OK;
@@ -271,7 +271,7 @@ repeat(struct fetch *fetch, struct slot *slot, const struct recent *recent, bool
 		return HF_OK;
 	if (r != HF_OK)
 		return hf_error_set(err, r, why.os_errno, "%s", why.msg);
-	r = outcome_stored(fetch->work, &slot->ref, &slot->entry, text_c(&slot->path), &recent->outcome, err);
+	r = outcome_stored(fetch->work, &slot->ref, &slot->entry, bytes_text(&slot->path), &recent->outcome, err);
 	return r == HF_OK ? emitter->done(emitter->ctx, 1, 0, err) : r;
 }
 
@@ -284,8 +284,8 @@ put_off(struct fetch *fetch, const struct slot *slot)
 	for (i = 0; i < LATER_MAX; i++) {
 		if (fetch->later[i].size > 0)
 			continue;
-		text_clear(&fetch->later[i]);
-		text_put(&fetch->later[i], slot->line.data, slot->line.size);
+		bytes_clear(&fetch->later[i]);
+		bytes_put(&fetch->later[i], slot->line.data, slot->line.size);
 		return fetch->later[i].failed == HF_OK;
 	}
 	return false;
@@ -301,7 +301,7 @@ consider(struct fetch *fetch, struct slot *slot, bool *ret_fetch, struct hf_erro
 	const struct tools *tools = &work->media->tools;
 	const struct recent *recent;
 	struct hf_text missing;
-	struct text detail = TEXT_INIT(600);
+	struct bytes detail = BYTES_INIT(600);
 	struct hf_error why = HF_ERROR_INIT;
 	bool done = false;
 	const char *refused;
@@ -320,8 +320,8 @@ consider(struct fetch *fetch, struct slot *slot, bool *ret_fetch, struct hf_erro
 	if (missing.data != NULL) {
 		if (missing.size < 500)
 			text_decoded(&detail, tools, &missing);
-		r = skip(fetch, slot, "missing", slot->ref.size, text_c(&detail), err);
-		text_release(&detail);
+		r = skip(fetch, slot, "missing", slot->ref.size, bytes_text(&detail), err);
+		bytes_release(&detail);
 		return r;
 	}
 	if (slot->ref.members[A_URL].type == HF_JSON_NONE && slot->ref.members[A_PATH].type == HF_JSON_NONE &&
@@ -361,8 +361,8 @@ take_line(struct fetch *fetch, struct slot *slot, struct hf_error *err)
 		r = list_next(fetch->work->refs, &line, &size, err);
 		fetch->listed = r == HF_ENOTFOUND;
 		if (r == HF_OK) {
-			text_put(&slot->line, line, size);
-			return text_status(&slot->line, "a reference", err);
+			bytes_put(&slot->line, line, size);
+			return bytes_status(&slot->line, "a reference", err);
 		}
 	}
 	if (r != HF_ENOTFOUND)
@@ -370,9 +370,9 @@ take_line(struct fetch *fetch, struct slot *slot, struct hf_error *err)
 	for (i = 0; i < LATER_MAX; i++) {
 		if (fetch->later[i].size == 0)
 			continue;
-		text_put(&slot->line, fetch->later[i].data, fetch->later[i].size);
-		text_clear(&fetch->later[i]);
-		return text_status(&slot->line, "a reference", err);
+		bytes_put(&slot->line, fetch->later[i].data, fetch->later[i].size);
+		bytes_clear(&fetch->later[i]);
+		return bytes_status(&slot->line, "a reference", err);
 	}
 	return HF_ENOTFOUND;
 }
@@ -425,19 +425,19 @@ static int
 open_scratch(struct fetch *fetch, struct slot *slot, struct hf_error *err)
 {
 	const struct media *media = fetch->work->media;
-	struct text name = TEXT_INIT(4 * PATH_MAX_SIZE);
-	struct hf_sink sink = text_sink(&slot->note);
+	struct bytes name = BYTES_INIT(4 * PATH_MAX_SIZE);
+	struct hf_sink sink = bytes_sink(&slot->note);
 	uint8_t sum[32];
 	char hex[40] = "m-";
 	int r;
 
-	text_string(&name, fetch->work->path);
-	text_string(&name, "/");
-	text_put(&name, slot->path.data, slot->path.size);
-	r = text_status(&name, "a file's path", err);
+	bytes_string(&name, fetch->work->path);
+	bytes_string(&name, "/");
+	bytes_put(&name, slot->path.data, slot->path.size);
+	r = bytes_status(&name, "a file's path", err);
 	if (r == HF_OK)
 		r = media->tools.write->sha256(name.data, name.size, sum, err);
-	text_release(&name);
+	bytes_release(&name);
 	if (r != HF_OK)
 		return r;
 	hex_put(sum, 16, hex + 2);
@@ -445,7 +445,7 @@ open_scratch(struct fetch *fetch, struct slot *slot, struct hf_error *err)
 	if (r == HF_OK && slot->have > 0 &&
 	    (media->scratch->note(slot->scratch, &sink, NULL) != HF_OK || slot->note.size == 0)) {
 		slot->have = 0;
-		text_clear(&slot->note);
+		bytes_clear(&slot->note);
 		r = media->scratch->truncate(slot->scratch, 0, err);
 	}
 	return r;
@@ -552,9 +552,9 @@ fetch_begin(void *ctx, uint64_t token, const struct hf_media_info *info, struct 
 		return refuse(slot, TOO_LARGE, HF_ERANGE, "it is larger than wanted", err);
 	if (is_web_page(slot, info))
 		return refuse(slot, WEB_PAGE, HF_ESTOP, "a web page came in its place", err);
-	text_clear(&slot->mime);
+	bytes_clear(&slot->mime);
 	if (info->mime.data != NULL && info->mime.size < 100)
-		text_put(&slot->mime, info->mime.data, (size_t)info->mime.size);
+		bytes_put(&slot->mime, info->mime.data, (size_t)info->mime.size);
 	r = set_offset(media, slot, info, &slot->why);
 	if (r != HF_OK)
 		return refuse(slot, BROKEN, r, slot->why.msg, err);
@@ -585,17 +585,17 @@ fetch_write(void *ctx, uint64_t token, const void *data, uint64_t size, struct h
 static int
 keep(struct fetch *fetch, struct slot *slot, struct hf_error *err)
 {
-	struct outcome outcome = {.mime = slot->mime.size == 0 ? NULL : text_c(&slot->mime)};
+	struct outcome outcome = {.mime = slot->mime.size == 0 ? NULL : bytes_text(&slot->mime)};
 	const struct hf_emitter *emitter = fetch->work->emitter;
 	struct hf_error why = HF_ERROR_INIT;
-	int r = store(fetch->work, text_c(&slot->path), slot->ref.sent_ns, slot->scratch, &outcome, &why);
+	int r = store(fetch->work, bytes_text(&slot->path), slot->ref.sent_ns, slot->scratch, &outcome, &why);
 
 	/* What the scratch could not give; the emitter's own failures end the unit whatever is returned. */
 	if (r == HF_EIO || r == HF_ENOSPC || r == HF_ECORRUPT)
 		return fail(fetch, slot, NULL, &why, err);
 	if (r != HF_OK)
 		return hf_error_set(err, r, why.os_errno, "%s", why.msg);
-	r = outcome_stored(fetch->work, &slot->ref, &slot->entry, text_c(&slot->path), &outcome, err);
+	r = outcome_stored(fetch->work, &slot->ref, &slot->entry, bytes_text(&slot->path), &outcome, err);
 	if (r == HF_OK)
 		remember(fetch, slot, &outcome);
 	fetch->work->bytes += slot->have;
@@ -744,7 +744,7 @@ fetch_all(struct work *work, struct hf_error *err)
 		slot_clear(&fetch->slots[i]);
 	}
 	for (i = 0; i < LATER_MAX; i++)
-		fetch->later[i] = (struct text)TEXT_INIT(2 * REF_LINE_MAX);
+		fetch->later[i] = (struct bytes)BYTES_INIT(2 * REF_LINE_MAX);
 	r = reach_open(work->media, work->view->account, &fetch->reach, err);
 	if (r == HF_OK)
 		r = run(fetch, err);
@@ -757,7 +757,7 @@ fetch_all(struct work *work, struct hf_error *err)
 		slot_release(&fetch->slots[i]);
 	}
 	for (i = 0; i < LATER_MAX; i++)
-		text_release(&fetch->later[i]);
+		bytes_release(&fetch->later[i]);
 	free(fetch->recent);
 	free(fetch);
 	return r;

@@ -17,9 +17,9 @@ struct gather {
 	/* The room under way. */
 	char folder[HF_COMPONENT_SIZE];
 	char messages[VERSION_HEX + 1]; /* version of its log; "" none */
-	struct text id;                 /* JSON with quotes */
+	struct bytes id;                 /* JSON with quotes */
 	uint64_t lines;
-	struct text ref, attachment, cursor;
+	struct bytes ref, attachment, cursor;
 	struct list *list; /* of the source's rooms */
 };
 
@@ -32,22 +32,22 @@ add_ref(struct gather *gather, const struct hf_text *message, int64_t sent_ns, c
 	const struct tools *tools = &gather->work->media->tools;
 	const struct hf_text folder = {gather->folder, strlen(gather->folder), HF_TEXT_UTF8, 0};
 	struct hf_error why = HF_ERROR_INIT;
-	struct text *out = &gather->ref;
+	struct bytes *out = &gather->ref;
 	int r;
 
-	text_clear(out);
-	text_string(out, "{\"folder\":");
+	bytes_clear(out);
+	bytes_string(out, "{\"folder\":");
 	text_json(out, tools, &folder);
-	text_string(out, ",\"room\":");
-	text_put(out, gather->id.data, gather->id.size);
+	bytes_string(out, ",\"room\":");
+	bytes_put(out, gather->id.data, gather->id.size);
 	text_member(out, tools, "message", message);
 	text_time(out, tools, "sent_at", sent_ns);
-	text_string(out, ",\"ordinal\":");
+	bytes_string(out, ",\"ordinal\":");
 	text_number(out, (int64_t)ordinal);
-	text_string(out, ",\"attachment\":");
-	text_put(out, attachment, size);
-	text_string(out, "}");
-	r = text_status(out, "what an attachment tells of itself", &why);
+	bytes_string(out, ",\"attachment\":");
+	bytes_put(out, attachment, size);
+	bytes_string(out, "}");
+	r = bytes_status(out, "what an attachment tells of itself", &why);
 	if (r == HF_ERANGE)
 		return gather->work->emitter->failed(gather->work->emitter->ctx, gather->folder, &why, err);
 	return r == HF_OK ? list_add(gather->work->refs, out, err) : hf_error_set(err, r, 0, "%s", why.msg);
@@ -114,8 +114,8 @@ find_id(struct gather *gather, const char *path, const char *component, struct h
 	static const char *const names[] = {"id"};
 	const struct hf_snapshot_view *snapshot = gather->work->emitter->snapshot;
 	const struct tools *tools = &gather->work->media->tools;
-	struct text document = TEXT_INIT(ROOM_MAX);
-	struct hf_sink sink = text_sink(&document);
+	struct bytes document = BYTES_INIT(ROOM_MAX);
+	struct hf_sink sink = bytes_sink(&document);
 	struct hf_error why = HF_ERROR_INIT;
 	struct hf_text text = {component, strlen(component), HF_TEXT_UTF8, 0};
 	struct hf_json_value id;
@@ -130,11 +130,11 @@ find_id(struct gather *gather, const char *path, const char *component, struct h
 	if (r == HF_ENOTFOUND || r == HF_ECORRUPT || r == HF_ERANGE)
 		r = HF_OK;
 	if (r == HF_OK) {
-		text_clear(&gather->id);
+		bytes_clear(&gather->id);
 		text_json(&gather->id, tools, &text);
-		r = text_status(&gather->id, "a room's id", &why);
+		r = bytes_status(&gather->id, "a room's id", &why);
 	}
-	text_release(&document);
+	bytes_release(&document);
 	return r == HF_OK ? HF_OK : hf_error_set(err, r, why.os_errno, "%s", why.msg);
 }
 
@@ -142,7 +142,7 @@ find_id(struct gather *gather, const char *path, const char *component, struct h
 struct before {
 	char room[VERSION_HEX + 1], messages[VERSION_HEX + 1];
 	uint64_t lines;
-	struct text cursor; /* digits */
+	struct bytes cursor; /* digits */
 };
 
 static void
@@ -160,7 +160,7 @@ find_before(struct gather *gather, struct before *ret, struct hf_error *err)
 {
 	static const char *const names[] = {"version", "messages", "lines", "cursor"};
 	const struct tools *tools = &gather->work->media->tools;
-	struct text line = TEXT_INIT(2 * REF_LINE_MAX);
+	struct bytes line = BYTES_INIT(2 * REF_LINE_MAX);
 	struct hf_error why = HF_ERROR_INIT;
 	struct hf_json_value v[4];
 	int r = index_before(gather->work, "room", gather->folder, &line, &why);
@@ -173,9 +173,9 @@ find_before(struct gather *gather, struct before *ret, struct hf_error *err)
 		take_word(&v[1], ret->messages, sizeof(ret->messages));
 		ret->lines = (uint64_t)value_number(&v[2], 0);
 		if (v[3].type == HF_JSON_STRING)
-			text_put(&ret->cursor, v[3].data, (size_t)v[3].size);
+			bytes_put(&ret->cursor, v[3].data, (size_t)v[3].size);
 	}
-	text_release(&line);
+	bytes_release(&line);
 	if (r == HF_ENOTFOUND || r == HF_ECORRUPT)
 		return HF_OK;
 	return r == HF_OK ? HF_OK : hf_error_set(err, r, why.os_errno, "%s", why.msg);
@@ -185,16 +185,16 @@ find_before(struct gather *gather, struct before *ret, struct hf_error *err)
 static int
 keep_room(struct gather *gather, const char *members, struct hf_error *err)
 {
-	struct text *out = &gather->ref;
+	struct bytes *out = &gather->ref;
 	int r;
 
-	text_clear(out);
-	text_string(out, gather->folder);
-	text_string(out, " ,\"room\":");
-	text_put(out, gather->id.data, gather->id.size);
-	text_string(out, members);
-	text_string(out, "}");
-	r = text_status(out, "the record of a room", err);
+	bytes_clear(out);
+	bytes_string(out, gather->folder);
+	bytes_string(out, " ,\"room\":");
+	bytes_put(out, gather->id.data, gather->id.size);
+	bytes_string(out, members);
+	bytes_string(out, "}");
+	r = bytes_status(out, "the record of a room", err);
 	return r == HF_OK ? list_add(gather->work->rooms, out, err) : r;
 }
 
@@ -242,7 +242,7 @@ take_room(void *ctx, const struct hf_entry *entry, struct hf_error *err)
 {
 	struct gather *gather = ctx;
 	const struct hf_snapshot_view *snapshot = gather->work->emitter->snapshot;
-	struct before before = {.cursor = TEXT_INIT(2 * CURSOR_MAX)};
+	struct before before = {.cursor = BYTES_INIT(2 * CURSOR_MAX)};
 	char version[VERSION_HEX + 1], path[PATH_SIZE];
 	bool full = gather->work->full;
 	int r;
@@ -252,7 +252,7 @@ take_room(void *ctx, const struct hf_entry *entry, struct hf_error *err)
 	hex_put(entry->version, VERSION_HEX / 2, version);
 	ref_folder(entry->name, gather->folder);
 	r = find_before(gather, &before, err);
-	text_release(&before.cursor);
+	bytes_release(&before.cursor);
 	if (r != HF_OK || (!full && strcmp(before.room, version) == 0))
 		return r;
 	gather->messages[0] = '\0';
@@ -309,29 +309,29 @@ source_room(void *ctx, const struct hf_room *room, struct hf_error *err)
 {
 	struct gather *gather = ctx;
 	const struct tools *tools = &gather->work->media->tools;
-	struct text id = TEXT_INIT(REF_LINE_MAX);
+	struct bytes id = BYTES_INIT(REF_LINE_MAX);
 	char component[HF_COMPONENT_SIZE], folder[HF_COMPONENT_SIZE];
 	int r;
 
 	if (room->id.data == NULL || room->id.size == 0)
 		return HF_OK;
 	text_decoded(&id, tools, &room->id);
-	r = text_status(&id, "a room's id", err);
+	r = bytes_status(&id, "a room's id", err);
 	if (r == HF_OK)
 		r = tools->write->component(id.data, id.size, component, err);
 	if (r == HF_OK) {
 		ref_folder(component, folder);
-		text_clear(&gather->ref);
-		text_string(&gather->ref, "{\"folder\":\"");
-		text_string(&gather->ref, folder);
-		text_string(&gather->ref, "\"");
+		bytes_clear(&gather->ref);
+		bytes_string(&gather->ref, "{\"folder\":\"");
+		bytes_string(&gather->ref, folder);
+		bytes_string(&gather->ref, "\"");
 		text_member(&gather->ref, tools, "room", &room->id);
-		text_string(&gather->ref, "}");
-		r = text_status(&gather->ref, "a room's id", err);
+		bytes_string(&gather->ref, "}");
+		r = bytes_status(&gather->ref, "a room's id", err);
 	}
 	if (r == HF_OK)
 		r = list_add(gather->list, &gather->ref, err);
-	text_release(&id);
+	bytes_release(&id);
 	return r == HF_ERANGE ? HF_OK : r;
 }
 
@@ -346,9 +346,9 @@ source_message(void *ctx, const struct hf_message *message, struct hf_error *err
 	if (message->id.data == NULL || message->id.size == 0 || (message->flags & HF_MESSAGE_DELETED) != 0)
 		return HF_OK;
 	for (i = 0; r == HF_OK && i < message->attachment_count; i++) {
-		text_clear(&gather->attachment);
+		bytes_clear(&gather->attachment);
 		ref_put_attachment(&gather->attachment, tools, &message->attachments[i]);
-		r = text_status(&gather->attachment, "an attachment", err);
+		r = bytes_status(&gather->attachment, "an attachment", err);
 		if (r == HF_OK)
 			r = add_ref(gather, &message->id, message->sent_ns, gather->attachment.data,
 			    gather->attachment.size, i, err);
@@ -365,14 +365,14 @@ source_checkpoint(void *ctx, const struct hf_blob *cursor, struct hf_error *err)
 	char hex[3];
 	uint64_t i;
 
-	text_clear(&gather->cursor);
+	bytes_clear(&gather->cursor);
 	for (i = 0; i < cursor->size; i++) {
 		hex_put((const uint8_t *)cursor->data + i, 1, hex);
-		text_put(&gather->cursor, hex, 2);
+		bytes_put(&gather->cursor, hex, 2);
 	}
 	/* One that is too long to keep costs reading again. */
 	if (gather->cursor.failed == HF_ERANGE)
-		text_clear(&gather->cursor);
+		bytes_clear(&gather->cursor);
 	return work_go_on(gather->work, err);
 }
 
@@ -384,7 +384,7 @@ digit(char c)
 
 /* The bytes of a cursor's digits, in its place. */
 static void
-decode_cursor(struct text *cursor)
+decode_cursor(struct bytes *cursor)
 {
 	size_t i;
 
@@ -401,16 +401,16 @@ read_source_room(struct gather *gather, const struct hf_text *room, struct hf_er
 	    .message = source_message, .checkpoint = source_checkpoint, .failed = source_failed};
 	struct hf_query query = {.struct_size = (uint32_t)sizeof(query), .what = HF_QUERY_MESSAGES, .page = PAGE,
 	    .room = *room};
-	struct before before = {.cursor = TEXT_INIT(2 * CURSOR_MAX)};
-	struct text members = TEXT_INIT(2 * CURSOR_MAX + 64);
+	struct before before = {.cursor = BYTES_INIT(2 * CURSOR_MAX)};
+	struct bytes members = BYTES_INIT(2 * CURSOR_MAX + 64);
 	struct hf_error why = HF_ERROR_INIT;
 	int r = find_before(gather, &before, err);
 
 	if (r != HF_OK)
 		goto out;
-	text_clear(&gather->cursor);
+	bytes_clear(&gather->cursor);
 	if (!gather->work->full) {
-		text_put(&gather->cursor, before.cursor.data, before.cursor.size);
+		bytes_put(&gather->cursor, before.cursor.data, before.cursor.size);
 		decode_cursor(&before.cursor);
 		query.cursor = (struct hf_blob){before.cursor.data, before.cursor.size};
 	}
@@ -425,16 +425,16 @@ read_source_room(struct gather *gather, const struct hf_text *room, struct hf_er
 			*err = why;
 		goto out;
 	}
-	text_string(&members, ",\"cursor\":\"");
-	text_put(&members, gather->cursor.data, gather->cursor.size);
-	text_string(&members, "\"");
-	if (text_c(&members) != NULL)
+	bytes_string(&members, ",\"cursor\":\"");
+	bytes_put(&members, gather->cursor.data, gather->cursor.size);
+	bytes_string(&members, "\"");
+	if (bytes_text(&members) != NULL)
 		r = keep_room(gather, members.data, err);
 	else
-		r = text_status(&members, "a cursor", err);
+		r = bytes_status(&members, "a cursor", err);
 out:
-	text_release(&before.cursor);
-	text_release(&members);
+	bytes_release(&before.cursor);
+	bytes_release(&members);
 	return r;
 }
 
@@ -447,7 +447,7 @@ from_source(struct gather *gather, struct hf_error *err)
 	const struct hf_record_sink sink = {.struct_size = (uint32_t)sizeof(sink), .ctx = gather, .room = source_room,
 	    .failed = source_failed};
 	const struct hf_query query = {.struct_size = (uint32_t)sizeof(query), .what = HF_QUERY_ROOMS};
-	struct text id = TEXT_INIT(REF_LINE_MAX);
+	struct bytes id = BYTES_INIT(REF_LINE_MAX);
 	struct hf_json_value v[2];
 	struct hf_text room;
 	const char *line;
@@ -462,17 +462,17 @@ from_source(struct gather *gather, struct hf_error *err)
 			break;
 		take_word(&v[0], gather->folder, sizeof(gather->folder));
 		room = value_text(&v[1]);
-		text_clear(&id);
+		bytes_clear(&id);
 		text_decoded(&id, tools, &room);
-		text_clear(&gather->id);
+		bytes_clear(&gather->id);
 		text_json(&gather->id, tools, &room);
-		r = text_status(&id, "a room's id", err);
+		r = bytes_status(&id, "a room's id", err);
 		room = (struct hf_text){id.data, id.size, HF_TEXT_UTF8, 0};
 		if (r == HF_OK)
 			r = read_source_room(gather, &room, err);
 	}
 	list_free(gather->list);
-	text_release(&id);
+	bytes_release(&id);
 	return r == HF_ENOTFOUND || r == HF_ENOTSUP ? HF_OK : r;
 }
 
@@ -481,8 +481,8 @@ from_source(struct gather *gather, struct hf_error *err)
 int
 gather(struct work *work, const char *digest_before, char ret_digest[65], bool *ret_same, struct hf_error *err)
 {
-	struct gather gather = {.work = work, .id = TEXT_INIT(REF_LINE_MAX), .ref = TEXT_INIT(2 * REF_LINE_MAX),
-	    .attachment = TEXT_INIT(REF_LINE_MAX), .cursor = TEXT_INIT(2 * CURSOR_MAX)};
+	struct gather gather = {.work = work, .id = BYTES_INIT(REF_LINE_MAX), .ref = BYTES_INIT(2 * REF_LINE_MAX),
+	    .attachment = BYTES_INIT(REF_LINE_MAX), .cursor = BYTES_INIT(2 * CURSOR_MAX)};
 	struct hf_error why = HF_ERROR_INIT;
 	char name[HF_COMPONENT_SIZE];
 	int r = work->media->tools.write->component(work->view->account, strlen(work->view->account), name, err);
@@ -495,10 +495,10 @@ gather(struct work *work, const char *digest_before, char ret_digest[65], bool *
 	r = from_chats(&gather, digest_before, ret_digest, ret_same, &why);
 	if (r == HF_ENOTFOUND)
 		r = from_source(&gather, &why);
-	text_release(&gather.id);
-	text_release(&gather.ref);
-	text_release(&gather.attachment);
-	text_release(&gather.cursor);
+	bytes_release(&gather.id);
+	bytes_release(&gather.ref);
+	bytes_release(&gather.attachment);
+	bytes_release(&gather.cursor);
 	if (r != HF_OK && err != NULL)
 		*err = why;
 	return r;
@@ -508,7 +508,7 @@ gather(struct work *work, const char *digest_before, char ret_digest[65], bool *
 
 struct again {
 	struct work *work;
-	struct text line;
+	struct bytes line;
 };
 
 static int
@@ -517,7 +517,7 @@ take_again(void *ctx, const void *data, uint64_t size, struct hf_error *err)
 	struct again *again = ctx;
 	struct work *work = again->work;
 	const struct tools *tools = &work->media->tools;
-	struct entry entry = {.text = TEXT_INIT(1)};
+	struct entry entry = {.text = BYTES_INIT(1)};
 	int r;
 
 	if (index_take(tools, data, (size_t)size, &entry, NULL) != HF_OK ||
@@ -529,10 +529,10 @@ take_again(void *ctx, const void *data, uint64_t size, struct hf_error *err)
 			work->next_try_ns = entry.next_try_ns;
 		return HF_OK;
 	}
-	text_clear(&again->line);
+	bytes_clear(&again->line);
 	entry.ref.retry = true;
 	ref_put(&again->line, tools, &entry.ref);
-	r = text_status(&again->line, "a reference", err);
+	r = bytes_status(&again->line, "a reference", err);
 	return r == HF_OK ? list_add(work->refs, &again->line, err) : r;
 }
 
@@ -540,7 +540,7 @@ int
 gather_again(struct work *work, struct hf_error *err)
 {
 	const struct hf_snapshot_view *snapshot = work->emitter->snapshot;
-	struct again again = {work, TEXT_INIT(2 * REF_LINE_MAX)};
+	struct again again = {work, BYTES_INIT(2 * REF_LINE_MAX)};
 	struct hf_sink sink = {(uint32_t)sizeof(sink), 0, &again, take_again};
 	struct hf_error why = HF_ERROR_INIT;
 	char path[PATH_SIZE];
@@ -548,7 +548,7 @@ gather_again(struct work *work, struct hf_error *err)
 
 	(void)snprintf(path, sizeof(path), "%s/index", work->path);
 	r = snapshot->log(snapshot->ctx, path, 0, &sink, &why);
-	text_release(&again.line);
+	bytes_release(&again.line);
 	if (r == HF_ENOTFOUND || r == HF_ECORRUPT)
 		return HF_OK;
 	if (r != HF_OK && err != NULL)

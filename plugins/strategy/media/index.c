@@ -33,48 +33,48 @@ index_take(const struct tools *tools, const char *line, size_t size, struct entr
 
 /* The line of a record up to its id, and where its parts lie. */
 static void
-begin(struct text *line, const char *op, const char *id, struct hf_line *ret)
+begin(struct bytes *line, const char *op, const char *id, struct hf_line *ret)
 {
 	memset(ret, 0, sizeof(*ret));
-	text_string(line, "{\"op\":\"");
-	text_string(line, op);
-	text_string(line, "\",");
+	bytes_string(line, "{\"op\":\"");
+	bytes_string(line, op);
+	bytes_string(line, "\",");
 	ret->rest_offset = line->size;
-	text_string(line, "\"id\":\"");
+	bytes_string(line, "\"id\":\"");
 	ret->id_offset = line->size;
-	text_string(line, id);
+	bytes_string(line, id);
 	ret->id_size = line->size - ret->id_offset;
-	text_string(line, "\"");
+	bytes_string(line, "\"");
 }
 
 int
-index_before(struct work *work, const char *op, const char *id, struct text *out, struct hf_error *err)
+index_before(struct work *work, const char *op, const char *id, struct bytes *out, struct hf_error *err)
 {
 	const struct hf_emitter *emitter = work->emitter;
-	struct text text = TEXT_INIT(REF_LINE_MAX);
-	struct hf_sink sink = text_sink(out);
+	struct bytes text = BYTES_INIT(REF_LINE_MAX);
+	struct hf_sink sink = bytes_sink(out);
 	struct hf_line line;
 	int r = work_open_log(work, err);
 
 	if (r != HF_OK)
 		return r;
 	begin(&text, op, id, &line);
-	text_string(&text, "}");
+	bytes_string(&text, "}");
 	line.data = text.data;
 	line.size = text.size;
-	r = text_status(&text, "a record of the index", err);
+	r = bytes_status(&text, "a record of the index", err);
 	if (r == HF_OK)
 		r = emitter->log_known(emitter->ctx, &line, err);
 	if (r == HF_KNOWN_NEW)
 		r = hf_error_set(err, HF_ENOTFOUND, 0, "%s: not in the index", id);
 	else if (r > 0)
 		r = emitter->log_before(emitter->ctx, &sink, err);
-	text_release(&text);
+	bytes_release(&text);
 	return r;
 }
 
 int
-index_find(struct work *work, const struct ref *ref, struct text *path, struct entry *ret, struct hf_error *err)
+index_find(struct work *work, const struct ref *ref, struct bytes *path, struct entry *ret, struct hf_error *err)
 {
 	const struct tools *tools = &work->media->tools;
 	struct hf_error why = HF_ERROR_INIT;
@@ -85,8 +85,8 @@ index_find(struct work *work, const struct ref *ref, struct text *path, struct e
 		r = ref_path(ref, tools, variant, path, err);
 		if (r != HF_OK)
 			return r;
-		text_clear(&ret->text);
-		r = index_before(work, "media", text_c(path), &ret->text, &why);
+		bytes_clear(&ret->text);
+		r = index_before(work, "media", bytes_text(path), &ret->text, &why);
 		/* A record that is lost or damaged is as good as none: it is written again. */
 		if (r == HF_OK)
 			r = index_take(tools, ret->text.data, ret->text.size, ret, &why);
@@ -100,35 +100,35 @@ index_find(struct work *work, const struct ref *ref, struct text *path, struct e
 		if (memcmp(ret->ref.key, ref->key, sizeof(ref->key)) == 0)
 			return HF_OK;
 	}
-	return hf_error_set(err, HF_EEXIST, 0, "%s: another attachment has this name", text_c(path));
+	return hf_error_set(err, HF_EEXIST, 0, "%s: another attachment has this name", bytes_text(path));
 }
 
 int
-index_add(struct work *work, const char *op, const char *id, const struct text *rest, int64_t time_ns,
+index_add(struct work *work, const char *op, const char *id, const struct bytes *rest, int64_t time_ns,
     struct hf_error *err)
 {
 	const struct hf_emitter *emitter = work->emitter;
-	struct text text = TEXT_INIT(2 * REF_LINE_MAX);
+	struct bytes text = BYTES_INIT(2 * REF_LINE_MAX);
 	struct hf_line line;
 	int known, r = work_open_log(work, err);
 
 	if (r != HF_OK)
 		return r;
 	begin(&text, op, id, &line);
-	text_put(&text, rest->data, rest->size);
+	bytes_put(&text, rest->data, rest->size);
 	line.data = text.data;
 	line.size = text.size;
 	line.time_ns = time_ns == HF_NO_TIME ? 0 : time_ns;
-	r = text_status(rest, "a record of the index", err);
+	r = bytes_status(rest, "a record of the index", err);
 	if (r == HF_OK)
-		r = text_status(&text, "a record of the index", err);
+		r = bytes_status(&text, "a record of the index", err);
 	if (r == HF_OK) {
 		known = emitter->log_known(emitter->ctx, &line, err);
 		r = known < 0 ? known : HF_OK;
 		if (known > 0 && known != HF_KNOWN_UNCHANGED)
 			r = emitter->log_append(emitter->ctx, &line, err);
 	}
-	text_release(&text);
+	bytes_release(&text);
 	return r;
 }
 

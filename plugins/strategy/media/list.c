@@ -10,7 +10,7 @@ struct list {
 	struct hf_scratch *lines;
 	struct hf_reader reader;
 	bool reading, ended;
-	struct text text; /* read and not taken yet */
+	struct bytes text; /* read and not taken yet */
 	size_t at;
 };
 
@@ -26,7 +26,7 @@ list_open(const struct media *media, const char *account, const char *name, stru
 	if (list == NULL)
 		return hf_error_set(err, HF_ENOMEM, 0, "a list: out of memory");
 	list->scratch = media->scratch;
-	list->text = (struct text)TEXT_INIT(2 * REF_LINE_MAX + READ_SIZE);
+	list->text = (struct bytes)BYTES_INIT(2 * REF_LINE_MAX + READ_SIZE);
 	r = media->tools.write->sha256(account, strlen(account), sum, err);
 	if (r == HF_OK) {
 		hex_put(sum, 8, hex);
@@ -50,12 +50,12 @@ list_free(struct list *list)
 	if (list == NULL)
 		return;
 	list->scratch->remove(list->lines);
-	text_release(&list->text);
+	bytes_release(&list->text);
 	free(list);
 }
 
 int
-list_add(struct list *list, const struct text *line, struct hf_error *err)
+list_add(struct list *list, const struct bytes *line, struct hf_error *err)
 {
 	int r = list->scratch->append(list->lines, line->data, line->size, err);
 
@@ -78,8 +78,8 @@ fill(struct list *list, struct hf_error *err)
 	if (n < 0)
 		return (int)n;
 	list->ended = n == 0;
-	text_put(&list->text, piece, (size_t)n);
-	r = text_status(&list->text, "a list", err);
+	bytes_put(&list->text, piece, (size_t)n);
+	r = bytes_status(&list->text, "a list", err);
 	return r;
 }
 

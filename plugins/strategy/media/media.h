@@ -40,7 +40,7 @@ struct work {
 	int64_t next_try_ns; /* of those that failed; HF_NO_TIME: none */
 	struct list *refs;  /* what is to be looked at */
 	struct list *rooms; /* records of rooms for the end */
-	struct text room_record;
+	struct bytes room_record;
 	int64_t checkpoint_at;
 	uint64_t checkpoint_bytes;
 	uint64_t bytes;
@@ -52,7 +52,7 @@ int list_open(const struct media *media, const char *account, const char *name, 
     struct hf_error *err);
 /* Takes the list away. */
 void list_free(struct list *list);
-int list_add(struct list *list, const struct text *line, struct hf_error *err);
+int list_add(struct list *list, const struct bytes *line, struct hf_error *err);
 /* The next line, without its newline, good until the next call; HF_ENOTFOUND at the end.  Nothing is added after it. */
 int list_next(struct list *list, const char **ret_line, size_t *ret_size, struct hf_error *err);
 
@@ -83,18 +83,18 @@ struct entry {
 	int64_t attempts;
 	int64_t next_try_ns, tried_ns;
 	struct ref ref; /* lies in text */
-	struct text text;
+	struct bytes text;
 };
 
 /*
  * The path of a reference, and what became of it; STATE_NONE: nothing yet.  path and ret->text are the caller's to
  * release.
  */
-int index_find(struct work *work, const struct ref *ref, struct text *path, struct entry *ret, struct hf_error *err);
+int index_find(struct work *work, const struct ref *ref, struct bytes *path, struct entry *ret, struct hf_error *err);
 /* The newest line of a record; HF_ENOTFOUND. */
-int index_before(struct work *work, const char *op, const char *id, struct text *out, struct hf_error *err);
+int index_before(struct work *work, const char *op, const char *id, struct bytes *out, struct hf_error *err);
 /* Appends a record: {"op":OP,"id":ID and the rest, which begins with a comma and ends with "}". */
-int index_add(struct work *work, const char *op, const char *id, const struct text *rest, int64_t time_ns,
+int index_add(struct work *work, const char *op, const char *id, const struct bytes *rest, int64_t time_ns,
     struct hf_error *err);
 /* What a line of the index tells. */
 int index_take(const struct tools *tools, const char *line, size_t size, struct entry *ret, struct hf_error *err);
@@ -159,7 +159,7 @@ const char *reach_refuses(struct reach *reach, const struct tools *tools, const 
  */
 #define REACH_NEVER INT64_MAX
 #define REACH_OWN   INT64_C(-1)
-int reach_missed(struct reach *reach, const struct tools *tools, const struct ref *ref, const struct text *line,
+int reach_missed(struct reach *reach, const struct tools *tools, const struct ref *ref, const struct bytes *line,
     int64_t answers, const char *message, struct hf_error *err);
 /* Tells of all that were put aside. */
 int reach_tell(struct reach *reach, struct work *work, struct hf_error *err);

@@ -7,7 +7,7 @@
 #define TRY_MOST  (30 * 24 * 3600 * SECOND)
 
 static void
-put_word(struct text *out, const struct tools *tools, const char *name, const char *word)
+put_word(struct bytes *out, const struct tools *tools, const char *name, const char *word)
 {
 	const struct hf_text value = {word, word == NULL ? 0 : strlen(word), HF_TEXT_UTF8, 0};
 
@@ -15,25 +15,25 @@ put_word(struct text *out, const struct tools *tools, const char *name, const ch
 }
 
 static void
-put_count(struct text *out, const char *name, int64_t number)
+put_count(struct bytes *out, const char *name, int64_t number)
 {
 	if (number < 0)
 		return;
-	text_string(out, ",\"");
-	text_string(out, name);
-	text_string(out, "\":");
+	bytes_string(out, ",\"");
+	bytes_string(out, name);
+	bytes_string(out, "\":");
 	text_number(out, number);
 }
 
 static int
 add(struct work *work, const struct ref *ref, const struct entry *before, const char *path, int state,
-    struct text *rest, struct hf_error *err)
+    struct bytes *rest, struct hf_error *err)
 {
 	int r;
 
-	text_string(rest, "}");
+	bytes_string(rest, "}");
 	r = index_add(work, "media", path, rest, ref->sent_ns, err);
-	text_release(rest);
+	bytes_release(rest);
 	if (r == HF_OK)
 		index_count(work, before->state, state);
 	return r;
@@ -44,7 +44,7 @@ outcome_stored(struct work *work, const struct ref *ref, const struct entry *bef
     const struct outcome *outcome, struct hf_error *err)
 {
 	const struct tools *tools = &work->media->tools;
-	struct text rest = TEXT_INIT(2 * REF_LINE_MAX);
+	struct bytes rest = BYTES_INIT(2 * REF_LINE_MAX);
 	char hex[65];
 
 	hex_put(outcome->sha256, 32, hex);
@@ -57,7 +57,7 @@ outcome_stored(struct work *work, const struct ref *ref, const struct entry *bef
 	put_word(&rest, tools, "done", outcome->done);
 	put_word(&rest, tools, "kept", outcome->kept[0] == '\0' ? NULL : outcome->kept);
 	if (outcome->location_left)
-		text_string(&rest, ",\"location_left\":true");
+		bytes_string(&rest, ",\"location_left\":true");
 	return add(work, ref, before, path, STATE_STORED, &rest, err);
 }
 
@@ -66,7 +66,7 @@ outcome_skipped(struct work *work, const struct ref *ref, const struct entry *be
     const struct outcome *outcome, struct hf_error *err)
 {
 	const struct tools *tools = &work->media->tools;
-	struct text rest = TEXT_INIT(2 * REF_LINE_MAX);
+	struct bytes rest = BYTES_INIT(2 * REF_LINE_MAX);
 
 	ref_put_members(&rest, ref);
 	put_word(&rest, tools, "state", "skipped");
@@ -96,7 +96,7 @@ outcome_failed(struct work *work, const struct ref *ref, const struct entry *bef
     const struct outcome *outcome, const struct hf_error *why, struct hf_error *err)
 {
 	const struct tools *tools = &work->media->tools;
-	struct text rest = TEXT_INIT(2 * REF_LINE_MAX);
+	struct bytes rest = BYTES_INIT(2 * REF_LINE_MAX);
 	int64_t attempts = (before->state == STATE_FAILED ? before->attempts : 0) + (outcome->transient ? 0 : 1);
 	int64_t again = outcome->transient ? work->now_ns : next_try(work, attempts, why);
 	char name[600];

@@ -67,7 +67,7 @@ authority(char *url, size_t size)
 static struct place *
 place_of(struct reach *reach, const struct tools *tools, const struct ref *ref, bool make)
 {
-	struct text url = TEXT_INIT(REF_LINE_MAX);
+	struct bytes url = BYTES_INIT(REF_LINE_MAX);
 	const struct hf_text value = value_text(&ref->members[A_URL]);
 	struct place *place = NULL;
 	uint8_t key[32];
@@ -88,7 +88,7 @@ place_of(struct reach *reach, const struct tools *tools, const struct ref *ref, 
 			reach->count++;
 		}
 	}
-	text_release(&url);
+	bytes_release(&url);
 	return place;
 }
 
@@ -132,11 +132,11 @@ reach_refuses(struct reach *reach, const struct tools *tools, const struct ref *
 }
 
 int
-reach_missed(struct reach *reach, const struct tools *tools, const struct ref *ref, const struct text *line,
+reach_missed(struct reach *reach, const struct tools *tools, const struct ref *ref, const struct bytes *line,
     int64_t answers, const char *message, struct hf_error *err)
 {
 	struct place *place = place_of(reach, tools, ref, true);
-	struct text head = TEXT_INIT(LINE_SIZE);
+	struct bytes head = BYTES_INIT(LINE_SIZE);
 	size_t i;
 	int r;
 
@@ -144,9 +144,9 @@ reach_missed(struct reach *reach, const struct tools *tools, const struct ref *r
 	if (place != NULL)
 		place->missed++;
 	text_number(&head, answers);
-	text_string(&head, " ");
-	text_string(&head, message);
-	r = text_status(&head, "an error", err);
+	bytes_string(&head, " ");
+	bytes_string(&head, message);
+	r = bytes_status(&head, "an error", err);
 	for (i = 0; i < head.size; i++)
 		if (head.data[i] == '\n')
 			head.data[i] = ' ';
@@ -154,7 +154,7 @@ reach_missed(struct reach *reach, const struct tools *tools, const struct ref *r
 		r = list_add(reach->missed, &head, err);
 	if (r == HF_OK)
 		r = list_add(reach->missed, line, err);
-	text_release(&head);
+	bytes_release(&head);
 	return r;
 }
 
@@ -163,8 +163,8 @@ static int
 tell(struct reach *reach, struct work *work, const char *head, const char *line, size_t size, struct hf_error *err)
 {
 	struct outcome outcome = {.reason = "unreachable", .size = -1};
-	struct entry entry = {.text = TEXT_INIT(4 * REF_LINE_MAX)};
-	struct text path = TEXT_INIT(2 * REF_LINE_MAX);
+	struct entry entry = {.text = BYTES_INIT(4 * REF_LINE_MAX)};
+	struct bytes path = BYTES_INIT(2 * REF_LINE_MAX);
 	struct hf_error why = HF_ERROR_INIT;
 	int64_t answers;
 	char *message;
@@ -181,9 +181,9 @@ tell(struct reach *reach, struct work *work, const char *head, const char *line,
 	if (r == HF_EEXIST || r == HF_ERANGE)
 		r = work->emitter->failed(work->emitter->ctx, work->path, err, err);
 	else if (r == HF_OK)
-		r = outcome_failed(work, &ref, &entry, text_c(&path), &outcome, &why, err);
-	text_release(&entry.text);
-	text_release(&path);
+		r = outcome_failed(work, &ref, &entry, bytes_text(&path), &outcome, &why, err);
+	bytes_release(&entry.text);
+	bytes_release(&path);
 	return r == HF_OK ? work_checkpoint(work, err) : r;
 }
 

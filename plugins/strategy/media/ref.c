@@ -25,7 +25,7 @@ static int
 make_key(struct ref *ref, const struct tools *tools, int64_t ordinal, struct hf_error *err)
 {
 	static const int order[] = {A_ID, A_PATH, A_URL, A_NAME};
-	struct text text = TEXT_INIT(REF_LINE_MAX);
+	struct bytes text = BYTES_INIT(REF_LINE_MAX);
 	struct hf_text value;
 	size_t i;
 	int r;
@@ -34,19 +34,19 @@ make_key(struct ref *ref, const struct tools *tools, int64_t ordinal, struct hf_
 		value = value_text(&ref->members[order[i]]);
 		if (value.data == NULL || value.size == 0)
 			continue;
-		text_string(&text, attachment_names[order[i]]);
-		text_string(&text, ":");
+		bytes_string(&text, attachment_names[order[i]]);
+		bytes_string(&text, ":");
 		text_decoded(&text, tools, &value);
 	}
 	if (text.size == 0) {
-		text_string(&text, "ordinal:");
+		bytes_string(&text, "ordinal:");
 		text_number(&text, ordinal);
 		ref->ordinal = ordinal;
 	}
-	r = text_status(&text, "an attachment", err);
+	r = bytes_status(&text, "an attachment", err);
 	if (r == HF_OK)
 		r = tools->write->sha256(text.data, text.size, ref->key, err);
-	text_release(&text);
+	bytes_release(&text);
 	return r;
 }
 
@@ -55,7 +55,7 @@ static int
 make_same(struct ref *ref, const struct tools *tools, struct hf_error *err)
 {
 	static const int parts[] = {A_ID, A_PATH, A_URL};
-	struct text text = TEXT_INIT(4 * REF_LINE_MAX);
+	struct bytes text = BYTES_INIT(4 * REF_LINE_MAX);
 	struct hf_text value;
 	size_t i;
 	int r;
@@ -67,12 +67,12 @@ make_same(struct ref *ref, const struct tools *tools, struct hf_error *err)
 	for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
 		value = value_text(&ref->members[parts[i]]);
 		text_decoded(&text, tools, &value);
-		text_put(&text, "", 1);
+		bytes_put(&text, "", 1);
 	}
-	r = text_status(&text, "an attachment", err);
+	r = bytes_status(&text, "an attachment", err);
 	if (r == HF_OK)
 		r = tools->write->sha256(text.data, text.size, ref->same, err);
-	text_release(&text);
+	bytes_release(&text);
 	return r;
 }
 
@@ -124,33 +124,33 @@ ref_take(struct ref *ref, const struct tools *tools, const char *line, size_t si
 }
 
 void
-ref_put_members(struct text *out, const struct ref *ref)
+ref_put_members(struct bytes *out, const struct ref *ref)
 {
 	text_value(out, "room", &ref->room);
 	text_value(out, "message", &ref->message);
 	text_value(out, "sent_at", &ref->sent_at);
 	if (ref->ordinal > 0) {
-		text_string(out, ",\"ordinal\":");
+		bytes_string(out, ",\"ordinal\":");
 		text_number(out, ref->ordinal);
 	}
 	text_value(out, "attachment", &ref->attachment);
 }
 
 void
-ref_put(struct text *out, const struct tools *tools, const struct ref *ref)
+ref_put(struct bytes *out, const struct tools *tools, const struct ref *ref)
 {
 	struct hf_text folder = {ref->folder, strlen(ref->folder), HF_TEXT_UTF8, 0};
 
-	text_string(out, "{\"folder\":");
+	bytes_string(out, "{\"folder\":");
 	text_json(out, tools, &folder);
 	ref_put_members(out, ref);
 	if (ref->retry)
-		text_string(out, ",\"retry\":true");
-	text_string(out, "}");
+		bytes_string(out, ",\"retry\":true");
+	bytes_string(out, "}");
 }
 
 void
-ref_put_attachment(struct text *out, const struct tools *tools, const struct hf_attachment *a)
+ref_put_attachment(struct bytes *out, const struct tools *tools, const struct hf_attachment *a)
 {
 	const struct hf_text *const values[] = {&a->id, &a->kind, &a->name, &a->mime, &a->url, &a->path, &a->missing};
 	size_t start = out->size, i;
@@ -158,23 +158,23 @@ ref_put_attachment(struct text *out, const struct tools *tools, const struct hf_
 	for (i = 0; i < A_SIZE; i++)
 		text_member(out, tools, attachment_names[i], values[i]);
 	if (a->size >= 0) {
-		text_string(out, ",\"size\":");
+		bytes_string(out, ",\"size\":");
 		text_number(out, a->size);
 	}
 	if (out->failed != HF_OK)
 		return;
 	if (out->size == start)
-		text_string(out, "{");
+		bytes_string(out, "{");
 	else
 		out->data[start] = '{';
-	text_string(out, "}");
+	bytes_string(out, "}");
 }
 
 /* The last part of a path, or of a URL without what follows it. */
 static void
-put_last_part(struct text *out, const struct tools *tools, const struct hf_text *value, bool url)
+put_last_part(struct bytes *out, const struct tools *tools, const struct hf_text *value, bool url)
 {
-	struct text decoded = TEXT_INIT(REF_LINE_MAX);
+	struct bytes decoded = BYTES_INIT(REF_LINE_MAX);
 	size_t end, start;
 
 	text_decoded(&decoded, tools, value);
@@ -187,12 +187,12 @@ put_last_part(struct text *out, const struct tools *tools, const struct hf_text 
 	for (start = end; start > 0 && decoded.data[start - 1] != '/'; start--)
 		;
 	if (decoded.failed == HF_OK && end > start)
-		text_put(out, decoded.data + start, end - start < NAME_MAX_SIZE ? end - start : NAME_MAX_SIZE);
-	text_release(&decoded);
+		bytes_put(out, decoded.data + start, end - start < NAME_MAX_SIZE ? end - start : NAME_MAX_SIZE);
+	bytes_release(&decoded);
 }
 
 static void
-put_name(const struct ref *ref, const struct tools *tools, struct text *out)
+put_name(const struct ref *ref, const struct tools *tools, struct bytes *out)
 {
 	struct hf_text value = value_text(&ref->members[A_NAME]);
 	size_t start = out->size;
@@ -209,36 +209,36 @@ put_name(const struct ref *ref, const struct tools *tools, struct text *out)
 	if (out->size == start && value.data != NULL && value.size <= NAME_MAX_SIZE)
 		text_decoded(out, tools, &value);
 	if (out->size == start)
-		text_string(out, "file");
+		bytes_string(out, "file");
 }
 
 int
-ref_path(const struct ref *ref, const struct tools *tools, unsigned variant, struct text *out, struct hf_error *err)
+ref_path(const struct ref *ref, const struct tools *tools, unsigned variant, struct bytes *out, struct hf_error *err)
 {
-	struct text raw = TEXT_INIT(2 * REF_LINE_MAX);
+	struct bytes raw = BYTES_INIT(2 * REF_LINE_MAX);
 	struct hf_text message = value_text(&ref->message);
 	char hex[2 * sizeof(ref->key) + 1], name[HF_COMPONENT_SIZE];
 	int r;
 
 	text_decoded(&raw, tools, &message);
-	text_string(&raw, "-");
+	bytes_string(&raw, "-");
 	if (variant > 0) {
 		hex_put(ref->key, variant == 1 ? 8 : sizeof(ref->key), hex);
-		text_string(&raw, hex);
-		text_string(&raw, "-");
+		bytes_string(&raw, hex);
+		bytes_string(&raw, "-");
 	}
 	put_name(ref, tools, &raw);
-	r = text_status(&raw, "a file's name", err);
+	r = bytes_status(&raw, "a file's name", err);
 	if (r == HF_OK)
 		r = tools->write->component(raw.data, raw.size, name, err);
-	text_release(&raw);
+	bytes_release(&raw);
 	if (r != HF_OK)
 		return r;
-	text_clear(out);
-	text_string(out, ref->folder);
-	text_string(out, "/");
-	text_string(out, name);
-	return text_c(out) == NULL ? text_status(out, "a file's path", err) : HF_OK;
+	bytes_clear(out);
+	bytes_string(out, ref->folder);
+	bytes_string(out, "/");
+	bytes_string(out, name);
+	return bytes_text(out) == NULL ? bytes_status(out, "a file's path", err) : HF_OK;
 }
 
 void

@@ -33,17 +33,17 @@ int ref_take_attachment(struct ref *ref, const struct tools *tools, const struct
 /* Takes a line of the list, or of the index; ref points into it. */
 int ref_take(struct ref *ref, const struct tools *tools, const char *line, size_t size, struct hf_error *err);
 /* The line of the list, without newline. */
-void ref_put(struct text *out, const struct tools *tools, const struct ref *ref);
+void ref_put(struct bytes *out, const struct tools *tools, const struct ref *ref);
 /* "room", "message", "sent_at" and "attachment", each after a comma. */
-void ref_put_members(struct text *out, const struct ref *ref);
+void ref_put_members(struct bytes *out, const struct ref *ref);
 /* The attachment that a source tells of as JSON. */
-void ref_put_attachment(struct text *out, const struct tools *tools, const struct hf_attachment *attachment);
+void ref_put_attachment(struct bytes *out, const struct tools *tools, const struct hf_attachment *attachment);
 /*
  * Where it is stored, "ROOM/MESSAGE-NAME".  variant 0 has no more in it; 1 and 2 have the beginning of the key, or
  * all of it, for names that another attachment has taken.
  */
 #define REF_VARIANTS 3u
-int ref_path(const struct ref *ref, const struct tools *tools, unsigned variant, struct text *out,
+int ref_path(const struct ref *ref, const struct tools *tools, unsigned variant, struct bytes *out,
     struct hf_error *err);
 /* For the source; points into ref. */
 void ref_attachment(const struct ref *ref, struct hf_attachment *ret);

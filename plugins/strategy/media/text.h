@@ -8,44 +8,26 @@
 
 #include <holdfast/source.h>
 
+#include "common/bytes.h"
+
 /* What the host lends for JSON. */
 struct tools {
 	const struct hf_host_json *json;
 	const struct hf_host_write *write;
 };
 
-/*
- * Text under construction up to a limit.  What does not fit sets failed and adds nothing more, so that a writer of
- * many pieces looks once, with text_status.
- */
-struct text {
-	char *data;
-	size_t size, capacity, max;
-	int failed; /* HF_OK, HF_ENOMEM, HF_ERANGE */
-};
-
-#define TEXT_INIT(max_size) {NULL, 0, 0, (max_size), HF_OK}
-
-void text_put(struct text *text, const void *data, size_t size);
-void text_string(struct text *text, const char *string);
-void text_number(struct text *text, int64_t number);
+/* Each appends to text. */
+void text_number(struct bytes *text, int64_t number);
 /* A JSON string with its quotes, of text in either encoding; data must not be NULL. */
-void text_json(struct text *text, const struct tools *tools, const struct hf_text *value);
+void text_json(struct bytes *text, const struct tools *tools, const struct hf_text *value);
 /* ,"name":"value", nothing where data is NULL. */
-void text_member(struct text *text, const struct tools *tools, const char *name, const struct hf_text *value);
+void text_member(struct bytes *text, const struct tools *tools, const char *name, const struct hf_text *value);
 /* ,"name":"RFC 3339", nothing for HF_NO_TIME. */
-void text_time(struct text *text, const struct tools *tools, const char *name, int64_t ns);
+void text_time(struct bytes *text, const struct tools *tools, const char *name, int64_t ns);
 /* ,"name":value as it is spelled: a string with its quotes, anything else as it is; nothing where there is none. */
-void text_value(struct text *text, const char *name, const struct hf_json_value *value);
+void text_value(struct bytes *text, const char *name, const struct hf_json_value *value);
 /* The bytes of text in either encoding. */
-void text_decoded(struct text *text, const struct tools *tools, const struct hf_text *value);
-/* NUL-terminated, good until the next change; NULL after a failure. */
-const char *text_c(struct text *text);
-int text_status(const struct text *text, const char *what, struct hf_error *err);
-/* Appends what is written to it. */
-struct hf_sink text_sink(struct text *text);
-void text_clear(struct text *text);
-void text_release(struct text *text);
+void text_decoded(struct bytes *text, const struct tools *tools, const struct hf_text *value);
 
 /* A string value as text; data NULL where it is none. */
 static inline struct hf_text

@@ -29,23 +29,23 @@ work_open_log(struct work *work, struct hf_error *err)
 
 /* The members of an object, which stays open. */
 static void
-put_counts(const struct counts *counts, struct text *out)
+put_counts(const struct counts *counts, struct bytes *out)
 {
-	text_string(out, "{\"stored\":");
+	bytes_string(out, "{\"stored\":");
 	text_number(out, counts->stored);
-	text_string(out, ",\"skipped\":");
+	bytes_string(out, ",\"skipped\":");
 	text_number(out, counts->skipped);
-	text_string(out, ",\"failed\":");
+	bytes_string(out, ",\"failed\":");
 	text_number(out, counts->failed);
 }
 
 /* What the lines that are kept with it have changed. */
 static void
-put_progress(const struct work *work, struct text *out)
+put_progress(const struct work *work, struct bytes *out)
 {
 	put_counts(&work->counts, out);
 	text_time(out, &work->media->tools, "next_try", work->next_try_ns);
-	text_string(out, "}");
+	bytes_string(out, "}");
 }
 
 static int64_t
@@ -78,7 +78,7 @@ work_checkpoint(struct work *work, struct hf_error *err)
 {
 	const struct hf_host *host = work->media->host;
 	int64_t now = host->clock_ns(host->ctx);
-	struct text cursor = TEXT_INIT(1024);
+	struct bytes cursor = BYTES_INIT(1024);
 	struct hf_blob blob;
 	int r;
 
@@ -88,18 +88,18 @@ work_checkpoint(struct work *work, struct hf_error *err)
 	work->checkpoint_at = now;
 	work->checkpoint_bytes = work->bytes;
 	put_progress(work, &cursor);
-	r = text_status(&cursor, "a checkpoint", err);
+	r = bytes_status(&cursor, "a checkpoint", err);
 	blob = (struct hf_blob){cursor.data, cursor.size};
 	if (r == HF_OK)
 		r = work->emitter->checkpoint(work->emitter->ctx, &blob, err);
-	text_release(&cursor);
+	bytes_release(&cursor);
 	return r;
 }
 
 /* ---- media.json ---- */
 
 struct document {
-	struct text text; /* as it was; size 0: none */
+	struct bytes text; /* as it was; size 0: none */
 	char digest[65];
 	uint64_t limit;
 	int64_t next_try_ns;
@@ -137,13 +137,13 @@ take_document(const struct work *work, struct document *document)
 static int
 read_document(const struct work *work, struct document *ret, struct hf_error *err)
 {
-	struct hf_sink sink = text_sink(&ret->text);
+	struct hf_sink sink = bytes_sink(&ret->text);
 	struct hf_error why = HF_ERROR_INIT;
 	int r = work->emitter->previous(work->emitter->ctx, "media.json", &sink, &why);
 
 	/* One that is not there, or damaged: all is looked at again, and the index tells what is stored. */
 	if (r == HF_ENOTFOUND || r == HF_ECORRUPT || r == HF_ERANGE) {
-		text_clear(&ret->text);
+		bytes_clear(&ret->text);
 		ret->counted = r == HF_ENOTFOUND;
 		ret->digest[0] = '\0';
 		ret->next_try_ns = HF_NO_TIME;
@@ -156,44 +156,44 @@ read_document(const struct work *work, struct document *ret, struct hf_error *er
 }
 
 static void
-put_document(const struct work *work, const char *digest, struct text *out)
+put_document(const struct work *work, const char *digest, struct bytes *out)
 {
 	const struct tools *tools = &work->media->tools;
 	const struct hf_text account = {work->view->account, strlen(work->view->account), HF_TEXT_UTF8, 0};
 	const struct hf_text source = {work->view->source, strlen(work->view->source), HF_TEXT_UTF8, 0};
 	const struct hf_text chats = {digest, 64, HF_TEXT_UTF8, 0};
 
-	text_string(out, "{\"schema\":\"holdfast.media/1\"");
+	bytes_string(out, "{\"schema\":\"holdfast.media/1\"");
 	text_member(out, tools, "account", &account);
 	text_member(out, tools, "source", &source);
 	if (work->counted) {
-		text_string(out, ",\"counts\":");
+		bytes_string(out, ",\"counts\":");
 		put_counts(&work->counts, out);
-		text_string(out, "}");
+		bytes_string(out, "}");
 	}
-	text_string(out, ",\"limit\":");
+	bytes_string(out, ",\"limit\":");
 	text_number(out, (int64_t)work->media->max_size);
 	text_time(out, tools, "next_try", work->next_try_ns);
 	if (digest[0] != '\0')
 		text_member(out, tools, "chats", &chats);
-	text_string(out, "}\n");
+	bytes_string(out, "}\n");
 }
 
 static int
 write_document(struct work *work, const struct document *before, const char *digest, int64_t newest_ns,
     struct hf_error *err)
 {
-	struct text now = TEXT_INIT(DOCUMENT_MAX);
+	struct bytes now = BYTES_INIT(DOCUMENT_MAX);
 	struct hf_blob blob;
 	int r;
 
 	put_document(work, digest, &now);
-	r = text_status(&now, "media.json", err);
+	r = bytes_status(&now, "media.json", err);
 	blob = (struct hf_blob){now.data, now.size};
 	if (r == HF_OK && (now.size != before->text.size || memcmp(now.data, before->text.data, now.size) != 0))
 		r = work->emitter->file(work->emitter->ctx, "media.json", &blob,
 		    newest_ns == HF_NO_TIME ? 0 : newest_ns, err);
-	text_release(&now);
+	bytes_release(&now);
 	return r;
 }
 
@@ -203,7 +203,7 @@ write_document(struct work *work, const struct document *before, const char *dig
 static int
 add_rooms(struct work *work, struct hf_error *err)
 {
-	struct text rest = TEXT_INIT(2 * REF_LINE_MAX);
+	struct bytes rest = BYTES_INIT(2 * REF_LINE_MAX);
 	const char *line, *space;
 	char folder[HF_COMPONENT_SIZE];
 	size_t size;
@@ -215,13 +215,13 @@ add_rooms(struct work *work, struct hf_error *err)
 			continue;
 		memcpy(folder, line, (size_t)(space - line));
 		folder[space - line] = '\0';
-		text_clear(&rest);
-		text_put(&rest, space + 1, size - (size_t)(space + 1 - line));
+		bytes_clear(&rest);
+		bytes_put(&rest, space + 1, size - (size_t)(space + 1 - line));
 		r = index_add(work, "room", folder, &rest, HF_NO_TIME, err);
 		if (r != HF_OK)
 			break;
 	}
-	text_release(&rest);
+	bytes_release(&rest);
 	return r == HF_ENOTFOUND ? HF_OK : r;
 }
 
@@ -267,7 +267,7 @@ int
 work_execute(const struct media *media, const struct hf_source_view *view, const struct hf_unit *unit,
     const struct hf_run *run, const struct hf_emitter *emitter, struct hf_error *err)
 {
-	struct document document = {.text = TEXT_INIT(DOCUMENT_MAX)};
+	struct document document = {.text = BYTES_INIT(DOCUMENT_MAX)};
 	struct work work = {.media = media, .view = view, .emitter = emitter, .path = unit->path,
 	    .full = (run->flags & HF_RUN_FULL) != 0, .next_try_ns = HF_NO_TIME,
 	    .checkpoint_at = media->host->clock_ns(media->host->ctx)};
@@ -291,6 +291,6 @@ work_execute(const struct media *media, const struct hf_source_view *view, const
 		r = back_up(&work, &document, run->cursor.size > 0, err);
 	list_free(work.refs);
 	list_free(work.rooms);
-	text_release(&document.text);
+	bytes_release(&document.text);
 	return r;
 }
