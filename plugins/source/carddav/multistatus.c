@@ -70,14 +70,14 @@ union block {
 static void *
 resize_block(void *data, size_t size)
 {
-	union block *block = data == NULL ? NULL : (union block *)data - 1;
-	size_t before = block == NULL ? 0 : block->size;
+	union block *old = data == NULL ? NULL : (union block *)data - 1, *block;
+	size_t before = old == NULL ? 0 : old->size;
 
 	if (size > PARSER_MAX || memory->used - before > PARSER_MAX - size) {
 		memory->exceeded = true;
 		return NULL;
 	}
-	block = realloc(block, sizeof(*block) + size);
+	block = realloc(old, sizeof(*block) + size);
 	if (block == NULL)
 		return NULL;
 	block->size = size;
