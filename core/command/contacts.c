@@ -14,9 +14,10 @@
 #include "command/putter.h"
 #include "repository/walk.h"
 
-#define INDEX_MAX ((size_t)1 << 30)
-#define CARD_MAX  ((size_t)16 << 20)
-#define FOLDER    "/contacts"
+#define INDEX_MAX      ((size_t)64 << 20) /* of the cards' ids */
+#define INDEX_LINE_MAX ((size_t)64 << 10)
+#define CARD_MAX       ((size_t)16 << 20)
+#define FOLDER         "/contacts"
 
 struct counts {
 	uint64_t created, replaced, same, failed;
@@ -27,7 +28,8 @@ struct restoring {
 	const struct contacts_request *request;
 	struct putter putter;
 	/* The snapshot's files. */
-	struct buffer index;
+	struct buffer index; /* entries */
+	struct buffer line;  /* of index.jsonl, under way */
 	size_t at;       /* in index */
 	struct buffer id; /* of the card under way */
 	uint64_t size;
@@ -141,25 +143,20 @@ damaged(const char *name, struct hf_error *err)
 	return hf_error_set(err, HF_ECORRUPT, 0, "%s of the snapshot is not what it should be", name);
 }
 
-/* Takes the next line of index.jsonl. */
-static int
-next_card(struct restoring *restoring, struct hf_error *err)
-{
-	const char *line = (const char *)restoring->index.data + restoring->at;
-	size_t left = restoring->index.size - restoring->at, size;
-	struct json_object *object = NULL;
-	const char *id = NULL, *end;
-	int64_t bytes = 0;
-	int r;
+/* Of index.jsonl only this is kept, in front of the card's id: the rest of a line is the server's, and may be long. */
+struct index_entry {
+	uint32_t card_size, id_size;
+};
 
-	restoring->has_card = false;
-	buffer_clear(&restoring->card);
-	if (left == 0)
-		return HF_OK;
-	end = memchr(line, '\n', left);
-	size = end == NULL ? left : (size_t)(end - line);
-	restoring->at += size + (end != NULL);
-	r = json_parse(line, size, "index.jsonl", &object, err);
+static int
+add_line(struct restoring *restoring, const char *line, size_t size, struct hf_error *err)
+{
+	struct json_object *object = NULL;
+	struct index_entry entry;
+	const char *id = NULL;
+	int64_t bytes = 0;
+	int r = json_parse(line, size, "index.jsonl", &object, err);
+
 	if (r == HF_OK)
 		r = json_get_string(object, "id", "index.jsonl", &id, err);
 	if (r == HF_OK)
@@ -167,14 +164,53 @@ next_card(struct restoring *restoring, struct hf_error *err)
 	if (r == HF_OK && (bytes <= 0 || (uint64_t)bytes > CARD_MAX))
 		r = damaged("index.jsonl", err);
 	if (r == HF_OK) {
-		buffer_clear(&restoring->id);
-		buffer_append_string(&restoring->id, id);
-		restoring->size = (uint64_t)bytes;
-		restoring->has_card = true;
-		r = buffer_status(&restoring->id, "a card's id", err);
+		entry = (struct index_entry){(uint32_t)bytes, (uint32_t)strlen(id)};
+		buffer_append(&restoring->index, &entry, sizeof(entry));
+		buffer_append(&restoring->index, id, entry.id_size);
+		r = buffer_status(&restoring->index, "index.jsonl", err);
 	}
 	json_object_put(object);
 	return r;
+}
+
+/* index.jsonl, piece by piece. */
+static int
+take_index(void *ctx, const void *data, uint64_t size, struct hf_error *err)
+{
+	struct restoring *restoring = ctx;
+	const char *at = data, *end = at + size, *line_end;
+	int r = HF_OK;
+
+	while (r == HF_OK && at < end) {
+		line_end = memchr(at, '\n', (size_t)(end - at));
+		buffer_append(&restoring->line, at, (size_t)((line_end == NULL ? end : line_end) - at));
+		r = buffer_status(&restoring->line, "a line of index.jsonl", err);
+		at = line_end == NULL ? end : line_end + 1;
+		if (r != HF_OK || line_end == NULL)
+			continue;
+		r = add_line(restoring, buffer_string(&restoring->line), restoring->line.size, err);
+		buffer_clear(&restoring->line);
+	}
+	return r;
+}
+
+/* Takes the next card of the index. */
+static int
+next_card(struct restoring *restoring, struct hf_error *err)
+{
+	const uint8_t *at = restoring->index.data + restoring->at;
+	struct index_entry entry;
+
+	restoring->has_card = restoring->at < restoring->index.size;
+	buffer_clear(&restoring->card);
+	if (!restoring->has_card)
+		return HF_OK;
+	memcpy(&entry, at, sizeof(entry));
+	buffer_clear(&restoring->id);
+	buffer_append(&restoring->id, at + sizeof(entry), entry.id_size);
+	restoring->size = entry.card_size;
+	restoring->at += sizeof(entry) + entry.id_size;
+	return buffer_status(&restoring->id, "a card's id", err);
 }
 
 /* contacts.vcf, piece by piece. */
@@ -203,15 +239,6 @@ take_vcf(void *ctx, const void *data, uint64_t size, struct hf_error *err)
 			r = next_card(restoring, err);
 	}
 	return r;
-}
-
-static int
-take_index(void *ctx, const void *data, uint64_t size, struct hf_error *err)
-{
-	struct restoring *restoring = ctx;
-
-	buffer_append(&restoring->index, data, (size_t)size);
-	return buffer_status(&restoring->index, "index.jsonl", err);
 }
 
 /* ---- the snapshot ---- */
@@ -321,6 +348,8 @@ put_all(struct restoring *restoring, struct session *session, struct hf_error *e
 		r = find_folder(restoring, session, &snapshot, folder, err);
 	if (r == HF_OK)
 		r = dump(session, &snapshot, folder, "index.jsonl", &index, err);
+	if (r == HF_OK && restoring->line.size > 0)
+		r = add_line(restoring, buffer_string(&restoring->line), restoring->line.size, err);
 	if (r == HF_OK)
 		r = next_card(restoring, err);
 	if (r == HF_OK)
@@ -360,7 +389,7 @@ int
 contacts_restore(const struct common *common, const struct contacts_request *request)
 {
 	struct restoring restoring = {.common = common, .request = request, .index = BUFFER_INIT(INDEX_MAX),
-	    .id = BUFFER_INIT((size_t)1 << 20), .card = BUFFER_INIT(CARD_MAX)};
+	    .line = BUFFER_INIT(INDEX_LINE_MAX), .id = BUFFER_INIT((size_t)1 << 20), .card = BUFFER_INIT(CARD_MAX)};
 	const struct config_account *account;
 	struct hf_error err = HF_ERROR_INIT;
 	struct config *config = NULL;
@@ -385,6 +414,7 @@ contacts_restore(const struct common *common, const struct contacts_request *req
 	putter_close(&restoring.putter);
 	config_free(config);
 	buffer_release(&restoring.index);
+	buffer_release(&restoring.line);
 	buffer_release(&restoring.id);
 	buffer_release(&restoring.card);
 	return status;

@@ -465,6 +465,32 @@ test_redirect_denied(void)
 	finish();
 }
 
+/* What is for one server alone goes to no other, nor is an answer to something else taken for its answer. */
+static void
+test_stay(void)
+{
+	static const char *const paths[] = {"/.redirect/307/http://127.0.0.1:1/3", "/.redirect/308/http://localhost/3",
+	    "/.redirect/303//3", "/.redirect/302//3"};
+	struct buffer body = BUFFER_INIT(1u << 20);
+	struct hf_error err = HF_ERROR_INIT;
+	uint32_t status;
+	size_t i;
+
+	begin("");
+	items.method = "POST";
+	items.body = "body";
+	for (i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		status = 0;
+		CU_ASSERT_EQUAL(request(paths[i], HF_HTTP_STAY | HF_HTTP_ANY_STATUS, &status, &body, &err), HF_EPERM);
+		CU_ASSERT_EQUAL(status / 100, 3);
+	}
+	CU_ASSERT_TRUE(status_has("\"requests\": 4,"));
+	(void)request("/.redirect/307//3", HF_HTTP_STAY | HF_HTTP_ANY_STATUS, &status, &body, &err);
+	CU_ASSERT(status == 200 || status == 405);
+	buffer_release(&body);
+	finish();
+}
+
 /* On the same origin they are kept, five times at most. */
 static void
 test_redirect_chain(void)
@@ -554,7 +580,7 @@ main(void)
 	CU_TestInfo tests[] = {{"files", test_files}, {"tries", test_retry}, {"give up", test_give_up}, {"long pause", test_long_pause},
 	    {"codes", test_codes}, {"resume", test_resume}, {"request", test_request}, {"once", test_once},
 	    {"limits", test_limits}, {"no body", test_no_body}, {"stop", test_stop}, {"strict", test_strict},
-	    {"strict reuse", test_strict_reuse}, {"redirects", test_redirects},
+	    {"strict reuse", test_strict_reuse}, {"redirects", test_redirects}, {"stay", test_stay},
 	    {"redirect denied", test_redirect_denied}, {"redirect chain", test_redirect_chain},
 	    {"waiting", test_waiting}, {"rate", test_rate}, {"long request", test_long_request}, CU_TEST_INFO_NULL};
 	unsigned i;

@@ -51,6 +51,13 @@ is_strict(const struct transfer *transfer)
 	return wanted->origin == NULL || !url_same_origin(current(transfer), wanted->origin);
 }
 
+/* Whether only a public address will do: no server of the Internet sends us to one of the user's own network. */
+static bool
+wants_public(const struct transfer *transfer)
+{
+	return is_strict(transfer) || (transfer->left && transfer->public);
+}
+
 static bool
 was_sent(const struct transfer *transfer)
 {
@@ -500,7 +507,7 @@ on_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *address)
 	struct transfer *transfer = ctx;
 	int fd;
 
-	if (purpose != CURLSOCKTYPE_IPCXN || (is_strict(transfer) && !policy_is_public(&address->addr))) {
+	if (purpose != CURLSOCKTYPE_IPCXN || (wants_public(transfer) && !policy_is_public(&address->addr))) {
 		transfer->denied = true;
 		return CURL_SOCKET_BAD;
 	}
@@ -550,10 +557,12 @@ on_request(void *ctx, char *remote, char *local, int remote_port, int local_port
 {
 	struct transfer *transfer = ctx;
 
-	if (is_strict(transfer) && !policy_text_is_public(remote)) {
+	if (wants_public(transfer) && !policy_text_is_public(remote)) {
 		transfer->denied = true;
 		return CURL_PREREQFUNC_ABORT;
 	}
+	if (transfer->hops == 0)
+		transfer->public = policy_text_is_public(remote);
 	if (check_certificate(transfer) != HF_OK)
 		return CURL_PREREQFUNC_ABORT;
 	/*
@@ -857,6 +866,9 @@ check_redirect(struct transfer *transfer, const struct url *url, bool is_get)
 		return fail(transfer, HF_EINVAL, false, "more than %u redirects", TRANSFER_REDIRECTS);
 	if (was_before(transfer, url) && is_get == transfer->is_get)
 		return fail(transfer, HF_EINVAL, false, "it redirects in a circle");
+	if ((wanted->flags & HF_HTTP_STAY) != 0 &&
+	    (!url_same_origin(transfer->chain[0], url) || is_get != transfer->is_get))
+		return fail(transfer, HF_EPERM, false, "it redirects what is for this server alone");
 	if (current(transfer)->is_https && !url->is_https && tells)
 		return fail(transfer, HF_EPERM, false, "it redirects from https to http");
 	return HF_OK;

@@ -51,6 +51,7 @@ struct transfer {
 	unsigned hops;
 	unsigned sends[TRANSFER_REDIRECTS + 1]; /* requests that were sent at this hop, in all tries */
 	bool left;   /* another origin was on the way: no secrets from there on */
+	bool public; /* the first URL's server has a public address */
 	bool is_get; /* a redirect made it one */
 	bool fresh;  /* not over a connection that was used before */
 	bool ready;  /* its turn has come; start needs no other */

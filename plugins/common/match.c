@@ -94,7 +94,7 @@ find(const struct match *match, const struct match_entry *wanted)
 			continue;
 		if (same_content(&match->list[i], wanted))
 			return &match->list[i];
-		if (found == NULL)
+		if (found == NULL || (found->put && !match->list[i].put))
 			found = &match->list[i];
 	}
 	return found;
@@ -156,7 +156,7 @@ match_find(const struct match *match, const char *card, size_t size, struct matc
 	if (entry == NULL)
 		return hf_error_set(err, HF_ENOTFOUND, 0, "there is no such card");
 	*ret = (struct match_found){match->texts.data + entry->where_at, match->texts.data + entry->version_at,
-	    same_content(entry, &wanted)};
+	    same_content(entry, &wanted), entry->put};
 	return HF_OK;
 }
 
@@ -169,6 +169,7 @@ match_set(struct match *match, const char *card, size_t size, const char *where,
 
 	if (r != HF_OK)
 		return r;
+	now.put = true;
 	entry = find(match, &now);
 	if (entry == NULL)
 		return append(match, &now, where, version, err);

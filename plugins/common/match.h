@@ -15,6 +15,7 @@ struct match_entry {
 	uint64_t content[2]; /* of what it says */
 	uint32_t where_at;   /* NUL-terminated strings in the texts */
 	uint32_t version_at;
+	bool put;            /* a card of the backup is there */
 };
 
 struct match {
@@ -28,15 +29,19 @@ struct match_found {
 	const char *where;   /* as it was added */
 	const char *version;
 	bool same;           /* it says the same */
+	bool put;            /* and was told to match_set: it is not to be replaced by another card with its UID */
 };
 
 void match_init(struct match *match, const struct hf_host_write *write);
 void match_release(struct match *match);
 int match_add(struct match *match, const char *card, size_t size, const char *where, const char *version,
     struct hf_error *err);
-/* HF_ENOTFOUND: there is no such card.  Strings are good until the next add. */
+/*
+ * Of several cards with one UID the one that says the same, else one that was not put there.  HF_ENOTFOUND: there is no
+ * such card.  Strings are good until the next add.
+ */
 int match_find(const struct match *match, const char *card, size_t size, struct match_found *ret, struct hf_error *err);
-/* Tells it that the card has been put there. */
+/* Tells it that the card has been put there, or is there already. */
 int match_set(struct match *match, const char *card, size_t size, const char *where, const char *version,
     struct hf_error *err);
 

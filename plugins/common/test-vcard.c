@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct bytes out = BYTES_INIT(1u << 20);
+static struct bytes out = BYTES_INIT(8u << 20);
 
 static const char *
 strip(const char *card)
@@ -98,6 +98,49 @@ test_strip(void)
 	    "BEGIN:VCARD\nAGENT:BEGIN:VCARD\\nFN:\n A\\nEND:VCARD\\n\nEND:VCARD\n");
 }
 
+/* The card as the text of an AGENT in another one. */
+static void
+put_agent(const struct bytes *card, struct bytes *agent)
+{
+	size_t i;
+
+	bytes_clear(agent);
+	bytes_string(agent, "BEGIN:VCARD\nAGENT:");
+	for (i = 0; i < card->size; i++) {
+		if (card->data[i] == '\n')
+			bytes_string(agent, "\\n");
+		else if (card->data[i] == '\\')
+			bytes_string(agent, "\\\\");
+		else
+			bytes_char(agent, card->data[i]);
+	}
+	bytes_string(agent, "\nEND:VCARD\n");
+}
+
+/* Cards in cards in cards are not opened for ever, nor large ones, which would all be in memory at once. */
+static void
+test_agents(void)
+{
+	struct bytes cards[2] = {BYTES_INIT(4u << 20), BYTES_INIT(4u << 20)};
+	size_t i, size;
+
+	for (size = 0; size < (3u << 20); size += (3u << 20) - 1) {
+		bytes_clear(&cards[0]);
+		bytes_string(&cards[0], "BEGIN:VCARD\nPHOTO:here\nNOTE:");
+		for (i = 0; i < size; i++)
+			bytes_char(&cards[0], 'x');
+		bytes_string(&cards[0], "\nEND:VCARD\n");
+		for (i = 1; i <= 5; i++) {
+			put_agent(&cards[(i - 1) % 2], &cards[i % 2]);
+			bytes_clear(&out);
+			CU_ASSERT_EQUAL(vcard_strip(cards[i % 2].data, cards[i % 2].size, &out, NULL), HF_OK);
+			CU_ASSERT_EQUAL(strstr(bytes_text(&out), "PHOTO") == NULL, size == 0 && i <= 3);
+		}
+	}
+	bytes_release(&cards[0]);
+	bytes_release(&cards[1]);
+}
+
 static int
 check(const char *card)
 {
@@ -133,7 +176,7 @@ test_uid(void)
 static bool
 same(const char *a, const char *b)
 {
-	struct match_found found = {NULL, NULL, false};
+	struct match_found found = {NULL, NULL, false, false};
 	struct match match;
 	int r;
 
@@ -166,7 +209,7 @@ test_match(void)
 	CU_ASSERT_EQUAL(match_find(&match, card, strlen(card), &found, NULL), HF_ENOTFOUND);
 	CU_ASSERT_EQUAL(match_set(&match, card, strlen(card), "there", "", NULL), HF_OK);
 	CU_ASSERT_EQUAL(match_find(&match, card, strlen(card), &found, NULL), HF_OK);
-	CU_ASSERT(found.same && strcmp(found.where, "there") == 0);
+	CU_ASSERT(found.same && found.put && strcmp(found.where, "there") == 0);
 	match_release(&match);
 	bytes_clear(&out);
 	CU_ASSERT_EQUAL(match_merge(texts[0], strlen(texts[0]), card, strlen(card), &out, NULL), HF_OK);
@@ -208,7 +251,7 @@ test_random(void)
 int
 main(void)
 {
-	CU_TestInfo tests[] = {{"read", test_read}, {"strip", test_strip}, {"check", test_check}, {"uid", test_uid},
+	CU_TestInfo tests[] = {{"read", test_read}, {"strip", test_strip}, {"agents", test_agents}, {"check", test_check}, {"uid", test_uid},
 	    {"match", test_match}, {"random", test_random}, CU_TEST_INFO_NULL};
 	int r = unit_run("vcard", tests);
 

@@ -7,6 +7,9 @@
 /* Of one unfolded property, without the media's. */
 #define LINE_MAX_SIZE (4u << 20)
 #define FOLD          75 /* bytes of a line that is written anew */
+/* Cards that are the text of an AGENT are in memory, one within the other. */
+#define AGENT_MAX     (1u << 20)
+#define AGENT_DEPTH   3
 
 bool
 vcard_is(const struct vcard_text *text, const char *word)
@@ -395,11 +398,13 @@ put_escaped(struct vcard_text head, const struct bytes *text, const char *line_e
 	bytes_string(out, line_end);
 }
 
+static int strip(const char *data, size_t size, unsigned depth, struct bytes *out, struct hf_error *err);
+
 static int
-strip_agent(const struct vcard_reader *reader, const struct vcard_property *property, struct bytes *out,
-    struct hf_error *err)
+strip_agent(const struct vcard_reader *reader, const struct vcard_property *property, unsigned depth,
+    struct bytes *out, struct hf_error *err)
 {
-	struct bytes card = BYTES_INIT(LINE_MAX_SIZE), stripped = BYTES_INIT(LINE_MAX_SIZE);
+	struct bytes card = BYTES_INIT(AGENT_MAX), stripped = BYTES_INIT(AGENT_MAX);
 	struct vcard_text head = {property->group.size > 0 ? property->group.data : property->name.data, 0};
 	const char *line_end = reader->line_end == '\r' ? "\r"
 	                       : property->raw.size > 1 && property->raw.data[property->raw.size - 2] == '\r' ? "\r\n"
@@ -410,7 +415,7 @@ strip_agent(const struct vcard_reader *reader, const struct vcard_property *prop
 	put_unescaped(property->value, &card);
 	r = bytes_status(&card, "the card of an AGENT", err);
 	if (r == HF_OK)
-		r = vcard_strip(card.data, card.size, &stripped, err);
+		r = strip(card.data, card.size, depth + 1, &stripped, err);
 	if (r == HF_OK && stripped.size == card.size)
 		bytes_put(out, property->raw.data, property->raw.size);
 	else if (r == HF_OK)
@@ -424,12 +429,13 @@ strip_agent(const struct vcard_reader *reader, const struct vcard_property *prop
 static bool
 is_inline_agent(const struct vcard_property *property)
 {
-	return vcard_is(&property->name, "AGENT") && property->value.size > 12 && !property->quoted_printable &&
+	return vcard_is(&property->name, "AGENT") && property->value.size > 12 &&
+	       property->value.size <= AGENT_MAX && !property->quoted_printable &&
 	       strncasecmp(property->value.data, "BEGIN:VCARD\\n", 13) == 0;
 }
 
-int
-vcard_strip(const char *data, size_t size, struct bytes *out, struct hf_error *err)
+static int
+strip(const char *data, size_t size, unsigned depth, struct bytes *out, struct hf_error *err)
 {
 	struct vcard_reader reader;
 	struct vcard_property property;
@@ -439,13 +445,19 @@ vcard_strip(const char *data, size_t size, struct bytes *out, struct hf_error *e
 	while (status == HF_OK && (r = vcard_next(&reader, &property, err)) != 0) {
 		if (r < 0)
 			status = r;
-		else if (is_inline_agent(&property))
-			status = strip_agent(&reader, &property, out, err);
+		else if (depth < AGENT_DEPTH && is_inline_agent(&property))
+			status = strip_agent(&reader, &property, depth, out, err);
 		else if (!property.media || property.broken)
 			bytes_put(out, property.raw.data, property.raw.size);
 	}
 	vcard_close(&reader);
 	return status == HF_OK ? bytes_status(out, "a card", err) : status;
+}
+
+int
+vcard_strip(const char *data, size_t size, struct bytes *out, struct hf_error *err)
+{
+	return strip(data, size, 0, out, err);
 }
 
 int

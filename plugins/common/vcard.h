@@ -64,7 +64,10 @@ int vcard_next_param(const struct vcard_text *params, size_t *pos, struct vcard_
  * HF_ECORRUPT with what is wrong.
  */
 int vcard_check(const char *data, size_t size, struct hf_error *err);
-/* Appends the card without its PHOTO, LOGO, SOUND and KEY properties, all else as it is.  HF_ENOMEM, HF_ERANGE. */
+/*
+ * Appends the card without its PHOTO, LOGO, SOUND and KEY properties, all else as it is: an AGENT that is a card in
+ * more than 1 MiB of text, or within three others, too.  HF_ENOMEM, HF_ERANGE.
+ */
 int vcard_strip(const char *data, size_t size, struct bytes *out, struct hf_error *err);
 /* Appends the same properties alone, as they are.  HF_ENOMEM, HF_ERANGE. */
 int vcard_media(const char *data, size_t size, struct bytes *out, struct hf_error *err);

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
 # A URL from a message leads to no address that is not public: as it is given, after a redirect, and as the answer of
-# a name server.  In a network of its own, where every address is this machine and a trap listens at all of them.
+# a name server; nor does a redirect by a public server that is configured.  In a network of its own, where every
+# address is this machine and a trap listens at all of them.
 . "${srcdir:-.}/lib.sh"
 need "$PYTHON" unshare ip
 GET=$abs_top_builddir/core/http/test-get
@@ -80,7 +81,7 @@ elif sys.argv[1] == "addresses":
 E
 
 # Everything is this machine.  The trap takes whatever comes at ports 80 and 443 and writes it down; a server at
-# 127.0.0.1:8000 redirects /N to form N; a name server answers nN.test with address N, twoN.test with it twice,
+# port 8000 redirects /N to form N; a name server answers nN.test with address N, twoN.test with it twice,
 # flipN.test with a public one at first, with address N from then on.
 cat >world.py <<'E'
 import ipaddress, select, socket, struct, sys, threading
@@ -167,7 +168,7 @@ def start(function, *arguments):
 for port in (80, 443):
     start(accept, socket.create_server(("0.0.0.0", port), backlog=100), answer_trapped)
     start(accept, socket.create_server(("::", port), family=socket.AF_INET6, backlog=100), answer_trapped)
-start(accept, socket.create_server(("127.0.0.1", 8000), backlog=100), answer_redirect)
+start(accept, socket.create_server(("0.0.0.0", 8000), backlog=100), answer_redirect)
 names = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 names.bind(("127.0.0.1", 53))
 start(name_server, names)
@@ -206,6 +207,7 @@ grep -q ready world || { cat world; echo "no world after $try tries"; exit 1; }
 # What a plugin asks for; -e: with the proxies above, which must not matter.
 "$GET" -s -h -e -a secret - <given >given.result || :
 "$GET" -s -h -a secret -o http://127.0.0.1:8000 - <redirects >redirects.result || :
+"$GET" -h -a secret - <configured >configured.result || :
 "$GET" -s -h -e -a secret - <names >names.first || :
 grep '^first' trap >trap.first || :
 "$GET" -s -h -e -a secret - <names >names.result || :
@@ -219,14 +221,16 @@ grep '^accepted' trap >trap.open || :
 "$GET" -s -h -e -a secret http://8.8.8.8/ >public.result || :
 grep '^accepted.*8\.8\.8\.8' trap >trap.public || :
 # And an address that was configured, through the proxy of the environment.
-"$GET" -e -a secret http://10.0.0.1/ >configured.result || :
-grep '^accepted.*GET http://10\.0\.0\.1/' trap >trap.configured || :
+"$GET" -e -a secret http://10.0.0.1/ >proxied.result || :
+grep '^accepted.*GET http://10\.0\.0\.1/' trap >trap.proxied || :
 E
 
 for kind in given addresses; do
 	"$PYTHON" forms.py $kind >"$T/$kind" || fail "no $kind"
 done
 awk '{ print "http://127.0.0.1:8000/" NR - 1 }' given >redirects
+# A server that is configured, and not to be trusted with what else can be reached from here.
+sed 's/127.0.0.1/8.8.8.8/' redirects >configured
 awk '{ n = NR - 1; print "http://n" n ".test/"; print "https://two" n ".test/" }
 	NR % 2 == 1 { print "http://flip" NR - 1 ".test/" }
 	NR % 4 == 1 { print "http://n" NR - 1 ".test./"; print "http://N" NR - 1 ".TEST:80/x" }' addresses >names
@@ -248,6 +252,7 @@ refused() {
 }
 refused given
 refused redirects
+refused configured
 refused names
 [ ! -s trap.strict ] || fail "accepted: $(cat trap.strict)"
 # Names that flip were reached at their public address, and not at all when they had another one.
@@ -257,5 +262,5 @@ cmp -s trap.first trap.second || fail "more flips than there were at first"
 grep -q "^0${tab}200${tab}2${tab}" public.result || fail "the public address: $(cat public.result)"
 [ "$(wc -l <trap.public)" = 1 ] || fail "the public address: $(cat trap.public)"
 ! grep -qiE 'authorization|cookie|secret' trap.public || fail "a public address was told too much: $(cat trap.public)"
-grep -q "^0${tab}200${tab}2${tab}" configured.result || fail "the configured address: $(cat configured.result)"
-[ "$(wc -l <trap.configured)" = 1 ] || fail "the environment's proxy was not used: $(cat trap)"
+grep -q "^0${tab}200${tab}2${tab}" proxied.result || fail "the configured address: $(cat proxied.result)"
+[ "$(wc -l <trap.proxied)" = 1 ] || fail "the environment's proxy was not used: $(cat trap)"

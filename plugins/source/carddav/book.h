@@ -52,9 +52,9 @@ int books_list(struct carddav *carddav, struct books *books, struct hf_error *er
 
 /* Cards of one book that a listing named. */
 struct href {
-	uint32_t path_at, etag_at; /* NUL-terminated strings in texts */
-	bool gone;                 /* it was deleted */
-	bool done;                 /* it was answered */
+	uint32_t path_at; /* a NUL-terminated string in texts */
+	bool gone;        /* it was deleted */
+	bool done;        /* it was answered */
 };
 
 struct hrefs {
@@ -66,8 +66,8 @@ struct hrefs {
 void hrefs_init(struct hrefs *hrefs);
 void hrefs_clear(struct hrefs *hrefs);
 void hrefs_release(struct hrefs *hrefs);
-int hrefs_add(struct hrefs *hrefs, const char *path, size_t size, const struct bytes *etag, bool gone,
-    struct hf_error *err);
+/* HF_ERANGE: there are too many, or they are too long; HF_ENOMEM. */
+int hrefs_add(struct hrefs *hrefs, const char *path, size_t size, bool gone, struct hf_error *err);
 
 /*
  * Lists books->list[index]: what has changed since token, or with token "" all of it.  *ret_token gets the state that

@@ -413,7 +413,8 @@ dav_put(const struct dav *dav, const char *path, const char *etag, const struct 
 	struct hf_http_header headers[HEADERS_MAX] = {{text_of("Content-Type"), text_of("text/vcard; charset=utf-8"),
 	    0, 0},
 	    {text_of(etag == NULL ? "If-None-Match" : "If-Match"), text_of(etag == NULL ? "*" : etag), 0, 0}};
-	struct hf_http_request request = {.method = "PUT", .flags = HF_HTTP_ONCE, .body = *card};
+	struct hf_http_request request = {.method = "PUT",
+	    .flags = HF_HTTP_ONCE | HF_HTTP_STAY, .body = *card};
 	int r = run(&asking, path, &request, headers, 2, err);
 
 	return r != HF_OK && answer->status == 412

@@ -8,7 +8,7 @@
 #include "common/bytes.h"
 #include "multistatus.h"
 
-#define DAV_CARD_MAX (16u << 20) /* of a card with its pictures */
+#define DAV_CARD_MAX (12u << 20) /* of a card with its pictures */
 #define DAV_PATH_MAX 4000u
 
 /* A server and who we are there.  Paths are of its origin: "/alice/book/", percent-encoded. */

@@ -5,13 +5,15 @@
 
 #define LISTING_MAX  (256u << 20)
 #define HREFS_MAX    1000000u
-#define TEXTS_MAX    (256u << 20)
+#define TEXTS_MAX    (10u << 20)  /* of the addresses of a book's cards, which are in memory */
 #define BATCH        64u          /* cards in one request */
 #define BATCH_BYTES  (8u << 20)   /* of its answer */
-#define CARD_BYTES   (24u << 20)  /* of the answer for a single one */
+#define CARD_BYTES   (14u << 20)  /* of the answer for a single one */
 #define CARD_LARGE   (1u << 20)   /* that is not to be in memory twice */
-/* A listing with more pages than this has so many cards on each, or it is one that does not end. */
+#define TOO_LONG_MAX 16u          /* cards one after the other whose answers are; then it is the server's fault */
+/* A listing with more pages than a few has so many cards on each, or it is one that does not end. */
 #define PAGES_FEW    100u
+#define PAGES_MOST   5000u
 #define PAGE_LEAST   10u
 
 /* ---- lists ---- */
@@ -39,8 +41,7 @@ hrefs_release(struct hrefs *hrefs)
 }
 
 int
-hrefs_add(struct hrefs *hrefs, const char *path, size_t size, const struct bytes *etag, bool gone,
-    struct hf_error *err)
+hrefs_add(struct hrefs *hrefs, const char *path, size_t size, bool gone, struct hf_error *err)
 {
 	size_t capacity = hrefs->capacity == 0 ? 64 : hrefs->capacity + hrefs->capacity / 2;
 	struct href *list;
@@ -54,15 +55,10 @@ hrefs_add(struct hrefs *hrefs, const char *path, size_t size, const struct bytes
 		hrefs->list = list;
 		hrefs->capacity = capacity;
 	}
-	list = &hrefs->list[hrefs->count++];
-	*list = (struct href){(uint32_t)hrefs->texts.size, 0, gone, false};
+	hrefs->list[hrefs->count++] = (struct href){(uint32_t)hrefs->texts.size, gone, false};
 	bytes_put(&hrefs->texts, path, size);
 	bytes_char(&hrefs->texts, '\0');
-	list->etag_at = (uint32_t)hrefs->texts.size;
-	if (etag != NULL)
-		bytes_put(&hrefs->texts, etag->data, etag->size);
-	bytes_char(&hrefs->texts, '\0');
-	return bytes_status(&hrefs->texts, "the list of cards", err);
+	return bytes_status(&hrefs->texts, "the addresses of the cards", err);
 }
 
 static const char *
@@ -142,7 +138,7 @@ add_listed(struct listing *listing, const struct bytes *path, const struct dav_r
 		return hf_error_set(err, HF_ECORRUPT, 0, "%.200s is listed in %.200s, which is another address book",
 		    path->data, listing->path->data);
 	else
-		return hrefs_add(listing->hrefs, path->data, path->size, gone ? NULL : &response->etag, gone, err);
+		return hrefs_add(listing->hrefs, path->data, path->size, gone, err);
 	return HF_OK;
 }
 
@@ -209,7 +205,7 @@ ask_pages(struct listing *listing, const char *token, struct bytes *ret_token, s
 		    (ret_token->size == current.size && memcmp(ret_token->data, current.data, current.size) == 0))
 			r = hf_error_set(err, HF_ECORRUPT, 0,
 			    "the server says that there is more, and does not give it");
-		else if (pages >= PAGES_FEW && listing->hrefs->count / pages < PAGE_LEAST)
+		else if (pages >= PAGES_MOST || (pages >= PAGES_FEW && listing->hrefs->count / pages < PAGE_LEAST))
 			r = hf_error_set(err, HF_ECORRUPT, 0, "the server's listing does not end");
 		bytes_clear(&current);
 		bytes_put(&current, ret_token->data, ret_token->size);
@@ -328,6 +324,7 @@ struct batch {
 	/* What has been answered, until the answer is whole: for each card its place, size, ETag and bytes. */
 	struct bytes got;
 	struct bytes large; /* one large card's bytes, taken out of the answer */
+	unsigned too_long;  /* answers about a single card, one after the other */
 };
 
 struct got {
@@ -466,7 +463,7 @@ push_got(const struct batch *batch, struct hf_error *err)
 		if (got.status == 200)
 			r = batch->fn(batch->ctx, path, bytes_text(&etag) == NULL ? "" : etag.data, &card, NULL, err);
 		else if (got.status == 413)
-			r = fail_card(batch, got.href, HF_ERANGE, 0, "longer than 16 MiB", err);
+			r = fail_card(batch, got.href, HF_ERANGE, 0, "longer than 12 MiB", err);
 		else if (got.status == 0)
 			r = fail_card(batch, got.href, HF_EIO, 0, "the server answers without the card", err);
 		/* One that is gone since it was listed will be told as deleted the next time. */
@@ -506,13 +503,18 @@ fetch(struct batch *batch, struct hf_error *err)
 	size_t first = batch->first, count = batch->count;
 	int r = ask_batch(batch, &why);
 
-	if (r == HF_OK)
+	if (r == HF_OK) {
+		batch->too_long = 0;
 		return push_got(batch, err);
+	}
 	if (r != HF_ERANGE) {
 		if (err != NULL)
 			*err = why;
 		return r;
 	}
+	if (count == 1 && ++batch->too_long > TOO_LONG_MAX)
+		return hf_error_set(err, HF_ERANGE, 0, "each of %u answers about a single card was too long",
+		    batch->too_long);
 	if (count == 1)
 		return fail_card(batch, first, HF_ERANGE, 0, "longer than an answer may be", err);
 	batch->count = count / 2;

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "multistatus.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 
 #include <expat.h>
 
-#define DEPTH_MAX 32
-#define TEXT_MAX  (8u << 10) /* of all but cards */
-#define SEPARATOR '\n'       /* between an element's namespace and its name */
+#define DEPTH_MAX  32
+#define TEXT_MAX   (8u << 10)  /* of all but cards */
+#define PART_MAX   (64u << 10) /* that the parser gets at once */
+#define PARSER_MAX (1u << 20)  /* that it keeps of the text */
+#define SEPARATOR  '\n'        /* between an element's namespace and its name */
 
 enum element {
 	E_OTHER, E_MULTISTATUS, E_RESPONSE, E_HREF, E_STATUS, E_PROPSTAT, E_PROP, E_ETAG, E_DATA, E_NAME, E_TOKEN,
@@ -26,8 +29,15 @@ static const struct {
     {"urn:ietf:params:xml:ns:carddav\naddressbook-home-set", E_HOME}, {"DAV:\nresourcetype", E_TYPE},
     {"DAV:\ncollection", E_COLLECTION}, {"urn:ietf:params:xml:ns:carddav\naddressbook", E_ADDRESSBOOK}};
 
+/* Of one parser. */
+struct memory {
+	size_t used;
+	bool exceeded;
+};
+
 struct multistatus {
 	XML_Parser parser;
+	struct memory memory;
 	multistatus_fn fn;
 	void *ctx;
 	enum element stack[DEPTH_MAX];
@@ -37,10 +47,86 @@ struct multistatus {
 	struct dav_response props; /* of the propstat under way, until its status is known */
 	unsigned propstat_status;
 	struct bytes text, token;
-	bool keeps; /* text */
+	bool keeps;      /* text */
+	size_t text_max; /* of the element under way */
+	bool has_card;   /* the response under way has */
 	int code;   /* HF_OK, or why it stops */
 	struct hf_error why;
 };
+
+/* ---- the parser's memory ---- */
+
+/*
+ * The parser keeps each name that it has met, and all of a tag or a comment until it has its end: the server decides
+ * how much that is.  Functions for memory are told a size and nothing else, so whose it is stands here;
+ * one answer may be read while another is.
+ */
+static _Thread_local struct memory *memory;
+
+union block {
+	size_t size;
+	max_align_t align;
+};
+
+static void *
+resize_block(void *data, size_t size)
+{
+	union block *old = data == NULL ? NULL : (union block *)data - 1, *block;
+	size_t before = old == NULL ? 0 : old->size;
+
+	if (size > PARSER_MAX || memory->used - before > PARSER_MAX - size) {
+		memory->exceeded = true;
+		return NULL;
+	}
+	block = realloc(old, sizeof(*block) + size);
+	if (block == NULL)
+		return NULL;
+	block->size = size;
+	memory->used += size - before;
+	return block + 1;
+}
+
+static void *
+get_block(size_t size)
+{
+	return resize_block(NULL, size);
+}
+
+static void
+free_block(void *data)
+{
+	union block *block = data == NULL ? NULL : (union block *)data - 1;
+
+	if (block != NULL)
+		memory->used -= block->size;
+	free(block);
+}
+
+static XML_Parser
+open_parser(struct memory *own)
+{
+	static const XML_Memory_Handling_Suite functions = {get_block, resize_block, free_block};
+	static const XML_Char separator[] = {SEPARATOR, 0};
+	struct memory *before = memory;
+	XML_Parser parser;
+
+	memory = own;
+	parser = XML_ParserCreate_MM(NULL, &functions, separator);
+	memory = before;
+	return parser;
+}
+
+static void
+close_parser(XML_Parser parser, struct memory *own)
+{
+	struct memory *before = memory;
+
+	memory = own;
+	XML_ParserFree(parser);
+	memory = before;
+}
+
+/* ---- responses ---- */
 
 static void
 clear_response(struct dav_response *response)
@@ -118,8 +204,14 @@ on_start(void *ctx, const XML_Char *name, const XML_Char **attributes)
 	multistatus->stack[multistatus->depth++] = element;
 	if (multistatus->depth == 1 && element == E_MULTISTATUS)
 		multistatus->seen = true;
-	if (element == E_RESPONSE && above(multistatus, 1) == E_MULTISTATUS)
+	if (element == E_RESPONSE && above(multistatus, 1) == E_MULTISTATUS) {
 		clear_response(&multistatus->response);
+		multistatus->has_card = false;
+	}
+	/* Each would be in memory, and only one counts. */
+	if (element == E_DATA && multistatus->has_card)
+		stop(multistatus, HF_ECORRUPT, "the answer has two cards with one address");
+	multistatus->has_card |= element == E_DATA;
 	if (element == E_PROPSTAT) {
 		clear_response(&multistatus->props);
 		multistatus->propstat_status = 0;
@@ -131,6 +223,7 @@ on_start(void *ctx, const XML_Char *name, const XML_Char **attributes)
 	/* Text counts where no other element is in it. */
 	multistatus->keeps = element == E_HREF || element == E_STATUS || element == E_ETAG || element == E_DATA ||
 	                     element == E_NAME || element == E_TOKEN || element == E_CTAG;
+	multistatus->text_max = element == E_DATA ? multistatus->text.max : 2 * TEXT_MAX;
 	bytes_clear(&multistatus->text);
 }
 
@@ -139,7 +232,9 @@ on_text(void *ctx, const XML_Char *text, int size)
 {
 	struct multistatus *multistatus = ctx;
 
-	if (multistatus->keeps)
+	if (multistatus->keeps && (size_t)size > multistatus->text_max - multistatus->text.size)
+		multistatus->text.failed = HF_ERANGE;
+	else if (multistatus->keeps)
 		bytes_put(&multistatus->text, text, (size_t)size);
 }
 
@@ -331,7 +426,7 @@ multistatus_open(size_t data_max, multistatus_fn fn, void *ctx, struct multistat
 
 	if (multistatus == NULL)
 		return hf_error_set(err, HF_ENOMEM, 0, "an answer: out of memory");
-	multistatus->parser = XML_ParserCreateNS(NULL, SEPARATOR);
+	multistatus->parser = open_parser(&multistatus->memory);
 	if (multistatus->parser == NULL) {
 		free(multistatus);
 		return hf_error_set(err, HF_ENOMEM, 0, "an answer: out of memory");
@@ -356,7 +451,7 @@ multistatus_close(struct multistatus *multistatus)
 {
 	if (multistatus == NULL)
 		return;
-	XML_ParserFree(multistatus->parser);
+	close_parser(multistatus->parser, &multistatus->memory);
 	release_response(&multistatus->response);
 	release_response(&multistatus->props);
 	bytes_release(&multistatus->text);
@@ -365,22 +460,33 @@ multistatus_close(struct multistatus *multistatus)
 }
 
 static int
+explain(struct multistatus *multistatus)
+{
+	enum XML_Error code = XML_GetErrorCode(multistatus->parser);
+
+	if (code == XML_ERROR_NO_MEMORY && !multistatus->memory.exceeded)
+		return hf_error_set(&multistatus->why, HF_ENOMEM, 0, "an answer: out of memory");
+	return hf_error_set(&multistatus->why, HF_ECORRUPT, 0, "the answer is not the XML it should be, line %lu: %s",
+	    (unsigned long)XML_GetCurrentLineNumber(multistatus->parser), code == XML_ERROR_NO_MEMORY
+	    ? "its tags and names are too long or too many" : XML_ErrorString(code));
+}
+
+static int
 parse(struct multistatus *multistatus, const void *data, size_t size, int final, struct hf_error *err)
 {
-	const size_t most = (size_t)1 << 20;
+	struct memory *before = memory;
 	const char *at = data;
 	size_t part;
 
+	memory = &multistatus->memory;
 	do {
-		part = size > most ? most : size;
+		part = size > PART_MAX ? PART_MAX : size;
 		if (XML_Parse(multistatus->parser, at, (int)part, final) != XML_STATUS_OK && multistatus->code == HF_OK)
-			multistatus->code = hf_error_set(&multistatus->why, HF_ECORRUPT, 0,
-			    "the answer is not the XML it should be, line %lu: %s",
-			    (unsigned long)XML_GetCurrentLineNumber(multistatus->parser),
-			    XML_ErrorString(XML_GetErrorCode(multistatus->parser)));
+			multistatus->code = explain(multistatus);
 		at += part;
 		size -= part;
 	} while (multistatus->code == HF_OK && size > 0);
+	memory = before;
 	if (multistatus->code != HF_OK)
 		return hf_error_set(err, multistatus->code, multistatus->why.os_errno, "%s", multistatus->why.msg);
 	return HF_OK;

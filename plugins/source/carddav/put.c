@@ -16,7 +16,8 @@ add_card(void *ctx, const char *path, const char *etag, const struct bytes *card
 	/* It could be the one that is put. */
 	if (card == NULL)
 		return hf_error_set(err, why->code, 0, "%.200s cannot be compared: %s", path, why->msg);
-	return match_add(&carddav->match, card->data, card->size, path, etag, err);
+	(void)etag;
+	return match_add(&carddav->match, card->data, card->size, path, "", err);
 }
 
 static int
@@ -79,7 +80,7 @@ is_there(const struct carddav *carddav, const char *path, const struct bytes *ca
 {
 	struct bytes now = BYTES_INIT(DAV_CARD_MAX);
 	struct dav_answer answer;
-	struct match_found found = {NULL, NULL, false};
+	struct match_found found = {NULL, NULL, false, false};
 	struct match match;
 
 	dav_answer_init(&answer);
@@ -159,6 +160,22 @@ create(struct carddav *carddav, const struct bytes *card, struct hf_error *err)
 	return r;
 }
 
+/* found's strings end with the list's next change. */
+static int
+keep(struct carddav *carddav, const struct bytes *card, const struct match_found *found, struct hf_error *err)
+{
+	struct bytes path = BYTES_INIT(DAV_PATH_MAX);
+	const char *text;
+	int r;
+
+	bytes_string(&path, found->where);
+	text = bytes_text(&path);
+	r = text == NULL ? bytes_status(&path, "an address", err)
+	                 : match_set(&carddav->match, card->data, card->size, text, "", err);
+	bytes_release(&path);
+	return r;
+}
+
 /* The card that is there is got first, so that its pictures stay. */
 static int
 replace(struct carddav *carddav, const struct bytes *card, const struct match_found *found, struct hf_error *err)
@@ -215,9 +232,15 @@ put_card(struct carddav *carddav, const struct hf_contact *contact, uint32_t fla
 		r = dry ? HF_OK : create(carddav, &card, err);
 	} else if (r != HF_OK) {
 		r = hf_error_set(err, r, 0, "%s", why.msg);
+	} else if (found.same) {
+		*done = HF_PUT_SAME;
+		r = dry ? HF_OK : keep(carddav, &card, &found, err);
+	} else if (found.put) {
+		r = hf_error_set(err, HF_EEXIST, 0, "%.200s holds another card of the backup with the same UID",
+		    found.where);
 	} else {
-		*done = found.same ? HF_PUT_SAME : HF_PUT_REPLACED;
-		r = found.same || dry ? HF_OK : replace(carddav, &card, &found, err);
+		*done = HF_PUT_REPLACED;
+		r = dry ? HF_OK : replace(carddav, &card, &found, err);
 	}
 out:
 	bytes_release(&card);

@@ -363,7 +363,7 @@ add_retries(struct reading *reading, const char *at, struct hf_error *err)
 				break;
 		}
 		if (path != NULL && i == count)
-			r = hrefs_add(&reading->hrefs, path, word.size, NULL, false, err);
+			r = hrefs_add(&reading->hrefs, path, word.size, false, err);
 	}
 	bytes_release(&word);
 	return r;

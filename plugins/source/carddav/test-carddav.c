@@ -439,13 +439,17 @@ test_hostile(void)
 	static const struct answer mended[] = {HOME("t1"), {"REPORT", "/h/b/", "t1", 207, MULTI(TOKEN("t1")), NULL, 0},
 	    {"REPORT", "/h/b/", "4.vcf", 207, MULTI(GOT("/h/b/2.vcf", "2") GOT("/h/b/3.vcf", "3") GOT("/h/b/4.vcf", "4")),
 	    NULL, 0}, END};
+	static const struct answer two_cards[] = {ROOT, PRINCIPAL, HOME("t1"), LIST("t1"), {"REPORT", "/h/b/", NULL,
+	    207, MULTI(RESPONSE("/h/b/1.vcf", "<c:address-data>" CARD("1") "</c:address-data><c:address-data>" CARD("2")
+	    "</c:address-data>")), NULL, 0}, END};
 	static const struct answer card_elsewhere[] = {ROOT, PRINCIPAL, HOME("t1"), LIST("t1"), {"REPORT", "/h/b/", NULL,
 	    207, MULTI(GOT("https://evil.example/h/b/1.vcf", "1")), NULL, 0}, END};
 	static const struct {
 		const struct answer *answers;
 		int code;
 	} bad[] = {{elsewhere, HF_ECORRUPT}, {no_scheme, HF_ECORRUPT}, {redirected, HF_EIO}, {unknown, HF_EIO},
-	    {bomb, HF_ECORRUPT}, {empty, HF_ECORRUPT}, {card_elsewhere, HF_ECORRUPT}};
+	    {bomb, HF_ECORRUPT}, {empty, HF_ECORRUPT}, {card_elsewhere, HF_ECORRUPT},
+	    {two_cards, HF_ECORRUPT}};
 	size_t i;
 
 	CU_ASSERT_EQUAL(open_url(ORIGIN "/", NULL, NULL), HF_OK);
@@ -479,6 +483,37 @@ test_endless(void)
 		pages[i] = (struct answer){"REPORT", "/h/b/", NULL, 207, bodies[i], NULL, 0};
 	}
 	CU_ASSERT_EQUAL(ask(pages, true, NULL), HF_ECORRUPT);
+}
+
+/* A listing whose addresses would not fit into memory, and a server whose answers are all too long. */
+static void
+test_floods(void)
+{
+	static char path[3500], body[4000 * 3000];
+	static struct answer listing[] = {ROOT, PRINCIPAL, HOME("t1"), {"REPORT", "/h/b/", NULL, 207, body, NULL, 0}, END};
+	static struct answer too_long[400] = {ROOT, PRINCIPAL, HOME("t1"), {"REPORT", "/h/b/", NULL, 207, body, NULL, 0}};
+	struct buffer text = BUFFER_INIT(sizeof(body));
+	size_t i;
+
+	memset(path, 'a', sizeof(path) - 1);
+	buffer_append_string(&text, "<d:multistatus xmlns:d=\"DAV:\">");
+	for (i = 0; i < 3200; i++)
+		buffer_appendf(&text, "<d:response><d:href>%s%zu</d:href></d:response>", path, i);
+	buffer_append_string(&text, "</d:multistatus>");
+	(void)snprintf(body, sizeof(body), "%s", buffer_string(&text));
+	CU_ASSERT_EQUAL(open_url(ORIGIN "/", NULL, NULL), HF_OK);
+	CU_ASSERT_EQUAL(ask(listing, false, NULL), HF_ERANGE);
+	buffer_clear(&text);
+	buffer_append_string(&text, "<d:multistatus xmlns:d=\"DAV:\">");
+	for (i = 0; i < 64; i++)
+		buffer_appendf(&text, "<d:response><d:href>%02zu.vcf</d:href></d:response>", i);
+	buffer_append_string(&text, "</d:multistatus>");
+	(void)snprintf(body, sizeof(body), "%s", buffer_string(&text));
+	buffer_release(&text);
+	/* All 64 of them, by halves: 17 alone are asked for. */
+	for (i = 4; i < 4 + 17 + 15 + 2 * 2 + 2; i++)
+		too_long[i] = (struct answer){"REPORT", "/h/b/", NULL, 0, NULL, NULL, HF_ERANGE};
+	CU_ASSERT_EQUAL(ask(too_long, false, NULL), HF_ERANGE);
 }
 
 /* Large cards are not copied: each still is what was sent, also beside others and when the answer comes twice. */
@@ -601,6 +636,7 @@ test_put(void)
 	    {"GET", "/h/b/7.vcf", NULL, 200, CARD("7"), NULL, 0}, END};
 	static const struct answer not_there[] = {{"PUT", "/h/b/6.vcf", NULL, 0, NULL, NULL, HF_ENET},
 	    {"GET", "/h/b/6.vcf", NULL, 404, NULL, NULL, 0}, END};
+#define UID9 "BEGIN:VCARD\r\nVERSION:3.0\r\nUID:9\r\nFN:another\r\nEND:VCARD\r\n"
 	static const struct answer odd[] = {{"PUT", "/h/b/8a5edab282632443219e051e4ade2d1d.vcf", NULL, 201, NULL, NULL, 0},
 	    END};
 	uint32_t done;
@@ -614,6 +650,11 @@ test_put(void)
 	CU_ASSERT_EQUAL(done, HF_PUT_CREATED);
 	CU_ASSERT_EQUAL(put(none, CARD("9"), 0, &done), HF_OK);
 	CU_ASSERT_EQUAL(done, HF_PUT_SAME);
+	/* One that was put, or was there as it is, is not replaced by another one with its UID. */
+	CU_ASSERT_EQUAL(put(none, UID9, 0, &done), HF_EEXIST);
+	CU_ASSERT_EQUAL(put(none, CARD("2"), 0, &done), HF_OK);
+	CU_ASSERT_EQUAL(done, HF_PUT_SAME);
+	CU_ASSERT_EQUAL(put(none, "BEGIN:VCARD\nVERSION:3.0\nUID:2\nFN:another\nEND:VCARD\n", 0, &done), HF_EEXIST);
 	CU_ASSERT_EQUAL(put(taken, CARD("8"), 0, &done), HF_EEXIST);
 	CU_ASSERT_EQUAL(put(replace, "BEGIN:VCARD\nVERSION:3.0\nUID:1\nFN:new\nEND:VCARD\n", 0, &done), HF_OK);
 	CU_ASSERT_EQUAL(done, HF_PUT_REPLACED);
@@ -627,7 +668,7 @@ int
 main(void)
 {
 	CU_TestInfo tests[] = {{"first", test_first}, {"changes", test_changes}, {"token", test_token},
-	    {"absent", test_absent}, {"hostile", test_hostile}, {"endless", test_endless}, {"large", test_large}, {"discover", test_discover}, {"configure", test_configure}, {"put", test_put},
+	    {"absent", test_absent}, {"hostile", test_hostile}, {"endless", test_endless}, {"floods", test_floods}, {"large", test_large}, {"discover", test_discover}, {"configure", test_configure}, {"put", test_put},
 	    CU_TEST_INFO_NULL};
 	void *module = dlopen(TEST_PLUGIN, RTLD_NOW | RTLD_LOCAL);
 	const struct hf_plugin *(*entry)(void);

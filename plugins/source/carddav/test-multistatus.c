@@ -120,6 +120,41 @@ test_refused(void)
 	bytes_release(&deep);
 }
 
+/* piece, again and again until there are that many bytes, within an answer. */
+static int
+parse_flood(const char *before, const char *piece, const char *after, size_t size)
+{
+	struct bytes flood = BYTES_INIT(size + 10000);
+	int r, i;
+
+	bytes_string(&flood, HEAD);
+	bytes_string(&flood, before);
+	/* A number in it makes names that differ. */
+	for (i = 0; flood.size < size; i++)
+		bytes_format(&flood, piece, i);
+	bytes_string(&flood, after);
+	bytes_string(&flood, TAIL);
+	CU_ASSERT_EQUAL_FATAL(bytes_status(&flood, "a flood", NULL), HF_OK);
+	r = parse_pieces(flood.data, flood.size, 16384);
+	bytes_release(&flood);
+	return r;
+}
+
+/* What the parser would have to keep in memory has an end; what goes by has none. */
+static void
+test_floods(void)
+{
+	CU_ASSERT_EQUAL(parse_flood("<d:x a='", "aaaaaaaaaaaaaaaaaaaa", "'/>", 2u << 20), HF_ECORRUPT);
+	CU_ASSERT_EQUAL(parse_flood("<!--", "aaaaaaaaaaaaaaaaaaaa", "-->", 2u << 20), HF_ECORRUPT);
+	CU_ASSERT_EQUAL(parse_flood("<?x ", "aaaaaaaaaaaaaaaaaaaa", "?>", 2u << 20), HF_ECORRUPT);
+	CU_ASSERT_EQUAL(parse_flood("", "<x%d/>", "", 2u << 20), HF_ECORRUPT);
+	CU_ASSERT_EQUAL(parse_flood("", "<x a%d=''/>", "", 2u << 20), HF_ECORRUPT);
+	CU_ASSERT_EQUAL(parse_flood("", "<x xmlns:a%d='b'/>", "", 2u << 20), HF_ECORRUPT);
+	CU_ASSERT_EQUAL(parse_flood("<x>", "aaaaaaaaaaaaaaaaaaaa", "</x>", 4u << 20), HF_OK);
+	CU_ASSERT_EQUAL(parse_flood("", "<x a='b'/><!-- a --><?x y?>", "", 4u << 20), HF_OK);
+	CU_ASSERT_EQUAL(parse_flood("", "<d:response><d:href>/%d</d:href></d:response>", "", 4u << 20), HF_OK);
+}
+
 static void
 test_stop(void)
 {
@@ -133,7 +168,7 @@ test_stop(void)
 int
 main(void)
 {
-	CU_TestInfo tests[] = {{"read", test_read}, {"refused", test_refused}, {"stop", test_stop}, CU_TEST_INFO_NULL};
+	CU_TestInfo tests[] = {{"read", test_read}, {"refused", test_refused}, {"floods", test_floods}, {"stop", test_stop}, CU_TEST_INFO_NULL};
 	int r = unit_run("multistatus", tests);
 
 	bytes_release(&out);

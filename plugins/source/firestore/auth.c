@@ -76,7 +76,7 @@ static int
 post(struct auth *auth, const struct text *url, const char *type, const struct text *body, struct text *reply,
     uint32_t *ret_status, struct hf_error *err)
 {
-	int r = post_once(auth, url, type, body, HF_HTTP_ANY_STATUS, reply, ret_status, err);
+	int r = post_once(auth, url, type, body, HF_HTTP_ANY_STATUS | HF_HTTP_STAY, reply, ret_status, err);
 
 	if (r == HF_OK && (*ret_status >= 500 || *ret_status == 408 || *ret_status == 425 || *ret_status == 429))
 		r = post_once(auth, url, type, body, 0, reply, ret_status, err);

@@ -38,6 +38,9 @@
 
 #define PATH_SIZE 4096
 
+/* Names of columns that a file computes. */
+#define COMPUTED_MAX (256u << 10)
+
 static int64_t
 now_ns(clockid_t clock)
 {
@@ -103,7 +106,7 @@ database_error(const struct database *database, int code, const char *what, stru
 		}
 	(void)snprintf(message, sizeof(message), "%s", database->db != NULL ? sqlite3_errmsg(database->db) :
 	    sqlite3_errstr(code));
-	if (strstr(message, "access to view") != NULL)
+	if (strstr(message, "access to view") != NULL || (database->refused && (code & 0xff) == SQLITE_AUTH))
 		hint = "set views: true if you trust the file";
 	if (strstr(message, "vtable constructor") != NULL)
 		hint = "virtual tables are not read";
@@ -134,20 +137,38 @@ connect_functions(sqlite3 *db)
 			(void)sqlite3_finalize(stmt);
 }
 
+static bool
+is_computed(const struct text *computed, const char *table, const char *column)
+{
+	const char *at = computed->data, *end, *name;
+
+	if (computed->size == 0)
+		return false;
+	for (end = at + computed->size; at < end; at = name + strlen(name) + 1) {
+		name = at + strlen(at) + 1;
+		if (sqlite3_stricmp(at, table) == 0 && sqlite3_stricmp(name, column) == 0)
+			return true;
+	}
+	return false;
+}
+
 static int
 authorize(void *ctx, int action, const char *first, const char *second, const char *schema, const char *via)
 {
+	struct database *database = ctx;
 	static const char *const refused[] = {"load_extension", "fts3_tokenizer", "sqlite_log", "zeroblob",
 		"randomblob"};
 	size_t i;
 
-	(void)ctx;
-	(void)first;
 	(void)schema;
 	(void)via;
 	switch (action) {
-	case SQLITE_SELECT:
 	case SQLITE_READ:
+		if (first == NULL || second == NULL || !is_computed(&database->computed, first, second))
+			return SQLITE_OK;
+		database->refused = true;
+		return SQLITE_DENY;
+	case SQLITE_SELECT:
 	case SQLITE_RECURSIVE:
 		return SQLITE_OK;
 	case SQLITE_FUNCTION:
@@ -397,6 +418,56 @@ add_views(struct database *database, const char *list, struct hf_error *err)
 		if (!came_before(list, t, ts))
 			r = add_view(database, list, t, ts, err);
 	}
+	return r;
+}
+
+/* ---- columns that the file computes ---- */
+
+static int
+add_computed(struct database *database, const char *table, struct hf_error *err)
+{
+	char *sql = sqlite3_mprintf("PRAGMA main.table_xinfo(\"%w\")", table);
+	sqlite3_stmt *stmt = NULL;
+	const char *name;
+	int code = sql == NULL ? SQLITE_NOMEM : sqlite3_prepare_v2(database->db, sql, -1, &stmt, NULL);
+
+	sqlite3_free(sql);
+	while (code == SQLITE_OK && (code = sqlite3_step(stmt)) == SQLITE_ROW) {
+		code = SQLITE_OK;
+		name = (const char *)sqlite3_column_text(stmt, 1);
+		/* 2: a virtual one; what is stored was computed long ago. */
+		if (name == NULL || sqlite3_column_int(stmt, 6) != 2)
+			continue;
+		text_put(&database->computed, table, strlen(table) + 1);
+		text_put(&database->computed, name, strlen(name) + 1);
+		code = database->computed.failed == HF_OK ? SQLITE_OK : SQLITE_NOMEM;
+	}
+	(void)sqlite3_finalize(stmt);
+	return code == SQLITE_DONE || code == SQLITE_OK ? HF_OK : database_error(database, code, "the tables", err);
+}
+
+/*
+ * Lists the columns that are expressions of whoever made the file: like a view one is a program, and while a function
+ * of it runs, for hours with the right arguments, nobody can interrupt SQLite.  A table without pages of its own is a
+ * virtual one.
+ */
+static int
+list_computed(struct database *database, struct hf_error *err)
+{
+	sqlite3_stmt *stmt = NULL;
+	const char *table;
+	int r = HF_OK, code = sqlite3_prepare_v2(database->db, "SELECT name FROM main.sqlite_schema WHERE "
+	    "type = 'table' AND rootpage > 0 AND sql LIKE '%AS%(%'", -1, &stmt, NULL);
+
+	while (r == HF_OK && code == SQLITE_OK && (code = sqlite3_step(stmt)) == SQLITE_ROW) {
+		code = SQLITE_OK;
+		table = (const char *)sqlite3_column_text(stmt, 0);
+		if (table != NULL)
+			r = add_computed(database, table, err);
+	}
+	if (r == HF_OK && code != SQLITE_DONE)
+		r = database_error(database, code, "the tables", err);
+	(void)sqlite3_finalize(stmt);
 	return r;
 }
 
@@ -727,6 +798,8 @@ make_ready(struct database *database, const struct database_options *options, st
 	sqlite3_progress_handler(database->db, PROGRESS_STEPS, watch, database);
 	connect_functions(database->db);
 	(void)sqlite3_set_authorizer(database->db, authorize_views, NULL);
+	if (r == HF_OK && !options->views)
+		r = list_computed(database, err);
 	if (r == HF_OK && options->optional != NULL)
 		r = add_views(database, options->optional, err);
 	if (r == HF_OK)
@@ -746,6 +819,7 @@ database_open(const struct database_options *options, const struct hf_host *host
 		return hf_error_set(err, HF_ENOMEM, 0, "out of memory");
 	database->host = host;
 	database->timeout_ns = options->timeout_ns;
+	database->computed = (struct text)TEXT_INIT(COMPUTED_MAX);
 	/* A hostile file may make SQLite ask for any amount. */
 	if (sqlite3_hard_heap_limit64(-1) == 0)
 		(void)sqlite3_hard_heap_limit64(HEAP_MAX);
@@ -766,5 +840,6 @@ database_close(struct database *database)
 		return;
 	if (database->db != NULL)
 		close_file(database);
+	text_release(&database->computed);
 	free(database);
 }

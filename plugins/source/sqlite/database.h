@@ -9,6 +9,8 @@
 
 #include <holdfast/host.h>
 
+#include "text.h"
+
 enum copy_mode { COPY_AUTO, COPY_ALWAYS, COPY_NEVER };
 
 /* One value is at most so many bytes: a file may be made to fill memory. */
@@ -17,7 +19,7 @@ enum copy_mode { COPY_AUTO, COPY_ALWAYS, COPY_NEVER };
 struct database_options {
 	const char *path;
 	enum copy_mode copy;
-	bool views;           /* those of the file may be read */
+	bool views;           /* those of the file may be read, and columns that it computes */
 	const char *optional; /* "TABLE.COLUMN\n" each: NULL where the file has no such column; may be NULL */
 	int64_t timeout_ns;   /* the longest that a query may take for a row */
 };
@@ -34,6 +36,8 @@ struct database {
 	int64_t timeout_ns;
 	int64_t row_began_ns;
 	int interrupted; /* HF_ESTOPPING or HF_ERANGE: why a query was ended */
+	struct text computed; /* columns that the file computes and may not: of each, table and name with NULs */
+	bool refused;         /* one of them was asked for */
 };
 
 /*

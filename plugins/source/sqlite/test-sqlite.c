@@ -872,6 +872,17 @@ test_hostile_schema(void)
 	change("ALTER TABLE room RENAME TO hidden");
 	CU_ASSERT_TRUE(room_is("CREATE VIEW room AS SELECT * FROM hidden", HF_EINVAL, "set views: true if you trust the file"));
 	CU_ASSERT_TRUE(room_is(endless, HF_EINVAL, "queries.rooms"));
+	/* A column that is computed is a program of the file, too, which nothing could interrupt. */
+	change("DROP VIEW room; CREATE TABLE room(id, title AS (instr(hex(id), 'x')), made)");
+	CU_ASSERT_EQUAL(ask_once(HF_QUERY_ROOMS, NULL, NULL), HF_EPERM);
+	CU_ASSERT_TRUE(said("set views: true if you trust the file"));
+	change("DROP TABLE room; CREATE TABLE room(id, title AS (instr(hex(id), 'x')) STORED, made, other AS (1))");
+	CU_ASSERT_EQUAL(ask_once(HF_QUERY_ROOMS, NULL, NULL), HF_OK);
+	set("views", NULL, 1);
+	change("DROP TABLE room; CREATE TABLE room(id, title AS (instr(hex(id), 'x')), made)");
+	CU_ASSERT_EQUAL(ask_once(HF_QUERY_ROOMS, NULL, NULL), HF_OK);
+	set("views", NULL, 0);
+	change("DROP TABLE room");
 	/* Nor does a view take the place of a table that may be missing. */
 	set("optional", "room.id\nroom.title\nroom.made\n", 3);
 	CU_ASSERT_TRUE(room_is("CREATE VIEW room AS SELECT * FROM hidden", HF_EINVAL, "set views: true if you trust the file"));

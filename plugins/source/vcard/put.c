@@ -245,6 +245,16 @@ read_card(const struct vcard *vcard, const char *path, struct bytes *out, struct
 
 /* found's strings end with the list's next change. */
 static int
+keep_card(struct vcard *vcard, const struct hf_blob *card, const struct match_found *found, struct hf_error *err)
+{
+	char path[PATH_SIZE], version[24];
+
+	(void)snprintf(path, sizeof(path), "%s", found->where);
+	(void)snprintf(version, sizeof(version), "%s", found->version);
+	return match_set(&vcard->match, card->data, (size_t)card->size, path, version, err);
+}
+
+static int
 replace_card(struct vcard *vcard, const struct hf_blob *card, const struct match_found *found, struct hf_error *err)
 {
 	struct bytes before = BYTES_INIT(CARDS_CARD_MAX + 1), merged = BYTES_INIT(2 * CARDS_CARD_MAX);
@@ -290,9 +300,14 @@ put_card(struct vcard *vcard, const struct hf_contact *contact, uint32_t flags, 
 	}
 	if (r != HF_OK)
 		return hf_error_set(err, r, 0, "%s", why.msg);
-	*done = found.same ? HF_PUT_SAME : HF_PUT_REPLACED;
-	if (found.same)
-		return HF_OK;
+	if (found.same) {
+		*done = HF_PUT_SAME;
+		return dry ? HF_OK : keep_card(vcard, card, &found, err);
+	}
+	if (found.put)
+		return hf_error_set(err, HF_EEXIST, 0, "%s holds another card of the backup with the same UID",
+		    found.where);
+	*done = HF_PUT_REPLACED;
 	if (strcmp(found.version, SHARED) == 0)
 		return hf_error_set(err, HF_EEXIST, 0, "%s holds other cards, too, and is not written anew",
 		    found.where);

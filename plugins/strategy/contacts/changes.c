@@ -5,7 +5,7 @@
 
 #include "index.h"
 
-#define IDS_MAX (256u << 20)
+#define IDS_MAX (8u << 20)
 #define NO_TEXT UINT32_MAX /* as a revision's size: none */
 
 int

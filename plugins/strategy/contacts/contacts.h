@@ -35,7 +35,7 @@ struct book {
 	struct bytes stripped;    /* the card that was pushed last */
 };
 
-#define BOOK_CARD_MAX   (4u << 20)  /* of a card without its media */
+#define BOOK_CARD_MAX   (2u << 20)  /* of a card without its media, which is in memory several times */
 #define BOOK_CURSOR_MAX (12u << 20)
 
 /* Backs up the account that is one unit. */

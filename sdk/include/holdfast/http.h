@@ -10,7 +10,8 @@ extern "C" {
 
 /*
  * The host's HTTP client, so that no plugin speaks to sockets itself.  TLS is always verified.  The host follows
- * redirects (credentials are not sent to another host), tries again what may pass (with Retry-After and growing
+ * redirects (credentials are not sent to another host, and a server of the public Internet leads to no other server
+ * at an address that is not public), tries again what may pass (with Retry-After and growing
  * pauses), keeps to the account's rate limit, stops when the job is to stop, counts bytes into the job's
  * progress, and keeps secrets out of its logs.
  */
@@ -32,6 +33,8 @@ struct hf_http_header {
 #define HF_HTTP_STRICT     1u
 #define HF_HTTP_ONCE       2u /* it changes something, so there is no second try once it was sent */
 #define HF_HTTP_ANY_STATUS 4u /* an answer of any status is one: it goes to begin and write, and end says HF_OK */
+/* What is sent is for the first URL's origin alone: a redirect to another one, or that makes it a GET, is HF_EPERM. */
+#define HF_HTTP_STAY       8u
 
 struct hf_http_request {
 	uint32_t struct_size;
