@@ -362,6 +362,17 @@ has_vanished(const struct work *work, struct hf_error *why)
 	return false;
 }
 
+/* That is no failure, but more often a mistake in the options than the truth. */
+static void
+tell_of_nothing(const struct work *work)
+{
+	uint64_t units = units_count(work->units);
+
+	if (units > 1 && work->counts.items == 0)
+		log_message(HF_LOG_WARNING, "account %s: nothing is in any of its %" PRIu64 " folders; if there should "
+		    "be something, are its options right?", work->request->name, units);
+}
+
 /* Runs what was planned. */
 static int
 run_plan(struct work *work, struct hf_error *err)
@@ -376,6 +387,8 @@ run_plan(struct work *work, struct hf_error *err)
 	r = run_units(work, err);
 	if (r != HF_OK)
 		return r;
+	if (result_previous_units(work->run->result, request->type, request->name) == 0)
+		tell_of_nothing(work);
 	/* When all that the account consists of failed, it could not be read. */
 	if (work->lost.code != HF_OK) {
 		note_unreadable(work, &work->lost);

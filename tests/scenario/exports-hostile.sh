@@ -80,7 +80,7 @@ done
 holdfast backup >"$T/out" 2>"$T/err" </dev/null
 status=$?
 [ $status = 0 ] || [ $status = 3 ] || fail "status $status: $(cat "$T/err")"
-if LC_ALL=C grep -q "$(printf '\033')" "$T/err"; then fail "an escape sequence reached the terminal"; fi
+if LC_ALL=C grep -q "$(printf '\033')" "$T/out" "$T/err"; then fail "an escape sequence reached the terminal"; fi
 restic_is_content
 restic_restore
 [ -z "$(find "$T" -name '*escape*' ! -path "$T/restored/*" ! -path "$T/evil/*")" ] || fail "a name escaped"

@@ -42,11 +42,14 @@ expect 0 holdfast backup
 expect_text "$T/err" 'COLLECTION_GROUP_ASC index'
 EXPORT=$T/first compare_firestore
 
-# --- mistakes: another collection of rooms is told of, and a key that is none does not pass for a refused query ---
+# --- mistakes: another collection is told of, and a key that is none does not pass for a refused query ---
 
 fresh "$key" 'rooms: {collection: none}'
 expect 0 holdfast backup
 expect_text "$T/err" 'account app: no conversation was found'
+fresh "$key" 'messages: {collection: none}'
+expect 0 holdfast backup
+expect_text "$T/err" 'account app: nothing is in any of its [0-9]+ folders'
 echo '{}' >"$T/no-key.json"
 chmod 600 "$T/no-key.json"
 fresh "service_account: $T/no-key.json"
