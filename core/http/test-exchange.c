@@ -187,6 +187,19 @@ test_codes(void)
 	finish();
 }
 
+/* An answer of no byte that ends with the connection may be one that was cut. */
+static void
+test_cut_to_nothing(void)
+{
+	file_make(folder, FILES + 1, 1);
+	begin("close-short@1");
+	(void)add_file(FILES + 1);
+	CU_ASSERT_EQUAL(items_run(&items, &client, 1), HF_OK);
+	CU_ASSERT_EQUAL(items.items[0].code, HF_ECORRUPT);
+	CU_ASSERT_EQUAL(items.items[0].why.http_status, 200);
+	finish();
+}
+
 static void
 test_resume(void)
 {
@@ -578,7 +591,7 @@ int
 main(void)
 {
 	CU_TestInfo tests[] = {{"files", test_files}, {"tries", test_retry}, {"give up", test_give_up}, {"long pause", test_long_pause},
-	    {"codes", test_codes}, {"resume", test_resume}, {"request", test_request}, {"once", test_once},
+	    {"codes", test_codes}, {"cut to nothing", test_cut_to_nothing}, {"resume", test_resume}, {"request", test_request}, {"once", test_once},
 	    {"limits", test_limits}, {"no body", test_no_body}, {"stop", test_stop}, {"strict", test_strict},
 	    {"strict reuse", test_strict_reuse}, {"redirects", test_redirects}, {"stay", test_stay},
 	    {"redirect denied", test_redirect_denied}, {"redirect chain", test_redirect_chain},

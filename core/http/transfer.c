@@ -931,11 +931,14 @@ explain(struct transfer *transfer, CURLcode result)
 static bool
 has_an_end(struct transfer *transfer)
 {
+	bool gets = strcmp(method_of(transfer), "GET") == 0;
+	unsigned status = transfer->headers.status;
 	long version = 0;
 
 	(void)curl.easy_getinfo(transfer->easy, CURLINFO_HTTP_VERSION, &version);
-	return version >= CURL_HTTP_VERSION_2_0 || transfer->position == 0 ||
-	    strcmp(method_of(transfer), "HEAD") == 0 ||
+	/* What was stored or deleted often has no answer but its status; what was got has one, which may be cut. */
+	return version >= CURL_HTTP_VERSION_2_0 || strcmp(method_of(transfer), "HEAD") == 0 ||
+	    (transfer->position == 0 && (!gets || status == 204 || status >= 300)) ||
 	    headers_find(&transfer->headers, "content-length").data != NULL ||
 	    headers_find(&transfer->headers, "transfer-encoding").data != NULL;
 }
