@@ -604,6 +604,6 @@ main(void)
 		file_make(folder, i, SIZE(i));
 	file_make(folder, FILES, LONG);
 	status = unit_run("exchange", tests);
-	folder_remove(folder, FILES + 1);
+	folder_remove(folder, FILES + 2);
 	return status;
 }
