@@ -50,18 +50,17 @@ split_place(const char *text, size_t *ret_file_size, struct mark *ret)
 	return text;
 }
 
+/* file_size 0: the sentence has no place. */
 static void
-tell_json(struct check *check, const char *type, const char *text)
+tell_json(struct check *check, const char *type, const char *file, size_t file_size, struct mark mark,
+    const char *sentence)
 {
 	struct buffer out = BUFFER_INIT((size_t)1 << 20);
-	struct mark mark = {0, 0};
-	size_t file_size = 0;
-	const char *sentence = split_place(text, &file_size, &mark);
 
 	buffer_append_string(&out, "{");
 	common_json_string(&out, "type", type, strlen(type));
-	if (sentence != text) {
-		common_json_string(&out, "file", text, file_size);
+	if (file_size > 0) {
+		common_json_string(&out, "file", file, file_size);
 		buffer_appendf(&out, ",\"line\":%u,\"column\":%u", mark.line, mark.column);
 	}
 	common_json_string(&out, "message", sentence, strlen(sentence));
@@ -75,12 +74,17 @@ static void
 tell_problem(void *ctx, const char *text)
 {
 	struct check *check = ctx;
+	struct mark mark = {0, 0};
+	size_t file_size = 0;
+	const char *sentence;
 
 	check->problems++;
-	if (check->common->json)
-		tell_json(check, "error", text);
-	else
+	if (check->common->json) {
+		sentence = split_place(text, &file_size, &mark);
+		tell_json(check, "error", text, file_size, mark, sentence);
+	} else {
 		common_message("%s", text);
+	}
 }
 
 /* "FILE:LINE:COLUMN: sentence", as the configuration's own mistakes. */
@@ -88,32 +92,32 @@ HF_PRINTF(3, 4)
 static void
 problem(struct check *check, struct mark mark, const char *fmt, ...)
 {
-	char msg[MESSAGE_SIZE], text[MESSAGE_SIZE];
+	const char *file = check->config->file;
+	char msg[MESSAGE_SIZE];
 	va_list ap;
 
 	va_start(ap, fmt);
 	(void)vsnprintf(msg, sizeof(msg), fmt, ap);
 	va_end(ap);
-	(void)snprintf(text, sizeof(text), "%.*s:%u:%u: %.2000s", PATH_MAX, check->config->file, mark.line, mark.column,
-	    msg);
-	tell_problem(check, text);
+	check->problems++;
+	if (check->common->json)
+		tell_json(check, "error", file, strlen(file), mark, msg);
+	else
+		common_message("%s:%u:%u: %s", file, mark.line, mark.column, msg);
 }
 
 /* What may be meant, or mended from outside: the file itself is right.  word: "warning", "note". */
 static void
 tell_remark(struct check *check, const char *word, struct mark mark, const char *msg)
 {
-	char text[MESSAGE_SIZE];
+	const char *file = check->config->file;
 
 	check->warnings += strcmp(word, "warning") == 0;
 	check->notes += strcmp(word, "note") == 0;
-	if (check->common->json) {
-		(void)snprintf(text, sizeof(text), "%.*s:%u:%u: %.2000s", PATH_MAX, check->config->file, mark.line,
-		    mark.column, msg);
-		tell_json(check, word, text);
-	} else {
-		common_message("%s:%u:%u: %s: %s", check->config->file, mark.line, mark.column, word, msg);
-	}
+	if (check->common->json)
+		tell_json(check, word, file, strlen(file), mark, msg);
+	else
+		common_message("%s:%u:%u: %s: %s", file, mark.line, mark.column, word, msg);
 }
 
 HF_PRINTF(4, 5)
@@ -206,7 +210,6 @@ static void
 look_for_readers(struct check *check, const char *where, struct mark mark, const char *name, const char *path)
 {
 	struct hf_error err = HF_ERROR_INIT;
-
 	char msg[MESSAGE_SIZE];
 
 	if (secret_check_readers(path, &err) == HF_OK)
