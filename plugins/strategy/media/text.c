@@ -2,7 +2,7 @@
 #include "text.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
+#include <stdio.h>
 
 void
 text_number(struct bytes *text, int64_t number)
